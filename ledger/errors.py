@@ -1,0 +1,221 @@
+"""Every error the ledger can answer with, by who is at fault.
+
+    LedgerError
+    ├── Refused               the producer's input; nothing was written
+    │   ├── TooLarge                (1)   size
+    │   ├── EnvelopeMalformed       (2)   DSSE shape
+    │   ├── UnknownKey              (3)
+    │   ├── KeyNotInForce           (4)
+    │   ├── SignatureInvalid        (5)
+    │   ├── CloudEventMalformed     (6)
+    │   ├── UnknownEventType        (7)
+    │   ├── FieldsInvalid           (8)
+    │   ├── OccurredInFuture        (9)
+    │   ├── NotAuthorisedToSign     (10)
+    │   ├── PartyUnknown            (11)
+    │   ├── PersonalDataInClear     (12)
+    │   ├── IdAlreadyUsed           (13)
+    │   └── FormRuleViolated        (14)
+    ├── Unavailable           the ledger cannot take it now; try again
+    ├── VerificationFailed    stored or received bytes do not prove what they claim
+    │   ├── EntryMalformed
+    │   ├── NoteMalformed
+    │   ├── NoteUnverified
+    │   ├── CheckpointMalformed
+    │   ├── TileMalformed
+    │   └── ProofInvalid
+    └── ConfigurationError    the operator's settings or machine
+
+The numbers are those of the admission checks (`ledger/admission.py`). `code` is stable and becomes
+the last part of the problem type in the HTTP interface (RFC 9457); `tests/test_problems.py` holds
+every class to a mapping.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class LedgerError(Exception):
+    """Never raised itself."""
+
+    code: ClassVar[str] = "ledger-error"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One faulty place: a JSON pointer (RFC 6901) into the event, the rule, and what was wrong."""
+
+    field: str
+    rule: str
+    detail: str
+
+
+class Refused(LedgerError):
+    """The input was refused and nothing was written.
+
+    `faults` names each field and rule; a message never repeats the refused value, since that may be
+    exactly what must not be stored or shown.
+    """
+
+    code: ClassVar[str] = "refused"
+
+    def __init__(self, detail: str, *faults: Fault) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.faults = faults
+
+
+class TooLarge(Refused):
+    """The envelope, the payload or the resulting entry is larger than the limit."""
+
+    code = "too-large"
+
+
+class EnvelopeMalformed(Refused):
+    """The body is not a DSSE v1.0.2 envelope of a CloudEvent."""
+
+    code = "envelope-malformed"
+
+
+class UnknownKey(Refused):
+    """No enrolled key has this key id."""
+
+    code = "unknown-key"
+
+
+class KeyNotInForce(Refused):
+    """The key is not yet, or no longer, in force by the ledger's clock."""
+
+    code = "key-not-in-force"
+
+
+class SignatureInvalid(Refused):
+    """A signature does not verify over the exact payload bytes."""
+
+    code = "signature-invalid"
+
+
+class CloudEventMalformed(Refused):
+    """The payload is not a CloudEvents 1.0 event of the NL GOV profile."""
+
+    code = "cloudevent-malformed"
+
+
+class UnknownEventType(Refused):
+    """The event type, or this version of it, is not in the vocabulary."""
+
+    code = "unknown-event-type"
+
+
+class FieldsInvalid(Refused):
+    """Fields of `data` are missing, unknown or of the wrong form."""
+
+    code = "fields-invalid"
+
+
+class OccurredInFuture(Refused):
+    """`occurredat` or `time` lies after the ledger's clock plus the tolerance."""
+
+    code = "occurred-in-future"
+
+
+class NotAuthorisedToSign(Refused):
+    """The key may not sign this event type, from this source, for these controllers."""
+
+    code = "not-authorised-to-sign"
+
+
+class PartyUnknown(Refused):
+    """A controller named in the event, or the processor, was never registered."""
+
+    code = "party-unknown"
+
+
+class PersonalDataInClear(Refused):
+    """A field holds a BSN, an e-mail address or a phone number in clear."""
+
+    code = "personal-data-in-clear"
+
+
+class IdAlreadyUsed(Refused):
+    """`source` and `id` were used before with other bytes."""
+
+    code = "id-already-used"
+
+
+class FormRuleViolated(Refused):
+    """The event does not fit the events of its case so far. `faults[0].rule` names the form rule.
+
+    `conflict` tells a state that may change (409: an update number out of order) from a reference
+    to nothing (422: a correction of an event that is not there).
+    """
+
+    code = "form-rule-violated"
+
+    def __init__(self, detail: str, *faults: Fault, conflict: bool) -> None:
+        super().__init__(detail, *faults)
+        self.conflict = conflict
+
+
+class Unavailable(LedgerError):
+    """The ledger cannot take the event now. Nothing was written; try again after `retry_after` s."""
+
+    code = "unavailable"
+
+    def __init__(self, detail: str, retry_after: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class VerificationFailed(LedgerError):
+    """Bytes do not prove what they claim. `index` is the first leaf index that differs, if known."""
+
+    code = "verification-failed"
+
+    def __init__(self, detail: str, index: int | None = None) -> None:
+        super().__init__(detail)
+        self.index = index
+
+
+class EntryMalformed(VerificationFailed):
+    """Leaf bytes are not the one spelling of an entry."""
+
+    code = "entry-malformed"
+
+
+class NoteMalformed(VerificationFailed):
+    """Text is not a C2SP signed note, or a key is not a verifier key."""
+
+    code = "note-malformed"
+
+
+class NoteUnverified(VerificationFailed):
+    """No known key signed the note, or a known key's signature fails."""
+
+    code = "note-unverified"
+
+
+class CheckpointMalformed(VerificationFailed):
+    """A note's text is not a C2SP checkpoint."""
+
+    code = "checkpoint-malformed"
+
+
+class TileMalformed(VerificationFailed):
+    """A tile or entry bundle has the wrong length or path."""
+
+    code = "tile-malformed"
+
+
+class ProofInvalid(VerificationFailed):
+    """An inclusion or consistency proof does not lead to the root."""
+
+    code = "proof-invalid"
+
+
+class ConfigurationError(LedgerError):
+    """The operator's settings, files or server do not allow this; the message gives the way out."""
+
+    code = "configuration"

@@ -1,0 +1,154 @@
+"""Two times: what was the case at T, as known at K.
+
+An event is *recorded* once and never changes. What it says can be corrected (`EventCorrected`) or
+taken back (`EventRetracted`) by later events, which can themselves be corrected or retracted. A
+*fact* is an event with all corrections applied that were known at K. Registers, clocks and findings
+are folds over facts, so each of them can be asked as of any T and as known at any K
+(`domain/clauses.md` 1.6; GDPR art. 5(1)(d)). `tests/test_facts.py` compares this with a naive second
+evaluation.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+CORRECTED = "EventCorrected"
+RETRACTED = "EventRetracted"
+OCCURRED_AT = "occurredat"
+"""The one attribute outside `data` that a correction may name as its field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One event as the log holds it. `position` is the leaf index + 1; times are UTC-aware."""
+
+    position: int
+    type: str
+    source: str
+    id: str
+    occurred_at: datetime
+    recorded_at: datetime
+    data: Mapping[str, Any]
+    key_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """One field changed by one correcting event, with the value it had before."""
+
+    position: int
+    recorded_at: datetime
+    field: str
+    old: Any
+    new: Any
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fact(Recorded):
+    """A recorded event with the corrections applied that were known."""
+
+    corrections: tuple[Correction, ...] = ()
+
+
+def effective(
+    events: Iterable[Recorded], *, as_of: datetime | None = None, known_at: datetime | None = None
+) -> list[Fact]:
+    """The facts with `occurred_at` <= `as_of`, as known at `known_at`, by (occurred_at, position).
+
+    Both bounds are inclusive; None means no bound. Events that correct or retract are applied and
+    are facts themselves; a retracted event is no fact.
+    """
+    known = [e for e in events if known_at is None or e.recorded_at <= known_at]
+    known.sort(key=lambda e: e.position)
+    amendments: dict[str, list[Fact]] = {}
+    facts: list[Fact] = []
+    # Last first: whatever amends an event was recorded after it, so it is already settled here.
+    for event in reversed(known):
+        named = (event.id, f"{event.source} {event.id}")
+        fact = _settle(event, [a for name in named for a in amendments.get(name, [])])
+        if fact is None:
+            continue
+        target = _target(fact)
+        if target is not None:
+            amendments.setdefault(target, []).append(fact)
+        facts.append(fact)
+    facts.sort(key=lambda f: (f.occurred_at, f.position))
+    return [f for f in facts if as_of is None or f.occurred_at <= as_of]
+
+
+def _target(fact: Fact) -> str | None:
+    if fact.type == CORRECTED:
+        return str(fact.data["corrects_event_id"])
+    if fact.type == RETRACTED:
+        return str(fact.data["retracts_event_id"])
+    return None
+
+
+def _settle(event: Recorded, named: list[Fact]) -> Fact | None:
+    """The event as amended, or None when it was retracted.
+
+    `named` holds the amendments that name its id. One recorded before the event meant another
+    event: the same id from another source.
+    """
+    amending = [a for a in named if a.position > event.position]
+    if any(a.type == RETRACTED for a in amending):
+        return None
+    fact = Fact(
+        event.position,
+        event.type,
+        event.source,
+        event.id,
+        event.occurred_at,
+        event.recorded_at,
+        event.data,
+        event.key_ids,
+    )
+    for amendment in sorted(amending, key=lambda a: a.position):
+        fact = correct(fact, amendment)
+    return fact
+
+
+def correct(fact: Fact, amendment: Recorded) -> Fact:
+    """The fact after one `EventCorrected`; the amended event itself stays as it was."""
+    data = copy.deepcopy(dict(fact.data))
+    occurred_at = fact.occurred_at
+    done: list[Correction] = []
+    for change in amendment.data["field_changes"]:
+        field, new = change["field"], change["new"]
+        if field == OCCURRED_AT:
+            old: Any = occurred_at.isoformat()
+            occurred_at = datetime.fromisoformat(new)
+        else:
+            old = _replace_at(data, field.split("."), new)
+        done.append(
+            Correction(
+                amendment.position,
+                amendment.recorded_at,
+                field,
+                old,
+                new,
+                str(amendment.data["reason"]),
+            )
+        )
+    return replace(
+        fact, data=data, occurred_at=occurred_at, corrections=(*fact.corrections, *done)
+    )
+
+
+def _replace_at(data: dict[str, Any], path: list[str], new: Any) -> Any:
+    """Set the value at a dotted path (list indexes as numbers) and return the one before it."""
+    parent: Any = data
+    for step in path[:-1]:
+        parent = parent[int(step)] if isinstance(parent, list) else parent.setdefault(step, {})
+    last = path[-1]
+    if isinstance(parent, list):
+        old, parent[int(last)] = parent[int(last)], new
+    else:
+        old = parent.get(last)
+        parent[last] = new
+    return old

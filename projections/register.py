@@ -1,0 +1,71 @@
+"""What a register is: a pure fold over facts, with labelled columns.
+
+A register belongs to no database. Its `cases` say which facts hang together (one controller, one
+breach, one subprocessor): the rows of a case depend on the facts of that case alone, so a stored
+copy is kept up to date by folding only the cases that new events touch (`projections/follow.py`),
+and a question about the past folds them anew. Labels are in Dutch, in the words of the agreement,
+and English, in those of the GDPR. `tests/test_registers.py` shows each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from projections.facts import Fact, Recorded
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One text in the two languages of the product."""
+
+    nl: str
+    en: str
+
+    def text(self, language: str) -> str:
+        """The text in `language`: "nl" or "en"."""
+        return self.nl if language == "nl" else self.en
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: the key in a row, its label, and the clause or article that asks for it."""
+
+    key: str
+    label: Label
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row. `key` is unique in the register; `controllers` may see it (none: processor-wide).
+
+    `values` holds plain JSON values by column key; `positions` the log positions it rests on, in
+    order; `corrected` the corrections among them as {field, old, new, known_at, position}.
+    """
+
+    key: str
+    controllers: tuple[str, ...]
+    values: Mapping[str, Any]
+    positions: tuple[int, ...]
+    corrected: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """A named fold. `name` is the last part of its address, in kebab-case.
+
+    `types` are the event type names it reads. `cases` gives the case keys of one event; each is a
+    tag of the event (`controller:C1`), or a type name for what has no tag, so that the events of a
+    case can be found again in the log. `fold` gives the rows of one case from its facts, which come
+    sorted by (occurred_at, position).
+    """
+
+    name: str
+    title: Label
+    source: str
+    columns: tuple[Column, ...]
+    types: frozenset[str]
+    cases: Callable[[Recorded], Sequence[str]]
+    fold: Callable[[str, Sequence[Fact]], Sequence[Row]]
