@@ -160,7 +160,7 @@ class FormRuleViolated(Refused):
 
 
 class Unavailable(LedgerError):
-    """The ledger cannot take the event now. Nothing was written; try again after `retry_after` s."""
+    """The ledger cannot take the event now. Nothing was written; try again in `retry_after` s."""
 
     code = "unavailable"
 
@@ -170,7 +170,7 @@ class Unavailable(LedgerError):
 
 
 class VerificationFailed(LedgerError):
-    """Bytes do not prove what they claim. `index` is the first leaf index that differs, if known."""
+    """Bytes do not prove what they claim. `index` is the first leaf index that differs."""
 
     code = "verification-failed"
 

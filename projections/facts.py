@@ -2,10 +2,10 @@
 
 An event is *recorded* once and never changes. What it says can be corrected (`EventCorrected`) or
 taken back (`EventRetracted`) by later events, which can themselves be corrected or retracted. A
-*fact* is an event with all corrections applied that were known at K. Registers, clocks and findings
-are folds over facts, so each of them can be asked as of any T and as known at any K
-(`domain/clauses.md` 1.6; GDPR art. 5(1)(d)). `tests/test_facts.py` compares this with a naive second
-evaluation.
+*fact* is an event with all corrections applied that were known at K. Registers, clocks and
+findings are folds over facts, so each of them can be asked as of any T and as known at any K
+(`domain/clauses.md` 1.6; GDPR art. 5(1)(d)). `tests/test_facts.py` compares this with a naive
+second evaluation.
 """
 
 from __future__ import annotations
