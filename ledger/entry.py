@@ -1,0 +1,75 @@
+"""The entry: the record that a leaf of the log commits to.
+
+    {"recorded_at":"2024-09-02T06:15:00.000000Z","payload":"…","signatures":[{"keyid":"k","sig":"…"}]}
+
+The payload is the text the producer signed, byte for byte; `recorded_at` is the ledger's clock.
+`format` is the only function that turns an object into these bytes, and `parse` takes no second
+spelling. An entry has at most 65,535 bytes (C2SP tlog-tiles). `tests/test_entry.py`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ledger.envelope import Signature
+from ledger.errors import EntryMalformed, TooLarge
+
+MAX_ENTRY = 65_535
+"""Bytes."""
+
+TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A signed payload and when the ledger recorded it (UTC)."""
+
+    recorded_at: datetime
+    payload: bytes
+    signatures: tuple[Signature, ...]
+
+
+def format(entry: Entry) -> bytes:
+    """The bytes of the leaf. Raises TooLarge."""
+    text = json.dumps(
+        {
+            # Not strftime: it leaves the year 999 unpadded.
+            "recorded_at": entry.recorded_at.astimezone(UTC)
+            .isoformat(timespec="microseconds")
+            .replace("+00:00", "Z"),
+            "payload": entry.payload.decode("utf-8"),
+            "signatures": [
+                {"keyid": s.keyid, "sig": base64.b64encode(s.sig).decode()}
+                for s in entry.signatures
+            ],
+        },
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+    leaf = text.encode("utf-8")
+    if len(leaf) > MAX_ENTRY:
+        raise TooLarge(f"the entry would be {len(leaf)} bytes; at most {MAX_ENTRY} fit in the log")
+    return leaf
+
+
+def parse(leaf: bytes) -> Entry:
+    """The entry of a leaf. Raises EntryMalformed for anything that `format` would not write."""
+    try:
+        value = json.loads(leaf)
+        entry = Entry(
+            datetime.strptime(value["recorded_at"], TIME).replace(tzinfo=UTC),
+            value["payload"].encode("utf-8"),
+            tuple(
+                Signature(s["keyid"], base64.b64decode(s["sig"], validate=True))
+                for s in value["signatures"]
+            ),
+        )
+        again = format(entry)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, TooLarge):
+        raise EntryMalformed("the leaf is not an entry") from None
+    if again != leaf:
+        raise EntryMalformed("the leaf spells its entry in another way")
+    return entry

@@ -1,0 +1,92 @@
+"""JSON from outside, read in one way only.
+
+RFC 8259 leaves to the reader what a repeated key means, how deep nesting may go and what a number
+beyond 2^53 is; two readers that differ there see two events under one signature. Here each of these
+is an error. Only the standard library, since the offline verifier reads with it as well.
+`tests/test_strict_json.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NoReturn
+
+MAX_DEPTH = 16
+"""Levels of nesting."""
+
+MAX_INTEGER = 2**53 - 1
+"""The largest integer every JSON reader keeps exactly (RFC 7493 section 2.2)."""
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+
+
+def loads(raw: bytes) -> Any:
+    """The value of one JSON text in UTF-8. Raises ValueError, which names what is wrong."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError("the text is not UTF-8") from None
+    if text.startswith("\ufeff"):
+        raise ValueError("the text begins with a byte order mark")
+    _check_depth(raw)
+    value = json.loads(
+        text,
+        object_pairs_hook=_object,
+        parse_constant=_no_constant,
+        parse_float=_float,
+        parse_int=_integer,
+    )
+    _check_strings(value)
+    return value
+
+
+def _check_depth(raw: bytes) -> None:
+    # Counted before parsing: the parser itself recurses.
+    depth = 0
+    for byte in _STRING.sub(b"", raw):
+        if byte in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise ValueError(f"the text nests deeper than {MAX_DEPTH} levels")
+        elif byte in b"]}":
+            depth -= 1
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("an object has the same key twice")
+    return found
+
+
+def _no_constant(_: str) -> NoReturn:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError("a number is too large")
+    return value
+
+
+def _integer(text: str) -> int:
+    if len(text) > 17 or abs(int(text)) > MAX_INTEGER:
+        raise ValueError("an integer is beyond 2^53")
+    return int(text)
+
+
+def _check_strings(value: Any) -> None:
+    if isinstance(value, str):
+        if any(character < " " and character not in "\t\n\r" for character in value):
+            raise ValueError("a string holds a control character")
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise ValueError("a string holds half a surrogate pair")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _check_strings(key)
+            _check_strings(item)
+    elif isinstance(value, list):
+        for item in value:
+            _check_strings(item)

@@ -1,0 +1,136 @@
+"""Where hashes and entries of a log lie: C2SP tlog-tiles, coordinates and bytes, no I/O.
+
+Hash i of tile n at level L is MTH(D[(n*256+i)*256^L : (n*256+i+1)*256^L]). A tile holds 256 hashes;
+the last of a level may be partial, with a width of its own. Numbers in paths come in groups of
+three digits, all but the last with an `x`: tile 1234067 is `x001/x234/067`. `tests/test_tiles.py`.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ledger.errors import TileMalformed
+from ledger.merkle import HashReader, perfect_root
+
+WIDTH = 256
+"""Hashes in a full tile, entries in a full bundle."""
+
+LEVEL_BITS = 8
+HASH = 32
+"""Bytes."""
+
+MAX_LEVEL = 63
+
+Fetch = Callable[[int, int, int], bytes]
+"""(level, index, width) -> the bytes of that hash tile"""
+
+_PATH = re.compile(
+    r"tile/(?P<level>entries|0|[1-9][0-9]?)/(?P<index>(?:x[0-9]{3}/)*[0-9]{3})"
+    r"(?:\.p/(?P<width>[1-9][0-9]{0,2}))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A tile of hashes, or of entries when `level` is None."""
+
+    level: int | None
+    index: int
+    width: int = WIDTH
+
+
+def path(tile: Tile) -> str:
+    """The path of a tile below the log's prefix."""
+    level = "entries" if tile.level is None else str(tile.level)
+    partial = "" if tile.width == WIDTH else f".p/{tile.width}"
+    return f"tile/{level}/{_number(tile.index)}{partial}"
+
+
+def parse_path(text: str) -> Tile:
+    """The tile at a path. Raises TileMalformed for any second spelling."""
+    match = _PATH.fullmatch(text)
+    if match is None or len(text) > 100:
+        raise TileMalformed("not the path of a tile")
+    level = None if match["level"] == "entries" else int(match["level"])
+    index = int(match["index"].replace("x", "").replace("/", ""))
+    tile = Tile(level, index, int(match["width"] or WIDTH))
+    if (level or 0) > MAX_LEVEL or tile.width > WIDTH or path(tile) != text:
+        raise TileMalformed("not the path of a tile")
+    return tile
+
+
+def tiles_of(size: int) -> Iterator[Tile]:
+    """Every hash tile of a tree, level by level; none is empty."""
+    level, hashes = 0, size
+    while hashes:
+        for index in range(hashes // WIDTH):
+            yield Tile(level, index)
+        if hashes % WIDTH:
+            yield Tile(level, hashes // WIDTH, hashes % WIDTH)
+        level, hashes = level + 1, hashes // WIDTH
+
+
+def bundles_of(size: int) -> Iterator[Tile]:
+    """Every entry bundle of a tree."""
+    return (Tile(None, t.index, t.width) for t in tiles_of(size) if t.level == 0)
+
+
+def width_at(level: int, index: int, size: int) -> int:
+    """How many hashes a tile has in a tree: 0 when the tree does not have it."""
+    hashes = size >> LEVEL_BITS * level
+    return max(0, min(WIDTH, hashes - index * WIDTH))
+
+
+def hashes_of(tile: bytes, width: int) -> list[bytes]:
+    """The hashes of a tile. Raises TileMalformed when it is not `width` hashes long."""
+    if len(tile) != width * HASH:
+        raise TileMalformed(f"a tile of {width} hashes has {width * HASH} bytes, not {len(tile)}")
+    return [tile[i : i + HASH] for i in range(0, len(tile), HASH)]
+
+
+def hash_reader(fetch: Fetch, size: int) -> HashReader:
+    """Reads the perfect subtrees of a tree through its tiles."""
+
+    def read(level: int, index: int) -> bytes:
+        tile_level, below = divmod(level, LEVEL_BITS)
+        first = index << below
+        tile = first // WIDTH
+        width = width_at(tile_level, tile, size)
+        hashes = hashes_of(fetch(tile_level, tile, width), width)
+        start = first % WIDTH
+        return perfect_root(hashes[start : start + (1 << below)])
+
+    return read
+
+
+def format_bundle(entries: Sequence[bytes]) -> bytes:
+    """An entry bundle: each entry after its length in two bytes, big-endian."""
+    return b"".join(struct.pack(">H", len(entry)) + entry for entry in entries)
+
+
+def parse_bundle(bundle: bytes, width: int) -> list[bytes]:
+    """The entries of a bundle. Raises TileMalformed when they are not exactly `width`."""
+    entries: list[bytes] = []
+    at = 0
+    while at < len(bundle):
+        if len(entries) == width or at + 2 > len(bundle):
+            raise TileMalformed(f"the bundle does not hold exactly {width} entries")
+        (length,) = struct.unpack_from(">H", bundle, at)
+        entry = bundle[at + 2 : at + 2 + length]
+        if len(entry) != length:
+            raise TileMalformed("the last entry of the bundle is cut off")
+        entries.append(entry)
+        at += 2 + length
+    if len(entries) != width:
+        raise TileMalformed(f"the bundle does not hold exactly {width} entries")
+    return entries
+
+
+def _number(index: int) -> str:
+    digits = str(index)
+    digits = digits.zfill(-(-len(digits) // 3) * 3)
+    groups = [digits[i : i + 3] for i in range(0, len(digits), 3)]
+    return "/".join([*(f"x{group}" for group in groups[:-1]), groups[-1]])
