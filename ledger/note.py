@@ -1,0 +1,234 @@
+"""Signed notes: C2SP signed-note.
+
+    text, ends with a newline
+                                                                (an empty line)
+    — name base64(key id[4] || signature)                       (one line for each signature)
+
+A key has a name, a type byte and a four-byte id, SHA-256(name || 0x0A || type || public key)[:4].
+Its public half is written `name+hex8(key id)+base64(type || public key)` (vkey), the private half
+`PRIVATE+KEY+name+hex8+base64(type || seed)`. Whoever opens a note knows some keys: a known key
+whose signature fails refuses the note, a note that no known key signed is refused, and signatures
+of unknown keys are kept apart as `unverified`. `tests/test_note.py` runs the vectors of Go's
+implementation.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from ledger.errors import NoteMalformed, NoteUnverified
+
+ED25519 = 0x01
+MAX_NOTE = 1_000_000
+"""Bytes."""
+MAX_SIGNATURES = 100
+
+Check = Callable[[bytes, bytes], None]
+"""(text, signature) -> None; raises InvalidSignature"""
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureLine:
+    """One signature of a note: the name and id of the key it claims, and the bytes."""
+
+    name: str
+    key_id: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """An opened note: `verified` by known keys, `unverified` by keys nobody here knows."""
+
+    text: str
+    verified: tuple[SignatureLine, ...]
+    unverified: tuple[SignatureLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """The public half of an Ed25519 note key."""
+
+    name: str
+    public_key: bytes
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+
+    @property
+    def key_id(self) -> bytes:
+        """Four bytes."""
+        return key_id(self.name, ED25519, self.public_key)
+
+    @property
+    def vkey(self) -> str:
+        """The key as text."""
+        return _key_text(self.name, self.key_id, self.public_key)
+
+    def check(self, text: bytes, signature: bytes) -> None:
+        """Raises InvalidSignature unless this key made the signature over the text."""
+        Ed25519PublicKey.from_public_bytes(self.public_key).verify(signature, text)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Signer:
+    """The private half of an Ed25519 note key."""
+
+    name: str
+    private_key: Ed25519PrivateKey
+
+    @property
+    def verifier(self) -> Verifier:
+        """The public half."""
+        return Verifier(self.name, self.private_key.public_key().public_bytes_raw())
+
+    def line(self, text: bytes) -> SignatureLine:
+        """The signature of this key over a text."""
+        return SignatureLine(self.name, self.verifier.key_id, self.private_key.sign(text))
+
+
+def key_id(name: str, kind: int, public_key: bytes) -> bytes:
+    """SHA-256(name || 0x0A || type || public key)[:4]."""
+    return hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + public_key).digest()[:4]
+
+
+def parse_vkey(text: str) -> Verifier:
+    """The verifier of an Ed25519 vkey. Raises NoteMalformed."""
+    name, claimed, key = _parse_key(text)
+    if len(key) != 33 or key[0] != ED25519:
+        raise NoteMalformed("not the verifier key of an Ed25519 note key")
+    verifier = Verifier(name, key[1:])
+    if verifier.key_id != claimed or verifier.vkey != text:
+        raise NoteMalformed("the key id is not that of the key")
+    return verifier
+
+
+def parse_signer(text: str) -> Signer:
+    """The signer of Go's private form. Raises NoteMalformed, which never shows the key."""
+    prefix = "PRIVATE+KEY+"
+    if not text.startswith(prefix):
+        raise NoteMalformed("not the private form of a note key")
+    name, claimed, key = _parse_key(text.removeprefix(prefix))
+    if len(key) != 33 or key[0] != ED25519:
+        raise NoteMalformed("not the private form of an Ed25519 note key")
+    signer = Signer(name, Ed25519PrivateKey.from_private_bytes(key[1:]))
+    if signer.verifier.key_id != claimed:
+        raise NoteMalformed("the key id is not that of the key")
+    return signer
+
+
+def sign(text: str, *signers: Signer) -> str:
+    """A note over a text that ends with a newline. Raises NoteMalformed."""
+    _check_text(text)
+    return text + "\n" + "".join(_format_line(s.line(text.encode())) for s in signers)
+
+
+def parse(note: str) -> Note:
+    """The text and the signatures of a note, none of them verified. Raises NoteMalformed."""
+    if len(note.encode("utf-8", "surrogatepass")) > MAX_NOTE:
+        raise NoteMalformed("the note is too large")
+    # The separator is the last empty line: the text may hold empty lines of its own.
+    text, separator, signatures = note.rpartition("\n\n")
+    if not separator or not signatures.endswith("\n"):
+        raise NoteMalformed("the note has no text, empty line and signatures")
+    text += "\n"
+    _check_text(text)
+    lines = signatures[:-1].split("\n")
+    if len(lines) > MAX_SIGNATURES:
+        raise NoteMalformed(f"the note has more than {MAX_SIGNATURES} signatures")
+    return Note(text, (), tuple(_parse_line(line) for line in lines))
+
+
+def open(note: str, verifiers: Sequence[Verifier]) -> Note:
+    """Open a note with the keys that are known.
+
+    Raises NoteMalformed, and NoteUnverified when a known key's signature fails or no known key
+    signed.
+    """
+    parsed = parse(note)
+    known = {(v.name, v.key_id): v for v in verifiers}
+    text = parsed.text.encode()
+    verified: dict[tuple[str, bytes], SignatureLine] = {}
+    unverified: list[SignatureLine] = []
+    for line in parsed.unverified:
+        verifier = known.get((line.name, line.key_id))
+        if verifier is None:
+            unverified.append(line)
+            continue
+        try:
+            verifier.check(text, line.signature)
+        except InvalidSignature:
+            raise NoteUnverified(f"the signature of {line.name} does not verify") from None
+        verified.setdefault((line.name, line.key_id), line)
+    if not verified:
+        raise NoteUnverified("no known key signed the note")
+    return Note(parsed.text, tuple(verified.values()), tuple(unverified))
+
+
+def _format_line(line: SignatureLine) -> str:
+    encoded = base64.b64encode(line.key_id + line.signature).decode()
+    return f"— {line.name} {encoded}\n"
+
+
+def _parse_line(line: str) -> SignatureLine:
+    dash, _, rest = line.partition(" ")
+    name, _, encoded = rest.partition(" ")
+    if dash != "—":
+        raise NoteMalformed("a signature line begins with a dash and a space")
+    _check_name(name)
+    raw = _base64(encoded)
+    if len(raw) < 5:
+        raise NoteMalformed("a signature line holds a key id and a signature")
+    return SignatureLine(name, raw[:4], raw[4:])
+
+
+def _check_text(text: str) -> None:
+    if not text.endswith("\n"):
+        raise NoteMalformed("the text of a note ends with a newline")
+    if any(character < " " and character != "\n" for character in text):
+        raise NoteMalformed("the text of a note holds a control character")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise NoteMalformed("the text of a note is not UTF-8") from None
+
+
+def _check_name(name: str) -> None:
+    spaced = any(character.isspace() for character in name)
+    if not name or "+" in name or spaced or not name.isprintable():
+        raise NoteMalformed("a key name is not empty and has no space, plus or control character")
+
+
+def _key_text(name: str, identifier: bytes, public_key: bytes) -> str:
+    encoded = base64.b64encode(bytes([ED25519]) + public_key).decode()
+    return f"{name}+{identifier.hex()}+{encoded}"
+
+
+def _parse_key(text: str) -> tuple[str, bytes, bytes]:
+    name, _, rest = text.partition("+")
+    claimed, _, encoded = rest.partition("+")
+    _check_name(name)
+    if len(claimed) != 8 or claimed != claimed.lower():
+        raise NoteMalformed("a key id is 8 hexadecimal digits")
+    try:
+        identifier = bytes.fromhex(claimed)
+    except ValueError:
+        raise NoteMalformed("a key id is 8 hexadecimal digits") from None
+    return name, identifier, _base64(encoded)
+
+
+def _base64(encoded: str) -> bytes:
+    try:
+        raw = base64.b64decode(encoded.encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError, ValueError):
+        raise NoteMalformed("not standard base64") from None
+    if base64.b64encode(raw).decode() != encoded:
+        raise NoteMalformed("base64 in a second spelling")
+    return raw

@@ -1,0 +1,80 @@
+"""Inclusion proofs as files: c2sp.org/tlog-proof@v1.
+
+    c2sp.org/tlog-proof@v1
+    extra base64                     (optional, covered by nothing)
+    index decimal
+    base64(hash)                     (one line each, the leaf's sibling first)
+                                     (an empty line)
+    checkpoint, verbatim
+
+`tests/test_proof.py`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+
+from ledger.errors import ProofInvalid
+
+HEADER = "c2sp.org/tlog-proof@v1"
+MAX_HASHES = 63
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Leaf `index`, the hashes up to the root, and the checkpoint (a signed note) with that root.
+
+    `extra` is whatever travels with it; nothing in the proof covers it.
+    """
+
+    index: int
+    hashes: tuple[bytes, ...]
+    checkpoint: str
+    extra: bytes | None = None
+
+
+def format(proof: Proof) -> str:
+    """The proof as text."""
+    lines = [HEADER]
+    if proof.extra is not None:
+        lines.append(f"extra {_encode(proof.extra)}")
+    lines.append(f"index {proof.index}")
+    lines.extend(_encode(h) for h in proof.hashes)
+    return "\n".join(lines) + "\n\n" + proof.checkpoint
+
+
+def parse(text: str) -> Proof:
+    """The proof of a text. Raises ProofInvalid for anything that `format` would not write."""
+    head, separator, checkpoint = text.partition("\n\n")
+    lines = head.split("\n")
+    if not separator or lines[0] != HEADER:
+        raise ProofInvalid(f"a proof begins with {HEADER} and ends with a checkpoint")
+    lines = lines[1:]
+    extra = None
+    if lines and lines[0].startswith("extra "):
+        extra = _decode(lines.pop(0).removeprefix("extra "))
+    if not lines or not lines[0].startswith("index "):
+        raise ProofInvalid("a proof names the index of its leaf")
+    index = lines[0].removeprefix("index ")
+    if not (index.isascii() and index.isdigit()) or len(index) > 19:
+        raise ProofInvalid("the index of a proof is a decimal number")
+    if len(lines) - 1 > MAX_HASHES:
+        raise ProofInvalid(f"a proof has at most {MAX_HASHES} hashes")
+    hashes = tuple(_decode(line) for line in lines[1:])
+    proof = Proof(int(index), hashes, checkpoint, extra)
+    if any(len(h) != 32 for h in hashes) or format(proof) != text:
+        raise ProofInvalid("the proof is not spelled as its format says")
+    return proof
+
+
+def _encode(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
+
+
+def _decode(encoded: str) -> bytes:
+    try:
+        return base64.b64decode(encoded.encode("ascii"), validate=True)
+    except (binascii.Error, ValueError):
+        raise ProofInvalid("the proof holds something that is not base64") from None
