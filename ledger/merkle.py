@@ -136,6 +136,7 @@ def check_inclusion(
     """
     if not 0 <= index < size:
         raise ProofInvalid(f"a tree of {size} leaves has no leaf {index}", index)
+    _check_lengths(leaf, tree_root, *proof)
     node, last, found = index, size - 1, leaf
     for sibling in proof:
         if last == 0:
@@ -187,6 +188,7 @@ def check_consistency(
     """
     if not 0 <= old <= new:
         raise ProofInvalid(f"a tree of {new} leaves has no beginning of {old}")
+    _check_lengths(old_root, new_root, *proof)
     if old in (0, new):
         _check_trivial(old, old_root, new_root if old == new else EMPTY_ROOT, proof)
         return
@@ -216,6 +218,11 @@ def check_consistency(
         raise ProofInvalid("the consistency proof does not lead to the old root")
     if after != new_root:
         raise ProofInvalid("the consistency proof does not lead to the new root")
+
+
+def _check_lengths(*hashes: bytes) -> None:
+    if any(len(h) != hashlib.sha256().digest_size for h in hashes):
+        raise ProofInvalid("a hash is not 32 bytes long")
 
 
 def _check_trivial(old: int, old_root: bytes, expected: bytes, proof: Sequence[bytes]) -> None:

@@ -1,0 +1,150 @@
+"""Every error as a problem document (RFC 9457): one table from error to status and title.
+
+`type` is a relative address that this API answers with the explanation, and never changes. A detail
+names fields and rules; no problem repeats a refused value, shows a secret or another controller's
+data, and an unexpected error says nothing but that it happened. `tests/test_problems.py` holds
+every error class to this table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from ledger import errors
+from ledger.errors import LedgerError, Refused
+
+MEDIA_TYPE = "application/problem+json"
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of problem: its HTTP status and a title that is the same every time."""
+
+    status: int
+    title: str
+
+
+KINDS: dict[type[LedgerError], Kind] = {
+    errors.TooLarge: Kind(413, "Too large"),
+    errors.EnvelopeMalformed: Kind(400, "Not a DSSE envelope of a CloudEvent"),
+    errors.UnknownKey: Kind(403, "Unknown signing key"),
+    errors.KeyNotInForce: Kind(403, "Signing key not in force"),
+    errors.SignatureInvalid: Kind(403, "Signature does not verify"),
+    errors.CloudEventMalformed: Kind(422, "Not a CloudEvent of the NL GOV profile"),
+    errors.UnknownEventType: Kind(422, "Unknown event type"),
+    errors.FieldsInvalid: Kind(422, "Fields missing, unknown or of the wrong form"),
+    errors.OccurredInFuture: Kind(422, "Time in the future"),
+    errors.NotAuthorisedToSign: Kind(403, "Key may not sign this"),
+    errors.PartyUnknown: Kind(422, "Party never registered"),
+    errors.PersonalDataInClear: Kind(422, "Personal data in clear"),
+    errors.IdAlreadyUsed: Kind(409, "Source and id used before with other content"),
+    errors.FormRuleViolated: Kind(422, "Does not fit the events of its case"),
+    errors.Unavailable: Kind(503, "The ledger cannot take it now"),
+}
+
+
+def kind_of(error: LedgerError) -> Kind:
+    """The kind of an error; a form rule that a later state may satisfy is a conflict (409)."""
+    kind = KINDS[type(error)]
+    if isinstance(error, errors.FormRuleViolated) and error.conflict:
+        return Kind(409, kind.title)
+    return kind
+
+
+def document(error: LedgerError) -> dict[str, Any]:
+    """The problem document of an error."""
+    kind = kind_of(error)
+    problem = _document(error.code, kind.status, kind.title, str(error))
+    if isinstance(error, Refused) and error.faults:
+        problem["errors"] = [
+            {"pointer": f.field, "rule": f.rule, "detail": f.detail} for f in error.faults
+        ]
+    return problem
+
+
+def explanations() -> dict[str, dict[str, Any]]:
+    """What each problem type means, by its code."""
+    known = {
+        error.code: {"title": kind.title, "status": kind.status, "meaning": error.__doc__}
+        for error, kind in KINDS.items()
+    }
+    known |= {
+        code: {"title": title, "status": status, "meaning": meaning}
+        for status, (code, title, meaning) in HTTP_PROBLEMS.items()
+    }
+    return known
+
+
+HTTP_PROBLEMS: dict[int, tuple[str, str, str]] = {
+    400: ("bad-request", "Bad request", "The request cannot be read."),
+    401: ("token-needed", "Token needed", "Reading needs a token: Authorization: Bearer …"),
+    404: ("not-found", "Not found", "There is nothing at this address, or not for you."),
+    405: ("method-not-allowed", "Method not allowed", "This address does not take this method."),
+    413: ("body-too-large", "Too large", "The body is larger than this address takes."),
+    415: ("media-type", "Media type not supported", "The body is not of the media type asked for."),
+    422: ("parameters-invalid", "Parameters invalid", "A parameter has the wrong form."),
+    500: ("internal", "Internal error", "Something went wrong here; nothing was acknowledged."),
+    503: ("busy", "Busy", "Too many requests at once; try again."),
+}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of an application with a problem document."""
+    app.add_exception_handler(LedgerError, _ledger_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _document(code: str, status: int, title: str, detail: str) -> dict[str, Any]:
+    return {"type": f"/v1/problems/{code}", "title": title, "status": status, "detail": detail}
+
+
+def _answer(problem: dict[str, Any], headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(problem, problem["status"], headers, MEDIA_TYPE)
+
+
+def _ledger_error(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, LedgerError) or type(error) not in KINDS:
+        return _unexpected(request, error)
+    headers = {}
+    if isinstance(error, errors.Unavailable):
+        headers["Retry-After"] = str(error.retry_after)
+    return _answer(document(error), headers)
+
+
+def _http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
+    code, title, meaning = HTTP_PROBLEMS.get(error.status_code, HTTP_PROBLEMS[500])
+    # Starlette's default detail is the bare phrase of the status; the meaning says more.
+    phrase = HTTPStatus(error.status_code).phrase
+    detail = meaning if error.detail == phrase else error.detail
+    headers = dict(error.headers or {})
+    return _answer(_document(code, error.status_code, title, detail), headers)
+
+
+def _validation_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
+    code, title, meaning = HTTP_PROBLEMS[422]
+    problem = _document(code, 422, title, meaning)
+    problem["errors"] = [
+        {"parameter": ".".join(str(part) for part in fault["loc"][1:]), "detail": fault["msg"]}
+        for fault in error.errors()
+    ]
+    return _answer(problem)
+
+
+def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    log.error("unexpected error", path=request.url.path, error=repr(type(error)), exc_info=error)
+    code, title, meaning = HTTP_PROBLEMS[500]
+    return _answer(_document(code, 500, title, meaning))

@@ -1,0 +1,29 @@
+"""What the routes share: the open ledger and the follower of its registers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from fastapi import Request
+
+from ledger.deployment import Ledger
+from projections.follow import Follower
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One served ledger."""
+
+    ledger: Ledger
+    follower: Follower
+
+
+def state_of(request: Request) -> State:
+    """The state of the application that answers."""
+    return cast("State", request.app.state.served)
+
+
+def ledger_of(request: Request) -> Ledger:
+    """The ledger that is served."""
+    return state_of(request).ledger

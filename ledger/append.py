@@ -1,0 +1,107 @@
+"""The append: one function, one transaction.
+
+    lock the head · read what the form rules of the whole batch need · decide event by event ·
+    write the survivors, tiles and the signed checkpoint · commit
+
+Only then does anyone learn of the new head. What violates the agreement is accepted and becomes a
+finding; only form is refused (`ledger/form_rules.py`). After a lost commit reply, appending the
+same event again finds its position. `tests/test_append.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+
+from ledger import entry, form_rules, head
+from ledger import receipt as receipts
+from ledger.admission import Admitted
+from ledger.database import acknowledged
+from ledger.errors import Refused
+from ledger.form_rules import AlreadyRecorded, Facts, Seen
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """An event that is durable and under a signed checkpoint.
+
+    `receipt` is a c2sp.org/tlog-proof@v1 with the entry in it; `created` is False when the same
+    event had been recorded before.
+    """
+
+    index: int
+    recorded_at: datetime
+    receipt: str
+    created: bool
+
+
+Outcome = Appended | AlreadyRecorded | Refused
+
+
+def append(
+    conn: psycopg.Connection,
+    batch: Sequence[Admitted],
+    *,
+    origin: str,
+    sign: head.Sign,
+    clock: Callable[[], datetime],
+) -> list[Outcome]:
+    """Commit admitted events in one transaction; an outcome for each, in order."""
+    outcomes: list[Outcome | int] = []
+    entries: list[head.NewEntry] = []
+    with acknowledged(conn):
+        locked = head.lock(conn)
+        recorded_at = max(clock(), locked.recorded_at)
+        facts = Facts(_read(conn, form_rules.needed(batch)))
+        for admitted in batch:
+            position = locked.frontier.size + len(entries) + 1
+            try:
+                earlier = form_rules.decide(admitted, recorded_at, facts)
+            except Refused as refused:
+                outcomes.append(refused)
+                continue
+            if earlier is not None:
+                outcomes.append(earlier)
+                continue
+            envelope = admitted.envelope
+            leaf = entry.format(entry.Entry(recorded_at, envelope.payload, envelope.signatures))
+            facts.add(Seen.of(admitted, position))
+            outcomes.append(len(entries))
+            entries.append(head.NewEntry(admitted.event.type.topic, admitted.tags, leaf))
+        if not entries:
+            return [outcome for outcome in outcomes if not isinstance(outcome, int)]
+        extension = head.extend(conn, locked, recorded_at, entries, origin=origin, sign=sign)
+    return [
+        _appended(outcome, extension, entries, recorded_at)
+        if isinstance(outcome, int)
+        else outcome
+        for outcome in outcomes
+    ]
+
+
+def _appended(
+    number: int,
+    extension: head.Extension,
+    entries: Sequence[head.NewEntry],
+    recorded_at: datetime,
+) -> Appended:
+    index = extension.first_index + number
+    text = receipts.format(index, extension.proofs[number], extension.note, entries[number].leaf)
+    return Appended(index, recorded_at, text, created=True)
+
+
+def _read(conn: psycopg.Connection, wanted: Iterable[tuple[str, str]]) -> list[Seen]:
+    """The events of given (type, tag) pairs, by position: all that the form rules look at."""
+    pairs = sorted(wanted)
+    rows = conn.execute(
+        "SELECT t.type, t.tag, t.position, e.leaf"
+        " FROM unnest(%s::text[], %s::text[]) AS wanted (type, tag)"
+        " JOIN tags t ON t.tag = wanted.tag AND t.type = wanted.type"
+        " JOIN entries e ON e.position = t.position"
+        " ORDER BY t.position",
+        ([pair[0] for pair in pairs], [pair[1] for pair in pairs]),
+    )
+    return [Seen.read(*row) for row in rows]

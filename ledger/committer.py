@@ -1,0 +1,128 @@
+"""Group commit: what concurrent requests append is committed together.
+
+One thread takes whatever waits, up to a batch, and commits it in one transaction: one head lock and
+one fsync for all of it. A refused event never takes its neighbours down, and when more waits than
+the ledger can hold the caller is told at once to come back. After a lost connection the same batch
+is committed again: an event that was committed after all is recognised by its source and id and
+answered with its position. `tests/test_committer.py` shows each of these.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import psycopg
+
+from ledger.errors import Unavailable
+
+E = TypeVar("E")
+A = TypeVar("A")
+
+Commit = Callable[[Sequence[E]], Sequence[A]]
+"""Commits events in one transaction and gives an answer for each, in order; safe to repeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request(Generic[E, A]):
+    events: Sequence[E]
+    answer: Future[Sequence[A]] = field(default_factory=Future)
+
+
+class Committer(Generic[E, A]):
+    """Merges concurrent appends into transactions of up to `batch` events.
+
+    At most `waiting` events wait; `attempts` is how often a batch is tried when the connection is
+    lost, with `pause` seconds between.
+    """
+
+    def __init__(
+        self,
+        commit: Commit[E, A],
+        *,
+        batch: int = 1000,
+        waiting: int = 4000,
+        attempts: int = 8,
+        pause: float = 0.25,
+    ) -> None:
+        self._commit = commit
+        self._batch = batch
+        self._waiting = waiting
+        self._attempts = attempts
+        self._pause = pause
+        self._queue: deque[_Request[E, A]] = deque()
+        self._queued = 0
+        self._changed = threading.Condition()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
+        self._thread.start()
+
+    def append(self, events: Sequence[E]) -> Sequence[A]:
+        """Commit the events and give the answer for each; returns when they are durable.
+
+        Raises Unavailable when too much waits already, or the database stays away.
+        """
+        request: _Request[E, A] = _Request(events)
+        with self._changed:
+            if self._closing.is_set():
+                raise Unavailable("the ledger is stopping")
+            if self._queued and self._queued + len(events) > self._waiting:
+                raise Unavailable("more events wait than the ledger can hold")
+            self._queue.append(request)
+            self._queued += len(events)
+            self._changed.notify()
+        return request.answer.result()
+
+    def close(self) -> None:
+        """Commit what waits, and stop."""
+        with self._changed:
+            self._closing.set()
+            self._changed.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while requests := self._take():
+            self._settle(requests)
+
+    def _take(self) -> list[_Request[E, A]]:
+        with self._changed:
+            self._changed.wait_for(lambda: self._queue or self._closing.is_set())
+            taken: list[_Request[E, A]] = []
+            size = 0
+            while self._queue and (not taken or size + len(self._queue[0].events) <= self._batch):
+                taken.append(self._queue.popleft())
+                size += len(taken[-1].events)
+            self._queued -= size
+            return taken
+
+    def _settle(self, requests: Sequence[_Request[E, A]]) -> None:
+        try:
+            answers = self._commit_surely([e for request in requests for e in request.events])
+        except Exception as error:
+            if len(requests) > 1 and not isinstance(error, Unavailable):
+                # Whatever the database could not take must not take its neighbours down.
+                for request in requests:
+                    self._settle([request])
+                return
+            for request in requests:
+                request.answer.set_exception(error)
+            return
+        start = 0
+        for request in requests:
+            end = start + len(request.events)
+            request.answer.set_result(answers[start:end])
+            start = end
+
+    def _commit_surely(self, events: Sequence[E]) -> Sequence[A]:
+        for attempt in range(self._attempts):
+            try:
+                return self._commit(events)
+            except psycopg.OperationalError:
+                # The commit may have happened; trying again finds what did.
+                if attempt + 1 < self._attempts and not self._closing.wait(self._pause * attempt):
+                    continue
+        raise Unavailable("the database does not answer", retry_after=5)

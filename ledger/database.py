@@ -1,0 +1,125 @@
+"""Connections to the PostgreSQL schema that holds one log.
+
+One log is one schema; statements name tables without it, and every connection sets `search_path`
+and the role that serves. That role may insert and read entries, no more (`sql/schema.sql`). A server
+that does not keep what it acknowledges is refused (`tests/test_database.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+from psycopg.errors import Diagnostic
+from psycopg_pool import ConnectionPool
+
+from ledger.errors import ConfigurationError
+
+OLDEST_SERVER = 150000
+"""PostgreSQL 15, as `server_version_num`."""
+
+DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": ("on", "remote_apply")}
+
+UNREPLICATED = ("57014", "57P01")
+"""SQLSTATEs of the warning that a commit stopped waiting for its synchronous standby."""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where a log lives. `url` is a libpq connection string or URI, `schema` one log."""
+
+    url: str
+    schema: str
+
+    @property
+    def service_role(self) -> str:
+        """The role that serves: INSERT and SELECT on what is committed to the log."""
+        return f"{self.schema}_service"
+
+    @property
+    def channel(self) -> str:
+        """The channel on which an append tells the new size."""
+        return f"{self.schema}_head"
+
+    def connect_as_owner(self) -> psycopg.Connection:
+        """A connection with the rights of the URL, to make or check a schema."""
+        try:
+            conn = psycopg.connect(self.url, autocommit=True)
+        except psycopg.OperationalError as error:
+            raise ConfigurationError(f"cannot connect to the PostgreSQL server: {error}") from None
+        conn.execute(sql.SQL("SET search_path = {}").format(sql.Identifier(self.schema)))
+        return conn
+
+    def connect(self) -> psycopg.Connection:
+        """A connection as the role that serves, in autocommit mode."""
+        conn = self.connect_as_owner()
+        self._serve(conn)
+        return conn
+
+    def pool(self, size: int) -> ConnectionPool:
+        """A pool of up to `size` serving connections, which are checked before they are lent."""
+        return ConnectionPool(
+            self.url,
+            min_size=1,
+            max_size=size,
+            kwargs={"autocommit": True},
+            configure=self._configure,
+            check=ConnectionPool.check_connection,
+            timeout=10,
+            open=True,
+        )
+
+    def _configure(self, conn: psycopg.Connection) -> None:
+        conn.execute(sql.SQL("SET search_path = {}").format(sql.Identifier(self.schema)))
+        self._serve(conn)
+
+    def _serve(self, conn: psycopg.Connection) -> None:
+        conn.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(self.service_role)))
+        # A plan made while the tables were empty would be kept for years.
+        conn.execute("SET plan_cache_mode = force_custom_plan")
+
+
+def require_durable(conn: psycopg.Connection) -> None:
+    """Refuse a server that is too old, read-only, or may lose what it acknowledged."""
+    if conn.info.server_version < OLDEST_SERVER:
+        raise ConfigurationError("the server is older than PostgreSQL 15; use 15 or later")
+    if _scalar(conn, "SELECT pg_is_in_recovery()"):
+        raise ConfigurationError("the server is a standby; give the address of the primary")
+    for setting, wanted in DURABLE.items():
+        value = _scalar(conn, "SELECT current_setting(%s)", setting)
+        if value not in wanted if isinstance(wanted, tuple) else value != wanted:
+            raise ConfigurationError(
+                f"{setting} is {value} on this server: an acknowledged event could be lost. "
+                f"Set {setting} = on and start again."
+            )
+
+
+@contextmanager
+def acknowledged(conn: psycopg.Connection) -> Iterator[None]:
+    """One transaction that counts as committed only when its standby holds it, if it has one.
+
+    PostgreSQL reports a cancelled wait for a synchronous standby as success with a warning; here it
+    is an error, since the caller would acknowledge what a failover can lose.
+    """
+    warnings: list[str] = []
+
+    def note(diagnostic: Diagnostic) -> None:
+        if diagnostic.sqlstate in UNREPLICATED:
+            warnings.append(diagnostic.message_primary or "")
+
+    conn.add_notice_handler(note)
+    try:
+        with conn.transaction():
+            yield
+    finally:
+        conn.remove_notice_handler(note)
+    if warnings:
+        raise psycopg.OperationalError(f"committed here, not on the standby: {warnings[0]}")
+
+
+def _scalar(conn: psycopg.Connection, query: str, *args: object) -> object:
+    row = conn.execute(query, args).fetchone()  # type: ignore[arg-type]
+    return row[0] if row else None

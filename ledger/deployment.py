@@ -1,0 +1,405 @@
+"""Where a ledger lives, and opening it.
+
+    DIR/postgres/            the embedded server's data, unless --database-url names another server
+    DIR/keys/                log.key, administrator.key, ledger.key: private keys, mode 0600
+    DIR/log.vkey             the verifier key that auditors pin
+    DIR/read.token           the token that reads, mode 0600
+
+`init` makes all of it once; `open_ledger` is what the service, the command line and the tests use.
+The first two entries of every log enrol its own keys: the administrator's, signed by itself, and
+the ledger's own. `tests/test_deployment.py`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self, cast
+
+import psycopg
+from psycopg import sql
+from psycopg_pool import ConnectionPool
+
+from ledger import admission, cloudevent, entry, envelope, events, head, keys
+from ledger import sql as sql_files
+from ledger.admission import Admitted
+from ledger.append import Appended, Outcome, append
+from ledger.checkpoint import Checkpoint
+from ledger.checkpoint import sign as sign_checkpoint
+from ledger.committer import Committer
+from ledger.database import Database, require_durable
+from ledger.embedded import EmbeddedServer
+from ledger.errors import ConfigurationError, Refused, UnknownKey
+from ledger.keyring import EnrolledKey, KeyRing
+from ledger.keys import SigningKey
+from ledger.listener import Listener
+from ledger.merkle import EMPTY_ROOT
+from ledger.note import Signer
+from ledger.reader import Reader
+
+ADMINISTRATOR = "administrator"
+OWN_SERVICE = "ledger"
+SCHEMA_VERSION = 1
+DATABASE = "verantwoord"
+"""The database of the embedded server."""
+
+Clock = Callable[[], datetime]
+
+
+def now() -> datetime:
+    """The machine's clock, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The places of one ledger: `--data`, `--database-url`, and the schema of its log."""
+
+    data: Path
+    database_url: str | None = None
+    schema: str = "ledger"
+
+    @property
+    def keys(self) -> Path:
+        """The directory of private keys."""
+        return self.data / "keys"
+
+    @property
+    def vkey_file(self) -> Path:
+        """The verifier key that auditors pin."""
+        return self.data / "log.vkey"
+
+    @property
+    def token_file(self) -> Path:
+        """The token that reads."""
+        return self.data / "read.token"
+
+    @contextmanager
+    def database(self) -> Iterator[Database]:
+        """The database of the log; the embedded server runs as long as somebody uses it."""
+        if self.database_url is not None:
+            yield Database(self.database_url, self.schema)
+            return
+        with EmbeddedServer.open(self.data / "postgres") as server:
+            _create_database(server.url())
+            yield Database(server.url(dbname=DATABASE), self.schema, server.ensure_running)
+
+
+@dataclass(frozen=True, slots=True)
+class LogIdentity:
+    """Who a log is, as its schema says."""
+
+    origin: str
+    vkey: str
+    administrator_key: bytes
+    read_token_sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OwnKeys:
+    """The private keys `init` makes."""
+
+    log: Signer
+    administrator: SigningKey
+    service: SigningKey
+
+
+def init(
+    home: Home,
+    *,
+    origin: str,
+    kvk: str,
+    clock: Clock = now,
+    tables: Sequence[str] = (),
+) -> LogIdentity:
+    """Make a new log: keys, schema, rights, and the two entries that enrol its own keys.
+
+    `kvk` is the processor's Chamber of Commerce number, part of the `source` of its own events;
+    `tables` is further SQL to run in the schema (the registers'). Nothing is overwritten: a schema
+    that holds a log already raises ConfigurationError; keys left by an unfinished `init` are used.
+    """
+    home.data.mkdir(parents=True, exist_ok=True)
+    with home.database() as database:
+        with database.connect_as_owner() as conn:
+            require_durable(conn)
+            if _holds_log(conn, home.schema):
+                raise ConfigurationError(
+                    f"schema {home.schema!r} holds a log already; give another --data directory"
+                    " or database"
+                )
+        own = _make_keys(home, origin)
+        token = keys.make_token()
+        identity = LogIdentity(
+            origin, own.log.vkey, own.administrator.public_key, keys.token_digest(token)
+        )
+        keys.write_secret(home.token_file, token)
+        home.vkey_file.write_text(own.log.vkey + "\n")
+        with database.connect_as_owner() as conn, conn.transaction():
+            _create_role(conn, database)
+            _create_schema(conn, database, identity, clock(), tables)
+            _enrol_own_keys(conn, own, identity, kvk, clock)
+    return identity
+
+
+def _holds_log(conn: psycopg.Connection, schema: str) -> bool:
+    row = conn.execute("SELECT to_regclass(%s)", (f'"{schema}".log',)).fetchone()
+    return row is not None and row[0] is not None
+
+
+def _make_keys(home: Home, origin: str) -> OwnKeys:
+    return OwnKeys(
+        log=Signer(origin, keys.load_or_make(home.keys, "log")),
+        administrator=keys.load_or_make(home.keys, ADMINISTRATOR),
+        service=keys.load_or_make(home.keys, OWN_SERVICE),
+    )
+
+
+def _create_database(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        found = conn.execute("SELECT FROM pg_database WHERE datname = %s", (DATABASE,))
+        if found.fetchone() is None:
+            conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+
+
+def _create_role(conn: psycopg.Connection, database: Database) -> None:
+    role = sql.Identifier(database.service_role)
+    found = conn.execute("SELECT FROM pg_roles WHERE rolname = %s", (database.service_role,))
+    try:
+        if found.fetchone() is None:
+            conn.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(role))
+        conn.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(role))
+    except psycopg.errors.InsufficientPrivilege:
+        raise ConfigurationError(
+            "this user may not create roles; let an administrator of the server run:"
+            f' CREATE ROLE "{database.service_role}" NOLOGIN;'
+            f' GRANT "{database.service_role}" TO "{conn.info.user}";'
+        ) from None
+
+
+def _create_schema(
+    conn: psycopg.Connection,
+    database: Database,
+    identity: LogIdentity,
+    created_at: datetime,
+    tables: Sequence[str],
+) -> None:
+    conn.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(database.schema)))
+    for text in (sql_files.text("schema.sql"), *tables):
+        named = text.replace("{schema}", f'"{database.schema}"')
+        conn.execute(named.replace("{service_role}", f'"{database.service_role}"').encode())
+    conn.execute(
+        "INSERT INTO log (origin, vkey, administrator_key, read_token_sha256, schema_version,"
+        " created_at) VALUES (%s, %s, %s, %s, %s, %s)",
+        (
+            identity.origin,
+            identity.vkey,
+            identity.administrator_key,
+            identity.read_token_sha256,
+            SCHEMA_VERSION,
+            created_at,
+        ),
+    )
+    conn.execute(
+        "INSERT INTO head (size, recorded_at, frontier) VALUES (0, %s, '{}')", (created_at,)
+    )
+
+
+def _enrol_own_keys(
+    conn: psycopg.Connection, own: OwnKeys, identity: LogIdentity, kvk: str, clock: Clock
+) -> None:
+    """The first two entries: there is nothing yet that admission could check them against."""
+    locked = head.lock(conn)
+    recorded_at = clock()
+    entries = [
+        _enrolment(own.administrator, key, kvk, recorded_at)
+        for key in (own.administrator, own.service)
+    ]
+    head.extend(
+        conn,
+        locked,
+        recorded_at,
+        entries,
+        origin=identity.origin,
+        sign=lambda checkpoint: sign_checkpoint(checkpoint, own.log),
+    )
+
+
+def _enrolment(
+    administrator: SigningKey, key: SigningKey, kvk: str, at: datetime
+) -> head.NewEntry:
+    payload = cloudevent.format(
+        id=f"enrol-{key.key_id}",
+        source=f"urn:nld:kvk:{kvk}:systeem:{ADMINISTRATOR}",
+        type="SigningKeyEnrolled",
+        time=at,
+        occurred_at=at,
+        data=key.enrolment(),
+    )
+    signed = administrator.sign(payload)
+    event = cloudevent.parse(payload)
+    leaf = entry.format(entry.Entry(at, payload, signed.signatures))
+    return head.NewEntry(event.type.topic, events.tags_of(event), leaf)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How much one process takes on."""
+
+    connections: int = 10
+    batch: int = 1000
+    waiting: int = 4000
+
+
+class Ledger:
+    """One open log: append, read, follow. Made by `open_ledger`."""
+
+    def __init__(
+        self,
+        database: Database,
+        pool: ConnectionPool,
+        identity: LogIdentity,
+        signer: Signer | None,
+        *,
+        clock: Clock,
+        limits: admission.Limits,
+        load: Load,
+    ) -> None:
+        self.database = database
+        self.pool = pool
+        self.identity = identity
+        self.reader = Reader(pool)
+        self.clock = clock
+        self.limits = limits
+        self.listener = Listener(database)
+        self._signer = signer
+        self._ring = _Ring(self.reader)
+        self._committer: Committer[Admitted, Outcome] = Committer(
+            self._commit, batch=load.batch, waiting=load.waiting
+        )
+
+    def append(self, envelopes: Sequence[bytes]) -> list[Appended | Refused]:
+        """Admit and commit envelopes; an answer for each, in order, once they are durable.
+
+        A refused one does not touch the others. Raises Unavailable.
+        """
+        answers: dict[int, Appended | Refused] = {}
+        admitted: list[tuple[int, Admitted]] = []
+        for number, raw in enumerate(envelopes):
+            try:
+                admitted.append((number, self.admit(raw)))
+            except Refused as refused:
+                answers[number] = refused
+        if admitted:
+            outcomes = self._committer.append([event for _, event in admitted])
+            for (number, _), outcome in zip(admitted, outcomes, strict=True):
+                answers[number] = self._answer(outcome)
+        return [answers[number] for number in range(len(envelopes))]
+
+    def admit(self, raw: bytes) -> Admitted:
+        """The checks that need no lock. Raises Refused."""
+        try:
+            return admission.admit(raw, self._ring.find, self.clock(), self.limits)
+        except UnknownKey:
+            # Enrolled meanwhile, perhaps by another process.
+            self._ring.refresh()
+            return admission.admit(raw, self._ring.find, self.clock(), self.limits)
+
+    def sign(self, checkpoint: Checkpoint) -> str:
+        """Sign a checkpoint with the key of this log."""
+        if self._signer is None:
+            raise ConfigurationError("the private key of the log is not here: this ledger reads")
+        return sign_checkpoint(checkpoint, self._signer)
+
+    def close(self) -> None:
+        """Commit what waits, and let go of the database."""
+        self._committer.close()
+        self.listener.close()
+        self.pool.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _commit(self, batch: Sequence[Admitted]) -> Sequence[Outcome]:
+        with self.pool.connection() as conn:
+            return append(
+                conn, batch, origin=self.identity.origin, sign=self.sign, clock=self.clock
+            )
+
+    def _answer(self, outcome: Outcome) -> Appended | Refused:
+        if isinstance(outcome, Appended | Refused):
+            return outcome
+        index = outcome.position - 1
+        recorded_at = self.reader.entry(index).recorded_at
+        return Appended(index, recorded_at, self.reader.receipt(index), created=False)
+
+
+class _Ring:
+    """The enrolled keys, read from the log and kept up to date."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._ring = KeyRing()
+        self._position = 0
+        self._lock = threading.Lock()
+
+    def find(self, key_id: str) -> EnrolledKey | None:
+        return self._ring.find(key_id)
+
+    def refresh(self) -> None:
+        with self._lock:
+            for stored in self._reader.events(after=self._position, types=KEY_TYPES, limit=100_000):
+                event = cloudevent.parse(entry.parse(stored.leaf).payload)
+                data = event.data.model_dump(mode="json", exclude_unset=True)
+                self._ring.apply(event.type.name, data, stored.recorded_at)
+                self._position = stored.position
+
+
+KEY_TYPES = [events.latest(name).topic for name in ("SigningKeyEnrolled", "SigningKeyRevoked")]
+
+
+@contextmanager
+def open_ledger(
+    home: Home,
+    *,
+    clock: Clock = now,
+    limits: admission.Limits | None = None,
+    load: Load | None = None,
+) -> Iterator[Ledger]:
+    """Open the log of a home, until the block ends. Raises ConfigurationError."""
+    load = load or Load()
+    with ExitStack() as stack:
+        database = stack.enter_context(home.database())
+        with database.connect_as_owner() as conn:
+            require_durable(conn)
+            if not _holds_log(conn, home.schema):
+                raise ConfigurationError(
+                    f"there is no ledger in {home.data}; make one with `verantwoord init`"
+                )
+        with database.connect() as conn:
+            identity = _identity(conn)
+        signer = _log_signer(home, identity)
+        pool = stack.enter_context(database.pool(load.connections))
+        yield stack.enter_context(
+            Ledger(
+                database,
+                pool,
+                identity,
+                signer,
+                clock=clock,
+                limits=limits or admission.Limits(),
+                load=load,
+            )
+        )

@@ -1,0 +1,87 @@
+-- One log is one schema: this file runs inside it, with `search_path` set to it, as the owner.
+-- The role that serves ({service_role}) may insert and read what is committed to the log, no more.
+
+-- Who this log is. One row, written by `verantwoord init`.
+CREATE TABLE log (
+    only_row           boolean PRIMARY KEY DEFAULT true CHECK (only_row),  -- a schema is one log
+    origin             text NOT NULL,        -- C2SP checkpoint origin, also the name of the log key
+    vkey               text NOT NULL,        -- C2SP verifier key of the log
+    administrator_key  bytea NOT NULL CHECK (octet_length(administrator_key) = 32),  -- Ed25519
+    read_token_sha256  bytea NOT NULL CHECK (octet_length(read_token_sha256) = 32),
+    schema_version     integer NOT NULL,
+    created_at         timestamptz NOT NULL
+);
+
+-- The head: locked FOR UPDATE by every append, so that order is commit order.
+CREATE TABLE head (
+    only_row     boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    size         bigint NOT NULL CHECK (size >= 0),
+    recorded_at  timestamptz NOT NULL,       -- of the last entry; never runs backwards
+    frontier     bytea[] NOT NULL            -- perfect subtrees of the right edge, largest first
+);
+
+-- What the log commits to. `leaf` is the entry, byte for byte; the other columns are read from it.
+CREATE TABLE entries (
+    position     bigint PRIMARY KEY CHECK (position >= 1),   -- leaf index + 1, dense
+    type         text NOT NULL,                              -- CloudEvents type, with its version
+    recorded_at  timestamptz NOT NULL,
+    tags         text[] NOT NULL,
+    leaf         bytea NOT NULL CHECK (octet_length(leaf) <= 65535),        -- tlog-tiles
+    leaf_hash    bytea NOT NULL CHECK (octet_length(leaf_hash) = 32)
+);
+
+-- The index of entries.tags. No foreign key: both are written by one statement each in one
+-- transaction, a key would cost a look-up for every tag, and fsck holds them equal.
+CREATE TABLE tags (
+    tag       text NOT NULL,
+    position  bigint NOT NULL,
+    type      text NOT NULL,
+    PRIMARY KEY (tag, position)
+);
+
+-- An event is recorded once: a second guard behind the check under the head lock.
+CREATE UNIQUE INDEX tags_source_id ON tags (tag) WHERE starts_with(tag, 'source-id:');
+
+CREATE INDEX entries_type ON entries (type, position);
+
+-- Full tiles of 256 hashes; a partial tile is read from the hashes it is made of.
+CREATE TABLE tiles (
+    level   smallint NOT NULL CHECK (level BETWEEN 0 AND 63),
+    index   bigint NOT NULL CHECK (index >= 0),
+    hashes  bytea NOT NULL CHECK (octet_length(hashes) = 8192),
+    root    bytea NOT NULL CHECK (octet_length(root) = 32),  -- this tile's hash in the level above
+    PRIMARY KEY (level, index)
+);
+
+-- Every checkpoint ever signed.
+CREATE TABLE checkpoints (
+    size         bigint PRIMARY KEY CHECK (size >= 0),
+    root         bytea NOT NULL CHECK (octet_length(root) = 32),
+    recorded_at  timestamptz NOT NULL,
+    note         text NOT NULL
+);
+
+-- "As known at": which checkpoint was the last one then.
+CREATE INDEX checkpoints_recorded_at ON checkpoints (recorded_at, size);
+
+-- Rights are what protects the entries; the triggers refuse everyone else, the owner included.
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'rows of % are never changed or removed', TG_TABLE_NAME
+        USING ERRCODE = 'insufficient_privilege';
+END
+$$;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON entries
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON tags
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON tiles
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON checkpoints
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+GRANT USAGE ON SCHEMA {schema} TO {service_role};
+GRANT SELECT ON log, head, entries, tags, tiles, checkpoints TO {service_role};
+GRANT INSERT ON entries, tags, tiles, checkpoints TO {service_role};
+GRANT UPDATE (size, recorded_at, frontier) ON head TO {service_role};

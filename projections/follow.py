@@ -1,0 +1,199 @@
+"""Following the log: the stored registers are kept as the folds over the log would give them.
+
+One transaction takes a batch of new events, folds the cases that they touch anew, replaces the rows
+of those cases and moves the position: so each event counts exactly once, whenever the process dies.
+The row of `followed` is locked, so two followers never do the same work twice. `rebuild` does the
+same from the first event into a new generation, which then takes the place of the old one.
+`tests/test_follow.py` compares both with a fold of the whole log.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+import psycopg
+import structlog
+from psycopg_pool import ConnectionPool
+
+from ledger.listener import Listener
+from projections import history
+from projections.facts import Fact, Recorded, effective
+from projections.register import Register, Row
+from projections.registers import REGISTERS
+
+BATCH = 500
+"""Events in one transaction while following."""
+
+REBUILD_BATCH = 20_000
+"""Events in one transaction while rebuilding: fewer cases are folded twice."""
+
+Cases = dict[str, set[str]]
+"""Case keys by register name."""
+
+log = structlog.get_logger(__name__)
+
+
+def follow_once(pool: ConnectionPool, registers: Mapping[str, Register] = REGISTERS) -> int:
+    """Apply one batch of new events; how many there were. 0: nothing new, or another follows."""
+    with pool.connection() as conn, conn.transaction():
+        row = conn.execute(
+            "SELECT generation, position FROM followed FOR UPDATE SKIP LOCKED"
+        ).fetchone()
+        if row is None:
+            return 0
+        generation, position = row
+        events = history.after(conn, position, BATCH)
+        if events:
+            _apply(conn, registers, generation, events)
+            conn.execute("UPDATE followed SET position = %s", (events[-1].position,))
+        return len(events)
+
+
+def rebuild(
+    pool: ConnectionPool,
+    registers: Mapping[str, Register] = REGISTERS,
+    progress: Callable[[int], None] = lambda position: None,
+) -> int:
+    """Make all stored rows anew from the log and swap them in whole; the position reached.
+
+    Following stands still meanwhile; readers keep the old rows until the end.
+    """
+    with pool.connection() as conn, conn.transaction():
+        row = conn.execute("SELECT generation FROM followed FOR UPDATE").fetchone()
+        old = int(row[0]) if row else 0
+        conn.execute("DELETE FROM register_rows WHERE generation <> %s", (old,))
+        position = 0
+        while events := history.after(conn, position, REBUILD_BATCH):
+            _apply(conn, registers, old + 1, events)
+            position = events[-1].position
+            progress(position)
+        conn.execute("UPDATE followed SET generation = %s, position = %s", (old + 1, position))
+        conn.execute("DELETE FROM register_rows WHERE generation = %s", (old,))
+    return position
+
+
+class Follower:
+    """Follows in a thread of its own. It stops at the first error and keeps it to be seen."""
+
+    def __init__(self, pool: ConnectionPool, listener: Listener) -> None:
+        self._pool = pool
+        self._new = threading.Event()
+        self._closing = threading.Event()
+        self._listener = listener
+        self.error: BaseException | None = None
+        listener.subscribe(self._new.set)
+        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop after the running batch."""
+        self._closing.set()
+        self._new.set()
+        self._listener.unsubscribe(self._new.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            self._new.clear()
+            try:
+                while not self._closing.is_set() and follow_once(self._pool):
+                    pass
+            except psycopg.OperationalError as error:
+                log.warning("following waits for the database", error=type(error).__name__)
+                self._closing.wait(1)
+                continue
+            except Exception as error:
+                # Going on would leave rows that are wrong without anyone knowing.
+                log.exception("following stopped")
+                self.error = error
+                return
+            self._new.wait()
+
+
+def rows_of_case(
+    register: Register, case: str, events: Iterable[Recorded], **moments: Any
+) -> Sequence[Row]:
+    """The rows of one case, from its events as `history.of_cases` gives them."""
+    facts = [
+        fact
+        for fact in effective(events, **moments)
+        if fact.type in register.types and case in register.cases(fact)
+    ]
+    return register.fold(case, facts) if facts else ()
+
+
+def _apply(
+    conn: psycopg.Connection,
+    registers: Mapping[str, Register],
+    generation: int,
+    events: Sequence[Recorded],
+) -> None:
+    upto = events[-1].position
+    for name, cases in _touched(conn, registers, events, upto).items():
+        register = registers[name]
+        by_case = _events_by_case(conn, register, cases, upto)
+        rows = [(case, row) for case in sorted(cases) for row in by_case[case]]
+        _replace(conn, generation, name, cases, rows)
+
+
+def _touched(
+    conn: psycopg.Connection,
+    registers: Mapping[str, Register],
+    events: Sequence[Recorded],
+    upto: int,
+) -> Cases:
+    """The cases whose rows may change: those of the events, and of what they amend."""
+    touched: Cases = defaultdict(set)
+    amending = [event for event in events if event.type in history.AMENDMENTS]
+    chains = history.with_amendments(conn, amending, upto=upto)
+    before = [event for event in chains if event.position < events[0].position]
+    for name, register in registers.items():
+        # A correction can move an event to another case: fold the one it leaves as well.
+        for event in [*events, *effective(before), *effective(chains)]:
+            if event.type in register.types:
+                touched[name].update(register.cases(event))
+    return touched
+
+
+def _events_by_case(
+    conn: psycopg.Connection, register: Register, cases: set[str], upto: int
+) -> dict[str, Sequence[Row]]:
+    events = history.of_cases(conn, cases, register.types, upto=upto)
+    facts: dict[str, list[Fact]] = defaultdict(list)
+    for fact in effective(events):
+        if fact.type in register.types:
+            for case in cases.intersection(register.cases(fact)):
+                facts[case].append(fact)
+    return defaultdict(tuple, {case: register.fold(case, facts[case]) for case in facts})
+
+
+def _replace(
+    conn: psycopg.Connection,
+    generation: int,
+    register: str,
+    cases: set[str],
+    rows: Sequence[tuple[str, Row]],
+) -> None:
+    conn.execute(
+        "DELETE FROM register_rows WHERE generation = %s AND register = %s AND case_key = ANY(%s)",
+        (generation, register, sorted(cases)),
+    )
+    with conn.cursor().copy(
+        "COPY register_rows (generation, register, key, case_key, controller, body) FROM STDIN"
+    ) as copy:
+        for case, row in rows:
+            copy.write_row((generation, register, row.key, case, row.controller, body(row)))
+
+
+def body(row: Row) -> str:
+    """A row as JSON text: the same row always gives the same bytes."""
+    content = {
+        "values": row.values,
+        "positions": row.positions,
+        "corrected": row.corrected,
+    }
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS).decode()

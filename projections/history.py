@@ -1,0 +1,124 @@
+"""Recorded events as the projections read them from the log.
+
+A *case* is a tag (`controller:C1`, `breach:B-1`) or, for events that hang together without one, the
+name of an event type. The events of a case are those with the tag, whatever they correct or
+retract, and whatever corrects or retracts them in turn (`tests/test_history.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+import orjson
+import psycopg
+
+from ledger import cloudevent, entry, events
+from projections.facts import CORRECTED, RETRACTED, Recorded
+
+AMENDMENTS = frozenset({CORRECTED, RETRACTED})
+
+def recorded(position: int, leaf: bytes) -> Recorded:
+    """One event from its leaf bytes."""
+    stored = entry.parse(leaf)
+    event = cloudevent.parse(stored.payload)
+    return Recorded(
+        position,
+        event.type.name,
+        event.source,
+        event.id,
+        event.occurred_at,
+        stored.recorded_at,
+        orjson.loads(stored.payload)["data"],
+        tuple(signature.keyid for signature in stored.signatures),
+    )
+
+
+def after(conn: psycopg.Connection, position: int, limit: int) -> list[Recorded]:
+    """Up to `limit` events after a position."""
+    rows = conn.execute(
+        "SELECT position, leaf FROM entries WHERE position > %s ORDER BY position LIMIT %s",
+        (position, limit),
+    )
+    return [recorded(*row) for row in rows]
+
+
+def of_types(
+    conn: psycopg.Connection, types: Collection[str], *, upto: int
+) -> Iterator[Recorded]:
+    """Every event of some types up to a position, with everything that amends."""
+    rows = conn.execute(
+        "SELECT position, leaf FROM entries WHERE type = ANY(%s) AND position <= %s"
+        " ORDER BY position",
+        (_topics({*types, *AMENDMENTS}), upto),
+    )
+    return (recorded(*row) for row in rows)
+
+
+def of_cases(
+    conn: psycopg.Connection, cases: Collection[str], types: Collection[str], *, upto: int
+) -> list[Recorded]:
+    """The events of some cases up to a position, of some types, and all that amends them."""
+    topics = _topics({*types, *AMENDMENTS})
+    return with_amendments(
+        conn, [*_tagged(conn, cases, topics, upto), *_typed(conn, cases, upto)], upto=upto
+    )
+
+
+def with_amendments(
+    conn: psycopg.Connection, events: Iterable[Recorded], *, upto: int
+) -> list[Recorded]:
+    """The events, whatever they correct or retract, and whatever amends any of these."""
+    found: dict[int, Recorded] = {}
+    new = list(events)
+    while new:
+        found.update((event.position, event) for event in new)
+        linked = [tag for event in new for tag in _links(event)]
+        new = [e for e in _tagged(conn, linked, None, upto) if e.position not in found]
+    return [found[position] for position in sorted(found)]
+
+
+def controller_cases(
+    conn: psycopg.Connection, controller: str, types: Collection[str], *, upto: int
+) -> list[Recorded]:
+    """The events of some types that concern one controller, up to a position."""
+    return of_cases(conn, [f"controller:{controller}"], types, upto=upto)
+
+
+def _links(event: Recorded) -> Iterable[str]:
+    """Tags of what this event amends and of what amends it."""
+    yield f"concerns:{event.id}"
+    yield f"concerns:{event.source} {event.id}"
+    target = event.data.get("corrects_event_id") or event.data.get("retracts_event_id")
+    if event.type in AMENDMENTS and isinstance(target, str):
+        yield f"source-id:{target}" if " " in target else f"event-id:{target}"
+
+
+def _tagged(
+    conn: psycopg.Connection, tags: Collection[str], topics: Sequence[str] | None, upto: int
+) -> list[Recorded]:
+    if not tags:
+        return []
+    rows = conn.execute(
+        "SELECT position, leaf FROM entries WHERE position IN (SELECT position FROM tags"
+        " WHERE tag = ANY(%(tags)s) AND position <= %(upto)s"
+        " AND (%(topics)s::text[] IS NULL OR type = ANY(%(topics)s::text[])))",
+        {"tags": sorted(set(tags)), "upto": upto, "topics": topics},
+    )
+    return [recorded(*row) for row in rows]
+
+
+def _typed(conn: psycopg.Connection, cases: Collection[str], upto: int) -> list[Recorded]:
+    names = [case for case in cases if ":" not in case]
+    if not names:
+        return []
+    rows = conn.execute(
+        "SELECT position, leaf FROM entries WHERE type = ANY(%s) AND position <= %s",
+        (_topics(names), upto),
+    )
+    return [recorded(*row) for row in rows]
+
+
+def _topics(names: Iterable[str]) -> list[str]:
+    """Every stored version of some event types."""
+    wanted = set(names)
+    return sorted(t.topic for t in events.EVENT_TYPES.values() if t.name in wanted)

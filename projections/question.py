@@ -1,0 +1,177 @@
+"""Asking a register: now from the stored rows, or as of any moment, as known at any moment.
+
+`as_of` is about the world (`occurred_at`), `known_at` about the ledger (`recorded_at`); either may
+be left out. `known_at` is an instant or a log size; both lead to one checkpoint, and the answer
+rests on the entries under it and names it. `tests/test_question.py`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+import psycopg
+from psycopg_pool import ConnectionPool
+
+from projections import history
+from projections.facts import Fact, Recorded, effective
+from projections.register import Register, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a question is about. `known_at` is an instant, or a log size; None is now."""
+
+    as_of: datetime | None = None
+    known_at: datetime | int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What an answer rests on: the first `size` entries, under the checkpoint that covers them.
+
+    `recorded_at` is when the last of them was recorded; `checkpoint` is the signed note, None for
+    an empty log.
+    """
+
+    size: int
+    recorded_at: datetime | None
+    checkpoint: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The rows of a register for a question, and what they rest on."""
+
+    register: Register
+    moment: Moment
+    basis: Basis
+    rows: Sequence[Row]
+
+
+def ask(
+    pool: ConnectionPool,
+    register: Register,
+    moment: Moment = Moment(),  # noqa: B008 - immutable
+    *,
+    controller: str | None = None,
+) -> Answer:
+    """The rows of a register; with `controller` its own rows and the processor-wide ones.
+
+    Raises LookupError when nothing had been recorded yet at `known_at`.
+    """
+    with pool.connection() as conn, conn.transaction():
+        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        if moment == Moment():
+            basis, rows = _stored(conn, register, controller)
+        else:
+            basis = basis_at(conn, moment.known_at)
+            rows = _folded(conn, register, basis.size, moment.as_of, controller)
+    return Answer(register, moment, basis, sorted(rows, key=lambda row: row.key))
+
+
+def basis_at(conn: psycopg.Connection, known_at: datetime | int | None) -> Basis:
+    """What was known at an instant, or in the first so many entries; None is everything.
+
+    Raises LookupError when nothing was known, or the log is not that long.
+    """
+    if isinstance(known_at, datetime):
+        condition, args = "recorded_at <= %s ORDER BY size DESC", (known_at,)
+        row = _checkpoint(conn, condition, *args)
+        return Basis(row[0], row[1], row[2])
+    if known_at is None:
+        return Basis(*_checkpoint(conn, "true ORDER BY size DESC"))
+    _, recorded_at, note = _checkpoint(conn, "size >= %s ORDER BY size", known_at)
+    return Basis(known_at, recorded_at, note)
+
+
+def facts_for(
+    conn: psycopg.Connection,
+    types: Iterable[str],
+    *,
+    size: int,
+    as_of: datetime | None,
+    controller: str | None,
+    processor_wide: Iterable[str] = (),
+) -> list[Fact]:
+    """Facts of some types among the first `size` entries; of one controller, if given, together
+    with those of the `processor_wide` types."""
+    if controller is None:
+        events: Iterable[Recorded] = history.of_types(conn, set(types), upto=size)
+    else:
+        own = history.of_cases(conn, [f"controller:{controller}"], set(types), upto=size)
+        wide = history.of_types(conn, set(processor_wide), upto=size)
+        events = {event.position: event for event in (*own, *wide)}.values()
+    return effective(events, as_of=as_of)
+
+
+def _checkpoint(conn: psycopg.Connection, condition: str, *args: object) -> tuple[Any, ...]:
+    row = conn.execute(
+        f"SELECT size, recorded_at, note FROM checkpoints WHERE {condition} LIMIT 1".encode(),  # noqa: S608
+        args,
+    ).fetchone()
+    if row is None:
+        raise LookupError("nothing was recorded then")
+    return row
+
+
+def _stored(
+    conn: psycopg.Connection, register: Register, controller: str | None
+) -> tuple[Basis, list[Row]]:
+    rows = conn.execute(
+        "SELECT key, controller, body FROM register_rows"
+        " WHERE generation = (SELECT generation FROM followed) AND register = %(register)s"
+        " AND (%(controller)s::text IS NULL OR controller IS NULL OR controller = %(controller)s)",
+        {"register": register.name, "controller": controller},
+    )
+    found = [_row(*row) for row in rows]
+    followed = conn.execute("SELECT position FROM followed").fetchone()
+    return basis_at(conn, followed[0] if followed else 0), found
+
+
+def _row(key: str, controller: str | None, body: str) -> Row:
+    content = orjson.loads(body)
+    return Row(
+        key,
+        controller,
+        content["values"],
+        tuple(content["positions"]),
+        tuple(content["corrected"]),
+    )
+
+
+def _folded(
+    conn: psycopg.Connection,
+    register: Register,
+    size: int,
+    as_of: datetime | None,
+    controller: str | None,
+) -> list[Row]:
+    if controller is None:
+        events: Iterable[Recorded] = history.of_types(conn, register.types, upto=size)
+    else:
+        events = _reaching(conn, register, controller, size)
+    facts: dict[str, list[Fact]] = defaultdict(list)
+    for fact in effective(events, as_of=as_of):
+        if fact.type in register.types:
+            for case in register.cases(fact):
+                facts[case].append(fact)
+    rows = [row for case in facts for row in register.fold(case, facts[case])]
+    return [row for row in rows if controller is None or row.controller in (None, controller)]
+
+
+def _reaching(
+    conn: psycopg.Connection, register: Register, controller: str, size: int
+) -> list[Recorded]:
+    """Every event of every case that the controller's own events, or processor-wide ones, are of.
+
+    The rows of a case rest on all of its events, so those of other controllers in it are read as
+    well; only the controller's own rows, and processor-wide ones, go out.
+    """
+    own = history.of_cases(conn, [f"controller:{controller}"], register.types, upto=size)
+    cases = {case for event in own if event.type in register.types for case in register.cases(event)}
+    return history.of_cases(conn, cases, register.types, upto=size)

@@ -1,0 +1,24 @@
+-- The registers as they are now: a cache of folds over the log, made anew at any time.
+
+-- How far the stored rows have followed the log, and which generation of them is read.
+CREATE TABLE followed (
+    only_row    boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    generation  bigint NOT NULL,
+    position    bigint NOT NULL CHECK (position >= 0)
+);
+INSERT INTO followed (generation, position) VALUES (1, 0);
+
+-- A rebuild writes the next generation beside this one and then moves `followed` to it.
+CREATE TABLE register_rows (
+    generation  bigint NOT NULL,
+    register    text NOT NULL,
+    key         text NOT NULL,
+    case_key    text NOT NULL,      -- the facts it rests on hang together under this key
+    controller  text,               -- whose row it is; null: processor-wide
+    body        text NOT NULL,      -- the row as JSON, keys sorted
+    PRIMARY KEY (generation, register, key)
+);
+CREATE INDEX register_rows_case ON register_rows (generation, register, case_key);
+CREATE INDEX register_rows_controller ON register_rows (generation, register, controller, key);
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON followed, register_rows TO {service_role};
