@@ -1,0 +1,68 @@
+"""The HTTP interface: NLGov API Design Rules 2.x, problem documents (RFC 9457), OpenAPI 3.1.
+
+`create_app` serves an open ledger; who opens it also closes it. Routes that wait on the database
+are plain functions and run in threads. `tests/test_app.py` walks every route.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio.to_thread
+from fastapi import APIRouter, FastAPI, Request, Response
+from starlette.middleware.base import RequestResponseEndpoint
+
+from api import events, health, problems, registers, transparency, vocabulary
+from api.state import State
+
+VERSION = "1.0.0"
+"""The version of the interface, sent as `API-Version` with every answer."""
+
+THREADS = 200
+"""Requests that may wait at once, most of them for a commit they share."""
+
+
+def create_app(state: State) -> FastAPI:
+    """The application that serves one ledger."""
+    app = FastAPI(
+        title="Verantwoord",
+        version=VERSION,
+        description="The audit ledger of a processor agreement.",
+        openapi_url="/v1/openapi.json",
+        docs_url=None,  # the usual pages load scripts from other hosts
+        redoc_url=None,
+        lifespan=_lifespan,
+    )
+    app.state.served = state
+    app.middleware("http")(_headers)
+    problems.install(app)
+    v1 = APIRouter(prefix="/v1")
+    for module in (events, transparency, vocabulary, registers, problem_types):
+        v1.include_router(module if isinstance(module, APIRouter) else module.router)
+    app.include_router(v1)
+    app.include_router(health.router)
+    return app
+
+
+problem_types = APIRouter(tags=["problems"])
+
+
+@problem_types.get("/problems")
+def list_problems() -> dict[str, dict[str, object]]:
+    """Every type of problem this interface answers with."""
+    return {f"/v1/problems/{code}": meaning for code, meaning in problems.explanations().items()}
+
+
+@asynccontextmanager
+async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+    yield
+
+
+async def _headers(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    response = await call_next(request)
+    response.headers["API-Version"] = VERSION
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

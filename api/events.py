@@ -1,0 +1,256 @@
+"""Appending and reading events.
+
+An append carries the signature of its producer and needs no token. One envelope is answered with
+its receipt; a batch, one envelope a line, with an answer for each line, in order, and a refused
+line touches no other. Both answer only when the events are durable and under a signed checkpoint.
+`tests/test_events_api.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import BaseModel, Field
+
+from api import problems
+from api.access import READS
+from api.body import body_up_to
+from api.state import ledger_of
+from ledger import entry as entries
+from ledger.append import Appended
+from ledger.deployment import Ledger
+from ledger.errors import Refused
+from ledger.events import EVENT_TYPES, versions
+from ledger.reader import StoredEntry
+
+ENVELOPE_LIMIT = 128 * 1024
+"""Bytes of one envelope as it travels; admission has the exact limits."""
+
+BATCH_LIMIT = 16 * 1024 * 1024
+"""Bytes of a batch."""
+
+BATCH_LINES = 1000
+
+LONGEST_WAIT = 30
+"""Seconds a reader may wait for new events."""
+
+HEARTBEAT = 15.0
+"""Seconds after which a silent stream sends a comment, so that both ends notice a dead line."""
+
+LARGEST = 2**53
+"""Larger numbers are no index of any log, and some JSON readers do not keep them."""
+
+Index = Annotated[int, Path(ge=0, le=LARGEST, description="Leaf index in the log, from 0")]
+
+router = APIRouter(tags=["events"])
+
+
+class Receipt(BaseModel):
+    """The answer to an appended event."""
+
+    index: int = Field(description="Leaf index in the log, from 0")
+    recorded_at: str = Field(description="The ledger's clock, RFC 3339 in UTC")
+    receipt: str = Field(description="c2sp.org/tlog-proof@v1 with the entry in `extra`")
+
+
+class Event(BaseModel):
+    """One recorded event."""
+
+    index: int = Field(description="Leaf index in the log, from 0")
+    type: str = Field(description="Name of the event type")
+    recorded_at: str = Field(description="The ledger's clock, RFC 3339 in UTC")
+    event: dict[str, Any] = Field(description="The CloudEvent as it was signed, parsed")
+    entry: str = Field(description="The entry, byte for byte: what the leaf hash is made of")
+
+
+class Events(BaseModel):
+    """A page of events. `next` is the address of the next page, absent on the last."""
+
+    events: list[Event]
+    size: int = Field(description="Number of entries of the log")
+    next: str | None = None
+
+
+class BatchAnswer(BaseModel):
+    """The answer to one line of a batch: a receipt (200, 201) or a problem."""
+
+    status: int
+    receipt: Receipt | None = None
+    problem: dict[str, Any] | None = None
+
+
+class BatchAnswers(BaseModel):
+    """An answer for each line, in order."""
+
+    answers: list[BatchAnswer]
+
+
+ENVELOPE_SCHEMA = {
+    "type": "object",
+    "required": ["payload", "payloadType", "signatures"],
+    "properties": {
+        "payload": {"type": "string", "contentEncoding": "base64"},
+        "payloadType": {"const": "application/cloudevents+json"},
+        "signatures": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["keyid", "sig"],
+                "properties": {"keyid": {"type": "string"}, "sig": {"type": "string"}},
+            },
+        },
+    },
+}
+
+
+@router.post(
+    "/events",
+    status_code=201,
+    response_model=Receipt,
+    responses={200: {"model": Receipt, "description": "The same event was recorded before"}},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": ENVELOPE_SCHEMA}},
+        }
+    },
+)
+def append_event(
+    request: Request,
+    response: Response,
+    body: Annotated[bytes, Depends(body_up_to(ENVELOPE_LIMIT))],
+) -> Receipt:
+    """Append one signed event (a DSSE envelope). Returns when it is durable, with its receipt."""
+    (answer,) = ledger_of(request).append([body])
+    if isinstance(answer, Refused):
+        raise answer
+    response.status_code = 201 if answer.created else 200
+    response.headers["Location"] = f"/v1/events/{answer.index}"
+    return _receipt(answer)
+
+
+@router.post(
+    "/events:batch",
+    response_model=BatchAnswers,
+    response_model_exclude_none=True,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+        }
+    },
+)
+def append_batch(
+    request: Request, body: Annotated[bytes, Depends(body_up_to(BATCH_LIMIT))]
+) -> BatchAnswers:
+    """Append up to 1,000 signed events, one DSSE envelope a line (NDJSON)."""
+    lines = body.removesuffix(b"\n").split(b"\n")
+    if len(lines) > BATCH_LINES:
+        raise HTTPException(413, f"A batch has at most {BATCH_LINES} lines.")
+    return BatchAnswers(answers=[_batch_answer(a) for a in ledger_of(request).append(lines)])
+
+
+@router.get("/events", response_model=Events, dependencies=[READS])
+def list_events(
+    request: Request,
+    after: Annotated[int, Query(ge=-1, le=LARGEST, description="Index after which to begin")] = -1,
+    type: Annotated[str | None, Query(description="Name of an event type")] = None,  # noqa: A002
+    controller: Annotated[str | None, Query(description="Id of a controller", max_length=64)] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    wait: Annotated[int, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wait for one")] = 0,
+) -> Events:
+    """Events in order, with paging; with `wait` it answers as soon as there is one."""
+    ledger = ledger_of(request)
+    topics = _topics(type)
+
+    def page() -> list[StoredEntry]:
+        tag = None if controller is None else f"controller:{controller}"
+        return ledger.reader.events(after=after + 1, types=topics, tag=tag, limit=limit)
+
+    size = ledger.reader.size()
+    found = page()
+    if not found and wait and ledger.listener.wait_beyond(size, wait):
+        found, size = page(), ledger.reader.size()
+    following = None
+    if len(found) == limit:
+        following = str(request.url.include_query_params(after=found[-1].position - 1))
+    return Events(events=[_event(e) for e in found], size=size, next=following)
+
+
+@router.get("/events/stream", dependencies=[READS])
+def stream_events(
+    request: Request,
+    after: Annotated[int, Query(ge=-1, le=LARGEST, description="Index after which to begin")] = -1,
+) -> StreamingResponse:
+    """Every event after an index, and then new ones, as server-sent events.
+
+    The id of each is its index, so a client that reconnects with Last-Event-ID misses nothing.
+    """
+    last = request.headers.get("last-event-id", "")
+    begin = int(last) if last.isascii() and last.isdigit() and len(last) < 19 else after
+    return StreamingResponse(
+        _stream(ledger_of(request), begin + 1),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+@router.get("/events/{index}", response_model=Event, dependencies=[READS])
+def get_event(request: Request, index: Index) -> JSONResponse:
+    """One event. It never changes, so it may be kept."""
+    try:
+        stored = ledger_of(request).reader.entry(index)
+    except LookupError:
+        raise HTTPException(404) from None
+    return JSONResponse(
+        _event(stored).model_dump(),
+        headers={"Cache-Control": "private, max-age=31536000, immutable"},
+    )
+
+
+def _topics(name: str | None) -> list[str]:
+    if name is None:
+        return []
+    topics = [t.topic for t in versions(name)] or [t for t in EVENT_TYPES if t == name]
+    if not topics:
+        raise HTTPException(404, "There is no event type of this name.")
+    return topics
+
+
+def _receipt(appended: Appended) -> Receipt:
+    return Receipt(
+        index=appended.index,
+        recorded_at=appended.recorded_at.isoformat().replace("+00:00", "Z"),
+        receipt=appended.receipt,
+    )
+
+
+def _batch_answer(answer: Appended | Refused) -> BatchAnswer:
+    if isinstance(answer, Refused):
+        problem = problems.document(answer)
+        return BatchAnswer(status=problem["status"], problem=problem)
+    return BatchAnswer(status=201 if answer.created else 200, receipt=_receipt(answer))
+
+
+def _event(stored: StoredEntry) -> Event:
+    entry = entries.parse(stored.leaf)
+    return Event(
+        index=stored.position - 1,
+        type=EVENT_TYPES[stored.type].name,
+        recorded_at=stored.recorded_at.isoformat().replace("+00:00", "Z"),
+        event=orjson.loads(entry.payload),
+        entry=stored.leaf.decode(),
+    )
+
+
+def _stream(ledger: Ledger, position: int) -> Iterator[bytes]:
+    while not ledger.listener.closed:
+        for stored in ledger.reader.events(after=position):
+            position = stored.position
+            yield b"id: %d\ndata: %b\n\n" % (position - 1, orjson.dumps(_event(stored).model_dump()))
+        if not ledger.listener.wait_beyond(position, HEARTBEAT):
+            yield b": nothing new\n\n"

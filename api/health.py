@@ -1,0 +1,32 @@
+"""Whether the service lives, and whether it can do its work. Public; tells nothing else.
+
+`tests/test_app.py`.
+"""
+
+from __future__ import annotations
+
+import psycopg
+from fastapi import APIRouter, HTTPException, Request
+
+from api.state import state_of
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz")
+def live() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz")
+def ready(request: Request) -> dict[str, str]:
+    """The database answers and the registers follow; 503 otherwise."""
+    state = state_of(request)
+    try:
+        state.ledger.reader.size()
+    except psycopg.OperationalError:
+        raise HTTPException(503, "The database does not answer.") from None
+    if state.follower.error is not None:
+        raise HTTPException(503, "The registers have stopped following the log.")
+    return {"status": "ok"}

@@ -1,0 +1,50 @@
+"""Moments as people write them, for the addresses and the command line.
+
+An instant is RFC 3339 with an offset. A date means its end, 24:00 in Europe/Amsterdam, so that "as
+of 31 December" includes that day. `known_at` may also be a number: that many entries of the log.
+`tests/test_moments.py`.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from projections.question import Moment
+
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+
+
+class MomentError(ValueError):
+    """The text is no moment; the message names the parameter and gives an example."""
+
+
+def parse_moment(as_of: str | None, known_at: str | None) -> Moment:
+    """The moment of a question. Raises MomentError."""
+    return Moment(
+        None if as_of is None else _instant("as_of", as_of),
+        None if known_at is None else _known_at(known_at),
+    )
+
+
+def _known_at(text: str) -> datetime | int:
+    if text.isascii() and text.isdigit() and len(text) < 16:
+        return int(text)
+    return _instant("known_at", text)
+
+
+def _instant(name: str, text: str) -> datetime:
+    try:
+        if len(text) == len("2025-06-28"):
+            day_after = date.fromisoformat(text) + timedelta(days=1)
+            return datetime.combine(day_after, time(), AMSTERDAM) - timedelta(microseconds=1)
+        # A plus in an address that was not escaped arrives as a space.
+        moment = datetime.fromisoformat(text.replace(" ", "+"))
+    except (ValueError, OverflowError):
+        raise MomentError(
+            f"{name} is a date (2025-06-28) or an instant with its offset"
+            " (2025-06-28T12:00:00+02:00)"
+        ) from None
+    if moment.tzinfo is None:
+        raise MomentError(f"{name} needs an offset: 2025-06-28T12:00:00+02:00, or …Z")
+    return moment

@@ -1,0 +1,77 @@
+"""Registers over HTTP: now, as of any moment, as known at any moment; JSON or CSV; NL or EN.
+
+`tests/test_registers_api.py`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.responses import JSONResponse, Response
+
+from api.access import READS
+from api.moments import MomentError, parse_moment
+from api.state import ledger_of
+from projections.exports import tables
+from projections.question import ask
+from projections.registers import REGISTERS
+
+Language = Literal["nl", "en"]
+Format = Literal["json", "csv"]
+
+AS_OF = Query(description="What was the case at this moment (RFC 3339, or a date)")
+KNOWN_AT = Query(description="What was known at this moment, or in the first so many entries")
+
+router = APIRouter(tags=["registers"], dependencies=[READS])
+
+
+@router.get("/registers")
+def list_registers(lang: Language = "en") -> dict[str, list[dict[str, Any]]]:
+    """The registers, with their columns and the clause or article each column comes from."""
+    return {
+        "registers": [
+            {
+                "name": register.name,
+                "title": register.title.text(lang),
+                "source": register.source,
+                "columns": [
+                    {"key": c.key, "label": c.label.text(lang), "source": c.source}
+                    for c in register.columns
+                ],
+                "address": f"/v1/registers/{register.name}",
+            }
+            for register in REGISTERS.values()
+        ]
+    }
+
+
+@router.get("/registers/{name}")
+def get_register(
+    request: Request,
+    name: str,
+    controller: Annotated[str | None, Query(max_length=64, description="Id of a controller")] = None,
+    as_of: Annotated[str | None, AS_OF] = None,
+    known_at: Annotated[str | None, KNOWN_AT] = None,
+    lang: Language = "en",
+    format: Format = "json",  # noqa: A002
+) -> Response:
+    """One register; with `controller` its own rows and the processor-wide ones."""
+    register = REGISTERS.get(name)
+    if register is None:
+        raise HTTPException(404, "There is no register of this name.")
+    try:
+        moment = parse_moment(as_of, known_at)
+        answer = ask(ledger_of(request).pool, register, moment, controller=controller)
+    except MomentError as error:
+        raise HTTPException(422, str(error)) from None
+    except LookupError:
+        raise HTTPException(404, "Nothing had been recorded at that moment.") from None
+    if format == "csv":
+        return Response(
+            tables.to_csv(answer, lang),
+            media_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
+        )
+    return JSONResponse(tables.to_json(answer, lang))

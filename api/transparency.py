@@ -1,0 +1,84 @@
+"""The log itself: checkpoints and proofs, for whoever checks instead of trusting.
+
+`tests/test_transparency_api.py` follows a growing log with consistency proofs.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel, Field
+
+from api.access import READS
+from api.events import LARGEST, Index
+from api.state import ledger_of
+from ledger.reader import StoredCheckpoint
+
+IMMUTABLE = {"Cache-Control": "private, max-age=31536000, immutable"}
+FRESH = {"Cache-Control": "no-cache"}
+
+router = APIRouter(tags=["log"], dependencies=[READS])
+
+
+class Log(BaseModel):
+    """Who this log is."""
+
+    origin: str = Field(description="C2SP checkpoint origin")
+    vkey: str = Field(description="C2SP verifier key; pin it from another source than this one")
+
+
+class Consistency(BaseModel):
+    """That the tree of `old` entries is the beginning of that of `new`."""
+
+    old: int
+    new: int
+    proof: list[str] = Field(description="Hashes in base64, RFC 6962 section 2.1.2")
+
+
+@router.get("/log", response_model=Log)
+def get_log(request: Request) -> Log:
+    """The origin and the verifier key of the log."""
+    identity = ledger_of(request).identity
+    return Log(origin=identity.origin, vkey=identity.vkey)
+
+
+@router.get("/checkpoint", response_class=PlainTextResponse)
+def get_checkpoint(request: Request) -> PlainTextResponse:
+    """The latest signed checkpoint (C2SP tlog-checkpoint)."""
+    return PlainTextResponse(ledger_of(request).reader.checkpoint().note, headers=FRESH)
+
+
+@router.get("/events/{index}/proof", response_class=PlainTextResponse)
+def get_proof(
+    request: Request,
+    index: Index,
+    latest: Annotated[bool, Query(description="Under the latest checkpoint")] = False,
+) -> PlainTextResponse:
+    """The receipt of an event (c2sp.org/tlog-proof@v1), as it was first given or under the latest
+    checkpoint."""
+    reader = ledger_of(request).reader
+    checkpoint: StoredCheckpoint | None = reader.checkpoint() if latest else None
+    try:
+        text = reader.receipt(index, checkpoint)
+    except LookupError:
+        raise HTTPException(404) from None
+    return PlainTextResponse(text, headers=FRESH if latest else IMMUTABLE)
+
+
+@router.get("/consistency", response_model=Consistency)
+def get_consistency(
+    request: Request,
+    old: Annotated[int, Query(ge=0, le=LARGEST, description="Size of the earlier tree")],
+    new: Annotated[int | None, Query(ge=0, le=LARGEST, description="Size of the later one")] = None,
+) -> Consistency:
+    """The consistency proof between two sizes; up to the latest checkpoint if `new` is absent."""
+    reader = ledger_of(request).reader
+    size = reader.size()
+    new = size if new is None else new
+    if not old <= new <= size:
+        raise HTTPException(404, "The log does not have trees of these sizes.")
+    proof = reader.prove_consistency(old, new)
+    return Consistency(old=old, new=new, proof=[base64.b64encode(h).decode() for h in proof])

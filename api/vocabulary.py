@@ -1,0 +1,42 @@
+"""The event types, with a JSON Schema of each as a CloudEvent. Public: it holds no data.
+
+`tests/test_vocabulary_api.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, HTTPException
+from fastapi.responses import JSONResponse
+
+from ledger.events import EVENT_TYPES, EventType, json_schema, versions
+
+router = APIRouter(tags=["vocabulary"])
+
+
+@router.get("/event-types")
+def list_event_types() -> dict[str, list[dict[str, Any]]]:
+    """Every event type that can be appended or was in the past."""
+    return {"event_types": [_summary(t) for t in EVENT_TYPES.values()]}
+
+
+@router.get("/event-types/{name}")
+def get_event_type(name: str) -> JSONResponse:
+    """The JSON Schema of an event type, by its name (the latest version) or its full type."""
+    found = EVENT_TYPES.get(name) or next(iter(versions(name)[-1:]), None)
+    if found is None:
+        raise HTTPException(404, "There is no event type of this name.")
+    return JSONResponse(json_schema(found), media_type="application/schema+json")
+
+
+def _summary(event_type: EventType) -> dict[str, Any]:
+    return {
+        "name": event_type.name,
+        "version": event_type.version,
+        "type": event_type.topic,
+        "group": event_type.group,
+        "clauses": event_type.clauses,
+        "gdpr": event_type.gdpr,
+        "schema": f"/v1/event-types/{event_type.topic}",
+    }

@@ -1,0 +1,1 @@
+"""Registers as files: one module for each format."""

@@ -1,0 +1,83 @@
+"""A register as JSON and as CSV (RFC 4180), in Dutch or English.
+
+Both carry the same rows and say when the answer is about and what it rests on; CSV carries the
+rows alone, with the labels as its header. A cell that a spreadsheet would take for a formula is
+made text with an apostrophe. `tests/test_tables.py`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import datetime
+from typing import Any
+
+from projections.question import Answer
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula."""
+
+
+def to_json(answer: Answer, language: str) -> dict[str, Any]:
+    """The register with its labels, its rows and its basis."""
+    register = answer.register
+    return {
+        "register": register.name,
+        "title": register.title.text(language),
+        "source": register.source,
+        "language": language,
+        "as_of": _moment(answer.moment.as_of),
+        "known_at": _moment(answer.moment.known_at),
+        "basis": {
+            "size": answer.basis.size,
+            "recorded_at": _moment(answer.basis.recorded_at),
+            "checkpoint": answer.basis.checkpoint,
+        },
+        "columns": [
+            {"key": c.key, "label": c.label.text(language), "source": c.source}
+            for c in register.columns
+        ],
+        "rows": [
+            {
+                "key": row.key,
+                "controller": row.controller,
+                "values": dict(row.values),
+                "events": [position - 1 for position in row.positions],
+                "corrected": [dict(c) for c in row.corrected],
+            }
+            for row in answer.rows
+        ],
+    }
+
+
+def to_csv(answer: Answer, language: str) -> str:
+    """The rows, with the labels of the columns as header."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    columns = answer.register.columns
+    writer.writerow([c.label.text(language) for c in columns])
+    for row in answer.rows:
+        writer.writerow([harmless(cell(row.values.get(c.key), language)) for c in columns])
+    return out.getvalue()
+
+
+def cell(value: Any, language: str) -> str:
+    """A value as one cell of text."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return {"nl": ("nee", "ja"), "en": ("no", "yes")}[language][value]
+    if isinstance(value, list):
+        return "; ".join(cell(item, language) for item in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {cell(item, language)}" for key, item in value.items())
+    return str(value)
+
+
+def harmless(text: str) -> str:
+    """The text, so that no spreadsheet runs it."""
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def _moment(value: datetime | int | None) -> str | int | None:
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
