@@ -1,136 +1,221 @@
-"""Which key may sign what, and when: derived from the key events of the log, in their order.
+"""The keys that may sign events, as the log itself tells it.
 
-A key is enrolled once and revoked at most once. Whether it is in force is judged by the moment the
-*ledger* recorded an event, never by what the event claims: a thief can back-date (scenario N1).
-What a key signed between `suspect_since` and its revocation stays, and is marked suspect.
-`tests/test_keyring.py`.
+A ring is made by applying SigningKeyEnrolled and SigningKeyRevoked in the order of the log. Whether
+a key is in force is judged by recorded time only: whoever stole a key can claim any `occurred_at`.
+A day counts in Europe/Amsterdam and `valid_until` is its last one; an instant is RFC 3339, and as
+`valid_until` the first moment at which the key is no longer in force. What was recorded between
+`suspect_since` and the revocation stays, and is suspect. `tests/test_keyring.py`.
 """
 
 from __future__ import annotations
 
 import base64
+import binascii
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from ledger.errors import Fault, KeyNotInForce
+from ledger.errors import Fault, FieldsInvalid, FormRuleViolated, KeyNotInForce
 
 ADMINISTRATOR = "administrator"
-"""The key id of the administrator key, which the first entry of every log enrols."""
-
-LEDGER = "ledger"
-"""The key id and the service of the ledger's own key."""
+"""The key id of the key that enrols and revokes all keys; it may sign any event."""
 
 ENROLLED = "SigningKeyEnrolled"
 REVOKED = "SigningKeyRevoked"
 KEY_EVENTS = frozenset({ENROLLED, REVOKED})
+"""Event types that only the administrator signs."""
 
-AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+ALGORITHM = "Ed25519"
+CIVIL_TIME = ZoneInfo("Europe/Amsterdam")
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?"
+    r"(?:Z|[+-][0-9]{2}:[0-9]{2})"
+)
+
+_SMALL_ORDER = frozenset(
+    bytes.fromhex(y)
+    for y in (
+        "00" * 32,
+        "01" + "00" * 31,
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "ec" + "ff" * 30 + "7f",
+        "ed" + "ff" * 30 + "7f",
+        "ee" + "ff" * 30 + "7f",
+    )
+)
+"""Every encoding of the points of order 1, 2, 4 and 8, without the sign bit. Under such a key one
+signature fits many messages, so its holder could deny any of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class EnrolledKey:
-    """A key of a service. None in `event_types` or `controllers` means any; times are UTC-aware,
-    `revoked_at` is when the ledger recorded the revocation."""
+    """One key. `valid_until` is the first moment after it; times are UTC.
+
+    `event_types` None means any but key events, `controller_ids` None any controller; what they
+    hold are names of the vocabulary ("BreachConfirmed") and controller ids.
+    """
 
     key_id: str
     service: str
-    public_key: bytes
+    public_key: Ed25519PublicKey
     event_types: frozenset[str] | None = None
-    controllers: frozenset[str] | None = None
+    controller_ids: frozenset[str] | None = None
     valid_from: datetime | None = None
     valid_until: datetime | None = None
     revoked_at: datetime | None = None
     suspect_since: datetime | None = None
 
-    def check_in_force(self, at: datetime) -> None:
-        """Raises KeyNotInForce unless the key may sign what is recorded at this moment."""
+    def in_force(self, at: datetime) -> None:
+        """Raises KeyNotInForce unless the key is in force at a recorded time."""
         if self.valid_from is not None and at < self.valid_from:
-            raise self._not_in_force("is not in force yet")
+            raise _not_in_force(f"key {self.key_id} is not yet in force")
         if self.valid_until is not None and at >= self.valid_until:
-            raise self._not_in_force("is no longer in force")
+            raise _not_in_force(f"key {self.key_id} is no longer in force")
         if self.revoked_at is not None and at >= self.revoked_at:
-            raise self._not_in_force("was revoked")
+            raise _not_in_force(f"key {self.key_id} was revoked")
+
+    def may_sign(self, type_name: str) -> bool:
+        """Whether the key may sign events of a type."""
+        if self.key_id == ADMINISTRATOR:
+            return True
+        if type_name in KEY_EVENTS:
+            return False
+        return self.event_types is None or type_name in self.event_types
 
     def suspect(self, at: datetime) -> bool:
-        """Whether an event recorded at this moment may be a thief's."""
+        """Whether what the key signed at a recorded time may be a thief's."""
         return self.suspect_since is not None and at >= self.suspect_since
-
-    def verifier(self) -> Ed25519PublicKey:
-        """The key that checks its signatures."""
-        return Ed25519PublicKey.from_public_bytes(self.public_key)
-
-    def _not_in_force(self, what: str) -> KeyNotInForce:
-        return KeyNotInForce(
-            f"key {self.key_id!r} {what} by the ledger's clock",
-            Fault("/signatures", "key-in-force", what),
-        )
 
 
 class KeyRing:
-    """The keys of a log after some of its key events."""
+    """The keys enrolled so far. One thread applies; any may look up."""
 
     def __init__(self) -> None:
         self._keys: dict[str, EnrolledKey] = {}
 
+    def __iter__(self) -> Iterator[EnrolledKey]:
+        return iter(tuple(self._keys.values()))
+
     def find(self, key_id: str) -> EnrolledKey | None:
-        """The key of this id, also when it is no longer in force."""
+        """The key with an id, or None when none was enrolled."""
         return self._keys.get(key_id)
 
-    def __iter__(self) -> Iterator[EnrolledKey]:
-        return iter(list(self._keys.values()))
+    def apply(self, type_name: str, data: Mapping[str, Any], recorded_at: datetime) -> None:
+        """Apply one key event; other events change nothing.
 
-    def apply(self, event: str, data: Mapping[str, Any], recorded_at: datetime) -> None:
-        """Take in one key event, by its type name and data. Raises ValueError when it does not
-        fit: a key enrolled twice, or revoked without being enrolled."""
-        key_id = data["key_id"]
-        if event == ENROLLED:
-            if key_id in self._keys:
-                raise ValueError(f"key {key_id!r} is enrolled already")
-            self._keys[key_id] = enrolled(data)
-        else:
-            key = self._keys.get(key_id)
-            if key is None or key.revoked_at is not None:
-                raise ValueError(f"key {key_id!r} is not enrolled, or revoked already")
-            suspect = begin(data["suspect_since"]) if "suspect_since" in data else None
-            self._keys[key_id] = replace(key, revoked_at=recorded_at, suspect_since=suspect)
+        Raises FieldsInvalid, and FormRuleViolated when the key id was enrolled before or a key that
+        was never enrolled is revoked. Who signed the event is the caller's to check.
+        """
+        if type_name == ENROLLED:
+            self._enrol(enrolled_key(data))
+        elif type_name == REVOKED:
+            self._revoke(data, recorded_at)
+
+    def _enrol(self, key: EnrolledKey) -> None:
+        if key.key_id in self._keys:
+            detail = f"key id {key.key_id} was enrolled before; a key id is used once"
+            raise FormRuleViolated(
+                detail, Fault("/data/key_id", "key-enrolled-once", detail), conflict=True
+            )
+        self._keys[key.key_id] = key
+
+    def _revoke(self, data: Mapping[str, Any], recorded_at: datetime) -> None:
+        key_id = _text(data, "key_id")
+        key = self._keys.get(key_id)
+        if key is None:
+            detail = f"key {key_id} was never enrolled"
+            raise FormRuleViolated(
+                detail, Fault("/data/key_id", "key-was-enrolled", detail), conflict=False
+            )
+        # A later revocation can only move the suspicion further back.
+        suspicions = [t for t in (key.suspect_since, _begin(data, "suspect_since")) if t]
+        self._keys[key_id] = replace(
+            key,
+            revoked_at=key.revoked_at or recorded_at,
+            suspect_since=min(suspicions, default=None),
+        )
 
 
-def enrolled(data: Mapping[str, Any]) -> EnrolledKey:
-    """The key of a `SigningKeyEnrolled`. Raises ValueError."""
-    public_key = base64.b64decode(data["public_key"], validate=True)
-    if len(public_key) != 32:
-        raise ValueError("an Ed25519 public key has 32 bytes")
+def enrolled_key(data: Mapping[str, Any]) -> EnrolledKey:
+    """The key of a SigningKeyEnrolled event's data. Raises FieldsInvalid, naming the field."""
+    if data.get("algorithm") != ALGORITHM:
+        raise _invalid("algorithm", "algorithm", f"must be {ALGORITHM}")
     return EnrolledKey(
-        data["key_id"],
-        data["service"],
-        public_key,
-        _some(data.get("event_types")),
-        _some(data.get("controller_ids")),
-        begin(data["valid_from"]) if "valid_from" in data else None,
-        end(data["valid_until"]) if "valid_until" in data else None,
+        key_id=_text(data, "key_id"),
+        service=_text(data, "service"),
+        public_key=_public_key(data),
+        event_types=_names(data, "event_types"),
+        controller_ids=_names(data, "controller_ids"),
+        valid_from=_begin(data, "valid_from"),
+        valid_until=_end(data, "valid_until"),
     )
 
 
-def begin(text: str) -> datetime:
-    """The first moment of a date in Europe/Amsterdam, or the instant."""
-    return _moment(text, timedelta())
+def _public_key(data: Mapping[str, Any]) -> Ed25519PublicKey:
+    encoded = _text(data, "public_key")
+    try:
+        raw = base64.b64decode(encoded.encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError):
+        raise _invalid("public_key", "base64", "is not standard base64") from None
+    if len(raw) != 32 or base64.b64encode(raw).decode() != encoded:
+        raise _invalid("public_key", "ed25519", "must be the 32 bytes of an Ed25519 key")
+    if raw[:31] + bytes([raw[31] & 0x7F]) in _SMALL_ORDER:
+        raise _invalid("public_key", "small-order", "is a key under which signatures bind nobody")
+    return Ed25519PublicKey.from_public_bytes(raw)
 
 
-def end(text: str) -> datetime:
-    """The first moment after a date in Europe/Amsterdam, or the instant."""
-    return _moment(text, timedelta(days=1))
+def _text(data: Mapping[str, Any], field: str) -> str:
+    value = data.get(field)
+    if not isinstance(value, str) or not value:
+        raise _invalid(field, "text", "must be text, and not empty")
+    return value
 
 
-def _moment(text: str, days: timedelta) -> datetime:
-    if len(text) == len("2026-02-14"):
-        return datetime.combine(date.fromisoformat(text) + days, time(), AMSTERDAM)
-    return datetime.fromisoformat(text)
+def _names(data: Mapping[str, Any], field: str) -> frozenset[str] | None:
+    value = data.get(field)
+    if value is None:
+        return None
+    if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+        raise _invalid(field, "list", "must be a list of texts")
+    return frozenset(value)
 
 
-def _some(values: Any) -> frozenset[str] | None:
-    return None if values is None else frozenset(values)
+def _begin(data: Mapping[str, Any], field: str) -> datetime | None:
+    return _moment(data, field, days=0)
+
+
+def _end(data: Mapping[str, Any], field: str) -> datetime | None:
+    return _moment(data, field, days=1)
+
+
+def _moment(data: Mapping[str, Any], field: str, *, days: int) -> datetime | None:
+    """The instant, or midnight `days` after the day that a field names."""
+    value = data.get(field)
+    if value is None:
+        return None
+    try:
+        if isinstance(value, str) and _DAY.fullmatch(value):
+            day = date.fromisoformat(value) + timedelta(days)
+            midnight = datetime(day.year, day.month, day.day, tzinfo=CIVIL_TIME)
+            return midnight.astimezone(UTC)
+        if isinstance(value, str) and _INSTANT.fullmatch(value):
+            return datetime.fromisoformat(value).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise _invalid(field, "moment", "must be a day (2026-02-14) or an RFC 3339 instant")
+
+
+def _not_in_force(detail: str) -> KeyNotInForce:
+    return KeyNotInForce(detail, Fault("/signatures", "key-in-force", detail))
+
+
+def _invalid(field: str, rule: str, detail: str) -> FieldsInvalid:
+    return FieldsInvalid(f"/data/{field} {detail}", Fault(f"/data/{field}", rule, detail))

@@ -18,7 +18,9 @@ MAX_DEPTH = 16
 MAX_INTEGER = 2**53 - 1
 """The largest integer every JSON reader keeps exactly (RFC 7493 section 2.2)."""
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+"""A string, or what is left of the text when it never ends: a pattern that can fail would be tried
+again at every quote, which takes time with the square of the size."""
 
 
 def loads(raw: bytes) -> Any:

@@ -1,0 +1,61 @@
+"""The vocabulary: every event type, by its topic.
+
+One module for each group of the vocabulary; `base` says what a type is, `fields` which shapes its
+fields have, `tags` what an event is found by, `schema` how it looks to others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ledger.events import (  # noqa: F401 - importing a group enters its types
+    agreement,
+    assistance,
+    assurance,
+    audit,
+    breach,
+    disclosure,
+    dpia,
+    dsr,
+    instruction,
+    ledger,
+    lifecycle,
+    party,
+    people,
+    register,
+    research,
+    security,
+    subprocessor,
+    transfer,
+)
+from ledger.events.base import REGISTRY, EventData, EventType
+from ledger.events.schema import json_schema
+from ledger.events.tags import controllers_of, tags_of
+
+EVENT_TYPES: Mapping[str, EventType] = MappingProxyType(REGISTRY)
+"""Event types by topic."""
+
+__all__ = [
+    "EVENT_TYPES",
+    "EventData",
+    "EventType",
+    "controllers_of",
+    "json_schema",
+    "latest",
+    "tags_of",
+    "versions",
+]
+
+
+def versions(name: str) -> list[EventType]:
+    """Every version of a type by its name, oldest first; empty for an unknown name."""
+    return sorted((t for t in EVENT_TYPES.values() if t.name == name), key=lambda t: t.version)
+
+
+def latest(name: str) -> EventType:
+    """The newest version of a type by its name. Raises KeyError."""
+    found = versions(name)
+    if not found:
+        raise KeyError(name)
+    return found[-1]

@@ -1,0 +1,165 @@
+"""Audits of controllers, findings of auditors, costs (clauses 9.4, 11.2, 11.3).
+
+The vocabulary of `docs/reference/events.md`, as models; see `ledger/events/base.py`.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from ledger.events import fields as f
+from ledger.events.base import EventData, event_type
+
+
+@event_type(
+    group="audit",
+    clauses="11.3",
+    gdpr="28(3)(h)",
+    iso27001=("A.5.35", "A.8.34"),
+    nen7510=("5.35",),
+    registers=("audit_register",),
+)
+class ControllerAuditRequested(EventData):
+    """A controller asked for an audit of its own."""
+
+    audit_id: f.Id = Field(description="Id of the audit")
+    controller_id: f.Id = Field(description="Id of the controller")
+    auditor_independent: f.Bool = Field(
+        description="Whether the auditor is independent (clause 11.3)"
+    )
+    requested_at: f.Moment | None = Field(None, description="When it was requested")
+    grounds: f.Text | None = Field(None, description="Grounds")
+    auditor: f.Name | None = Field(None, description="Audit firm")
+    auditor_expert: f.Bool | None = Field(
+        None, description="Whether the auditor is expert (clause 11.3)"
+    )
+
+
+@event_type(
+    group="audit",
+    clauses="11.3",
+    gdpr="28(3)(h)",
+    iso27001=("A.5.35", "A.8.34"),
+    registers=("audit_register",),
+)
+class ControllerAuditAccepted(EventData):
+    """An audit was accepted."""
+
+    audit_id: f.Id = Field(description="Id of the audit")
+    controller_id: f.Id = Field(description="Id of the controller")
+    at: f.Moment | None = Field(None, description="When it happened, if not at occurredat")
+    planned_from: f.Moment | None = Field(None, description="When the audit is planned to begin")
+
+
+@event_type(
+    group="audit",
+    clauses="11.3",
+    gdpr="28(3)(h)",
+    iso27001=("A.5.35", "A.5.31"),
+    registers=("audit_register",),
+)
+class ControllerAuditRefused(EventData):
+    """An audit was refused."""
+
+    audit_id: f.Id = Field(description="Id of the audit")
+    controller_id: f.Id = Field(description="Id of the controller")
+    ground: f.RefusalGround = Field(description="Ground of the refusal")
+    at: f.Moment | None = Field(None, description="When it happened, if not at occurredat")
+    previous_audit_id: f.Id | None = Field(
+        None, description="The audit in the year that the refusal points to"
+    )
+
+
+@event_type(
+    group="audit",
+    clauses="11.3",
+    gdpr="28(3)(h)",
+    iso27001=("A.5.35",),
+    nen7510=("5.35",),
+    registers=("audit_register",),
+)
+class ControllerAuditCompleted(EventData):
+    """A controller's audit was completed."""
+
+    audit_id: f.Id = Field(description="Id of the audit")
+    controller_id: f.Id = Field(description="Id of the controller")
+    from_: f.Moment | None = Field(None, alias="from", description="First day or moment")
+    until: f.Moment | None = Field(None, description="Until when")
+    result: f.Text | None = Field(None, description="Result")
+    report_sha256: f.Digest | None = Field(None, description="SHA-256 of the report")
+
+
+@event_type(
+    group="audit",
+    clauses="11.2, 11.3",
+    gdpr="28(3)(h), 32(1)(d)",
+    iso27001=("A.5.36",),
+    nen7510=("5.36",),
+    registers=("findings_register",),
+)
+class FindingRaised(EventData):
+    """An auditor raised a finding."""
+
+    finding_id: f.Id = Field(description="Id of the auditor's finding")
+    grade: f.Slug = Field(description="Grade of the finding")
+    control_refs: f.Texts = Field(description="Controls it belongs to")
+    audit_id: f.Id | None = Field(None, description="Id of the audit")
+    clause_refs: f.Texts | None = Field(None, description="Clauses it belongs to")
+    text: f.Text | None = Field(None, description="Text of the finding")
+
+
+@event_type(
+    group="audit",
+    tier="ext",
+    clauses="11.2",
+    gdpr="32(1)(d)",
+    iso27001=("A.5.36",),
+    nen7510=("5.36",),
+    registers=("findings_register",),
+)
+class CorrectiveActionPlanned(EventData):
+    """Corrective action was planned."""
+
+    finding_id: f.Id = Field(description="Id of the auditor's finding")
+    due: f.Moment = Field(description="When the action is due")
+    action: f.Text | None = Field(None, description="Corrective action")
+    owner: f.Pseudonym | None = Field(
+        None, description="Who is responsible, as a pseudonym or role"
+    )
+
+
+@event_type(
+    group="audit",
+    tier="ext",
+    clauses="11.2",
+    gdpr="32(1)(d)",
+    iso27001=("A.5.36",),
+    nen7510=("5.36",),
+    registers=("findings_register",),
+)
+class FindingClosed(EventData):
+    """An auditor's finding was closed."""
+
+    finding_id: f.Id = Field(description="Id of the auditor's finding")
+    at: f.Moment | None = Field(None, description="When it happened, if not at occurredat")
+    evidence_refs: f.Texts | None = Field(None, description="Evidence of the closure")
+    verified_by: f.Pseudonym | None = Field(
+        None, description="Who verified it, as a pseudonym or role"
+    )
+
+
+@event_type(
+    group="audit",
+    tier="ext",
+    clauses="9.4, 11.3",
+    iso27001=("A.5.31",),
+    registers=("audit_register",),
+)
+class CostsAllocated(EventData):
+    """Costs were allocated to a party."""
+
+    ref: f.Id = Field(description="What the costs are for")
+    party: f.Id = Field(description="Who bears the costs")
+    amount: f.Amount | None = Field(None, description="Amount of money")
+    currency: f.Currency | None = Field(None, description="Currency, ISO 4217")
+    ground: f.Text | None = Field(None, description="Why these costs fall to this party")

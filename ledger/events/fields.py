@@ -1,0 +1,256 @@
+"""The shapes of fields that the vocabulary uses; one name for each.
+
+All text is bounded and without control characters. A *moment* is an instant with an offset, or a
+date that means the civil day in Europe/Amsterdam: never a time without a zone. Countries are
+ISO 3166-1 alpha-2, digests SHA-256 in lower-case hexadecimal, periods ISO 8601.
+`tests/test_events.py`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+)
+from pydantic_core import PydanticCustomError
+
+from ledger.events.countries import COUNTRIES
+
+LARGEST = 2**53 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationContact:
+    """Marks a field that may hold an organisation's e-mail address or telephone number."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationNumber:
+    """Marks a field whose digits are an organisation's number, or no number at all."""
+
+
+def _plain(text: str) -> str:
+    if any(character < " " and character not in "\n\t" for character in text):
+        raise PydanticCustomError("text", "must not hold control characters")
+    return text
+
+
+def _instant(text: str) -> str:
+    try:
+        if INSTANT.fullmatch(text) and datetime.fromisoformat(text).year >= 1970:
+            return text
+    except ValueError:
+        pass
+    raise PydanticCustomError("instant", "must be an instant with its offset (RFC 3339)")
+
+
+def _moment(text: str) -> str:
+    try:
+        if _DATE.fullmatch(text) and date.fromisoformat(text).year >= 1970:
+            return text
+        return _instant(text)
+    except (ValueError, PydanticCustomError):
+        raise PydanticCustomError(
+            "moment", "must be a date (2025-06-28) or an instant with its offset (RFC 3339)"
+        ) from None
+
+
+def _period(text: str) -> str:
+    if _PERIOD.fullmatch(text) is None:
+        raise PydanticCustomError("period", "must be a period of ISO 8601, as P1M or P30D")
+    return text
+
+
+def _country(code: str) -> str:
+    if code not in COUNTRIES:
+        raise PydanticCustomError("country", "must be a country code of ISO 3166-1 alpha-2")
+    return code
+
+
+def _public_key(text: str) -> str:
+    try:
+        if len(base64.b64decode(text, validate=True)) == 32:
+            return text
+    except binascii.Error:
+        pass
+    raise PydanticCustomError("key", "must be 32 bytes in standard base64")
+
+
+def _unique(items: list[Any]) -> list[Any]:
+    if any(item in items[:number] for number, item in enumerate(items)):
+        raise PydanticCustomError("unique", "must not hold the same item twice")
+    return items
+
+
+def _unique_text(items: list[str]) -> list[str]:
+    if len(set(items)) != len(items):
+        raise PydanticCustomError("unique", "must not hold the same item twice")
+    return items
+
+
+_OFFSET = r"(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)"
+INSTANT = re.compile(
+    r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?" + _OFFSET, re.ASCII
+)
+_PERIOD = re.compile(
+    r"P(?=\d)(?:\d{1,4}Y)?(?:\d{1,4}M)?(?:\d{1,4}W)?(?:\d{1,5}D)?", re.ASCII
+)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+class Part(BaseModel):
+    """An object within a field: its fields are fixed, like those of an event."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Bool = StrictBool
+Count = Annotated[StrictInt, Field(ge=0, le=LARGEST)]
+UpdateNumber = Annotated[StrictInt, Field(ge=1, le=100_000)]
+Id = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9._:/-]{0,62}[A-Za-z0-9])?$")]
+EventRef = Annotated[StrictStr, Field(min_length=1, max_length=256), AfterValidator(_plain)]
+Slug = Annotated[StrictStr, Field(pattern=r"^[A-Za-z][A-Za-z0-9_ .-]{0,63}$")]
+Name = Annotated[StrictStr, Field(min_length=1, max_length=200), AfterValidator(_plain)]
+Text = Annotated[StrictStr, Field(min_length=1, max_length=4000), AfterValidator(_plain)]
+Pseudonym = Annotated[StrictStr, Field(min_length=1, max_length=64), AfterValidator(_plain)]
+Version = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,31}$")]
+Contact = Annotated[Text, OrganisationContact()]
+Kvk = Annotated[StrictStr, Field(pattern=r"^[0-9]{8}$"), OrganisationNumber()]
+Agb = Annotated[StrictStr, Field(pattern=r"^[0-9]{8}$"), OrganisationNumber()]
+MessageId = Annotated[Text, OrganisationNumber()]
+Digest = Annotated[StrictStr, Field(pattern=r"^[0-9a-f]{64}$"), OrganisationNumber()]
+RootHash = Annotated[StrictStr, AfterValidator(_public_key), OrganisationNumber()]
+PublicKey = Annotated[StrictStr, AfterValidator(_public_key), OrganisationNumber()]
+Country = Annotated[StrictStr, AfterValidator(_country)]
+Instant = Annotated[
+    StrictStr, Field(json_schema_extra={"format": "date-time"}), AfterValidator(_instant)
+]
+Moment = Annotated[
+    StrictStr,
+    Field(json_schema_extra={"anyOf": [{"format": "date"}, {"format": "date-time"}]}),
+    AfterValidator(_moment),
+]
+Period = Annotated[StrictStr, AfterValidator(_period)]
+Token = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_-]{1,86}$")]
+Amount = Annotated[StrictStr, Field(pattern=r"^-?[0-9]{1,12}(?:\.[0-9]{1,4})?$")] | Count
+Currency = Annotated[StrictStr, Field(pattern=r"^[A-Z]{3}$")]
+
+Ids = Annotated[list[Id], Field(max_length=5000), AfterValidator(_unique_text)]
+Texts = Annotated[list[Text], Field(max_length=500), AfterValidator(_unique_text)]
+Slugs = Annotated[list[Slug], Field(max_length=500), AfterValidator(_unique_text)]
+Countries = Annotated[list[Country], Field(max_length=250), AfterValidator(_unique_text)]
+Tokens = Annotated[list[Token], Field(max_length=5000), AfterValidator(_unique_text)]
+TextOrTexts = Text | Texts
+BoolOrText = Bool | Text
+
+TransferArea = Literal["EU", "EEA"]
+Authorisation = Literal["general", "specific"]
+Opinion = Literal["lawful", "infringing", "unclear"]
+Mechanism = Literal["adequacy", "SCC", "BCR", "derogation", "eea"]
+Bearer = Literal["processor", "subprocessor"]
+Origin = Literal["own", "subprocessor"]
+Choice = Literal["return", "erase", "return_then_erase"]
+Algorithm = Literal["ed25519"]
+Art32Class = Literal["a", "b", "c", "d"]
+TerminationOutcome = Literal["refused", "refused under 3.3"]
+InstructionChannel = Literal["email", "fax", "licence_grant", "portal", "phone", "letter"]
+RejectionGround = Literal["not_written", "identity", "integrity", "out_of_scope", "other"]
+ChangeKind = Literal["add", "replace", "remove", "relocate"]
+ObjectionOutcome = Literal["upheld", "withdrawn", "rejected", "accommodated"]
+AssistanceSubject = Literal["dsr", "security", "breach", "dpia", "prior_consultation"]
+ReturnMethod = Literal["download_link", "carrier"]
+RefusalGround = Literal["annual_limit", "not_independent", "not_expert", "other"]
+BreachNature = Literal["C", "I", "A"]
+Nature = Annotated[
+    BreachNature | Annotated[list[BreachNature], Field(min_length=1), AfterValidator(_unique)],
+    Field(description="Confidentiality, integrity, availability"),
+]
+AuditLimit = Annotated[StrictStr, Field(pattern=r"^[0-9]{1,3}(?:/year)?$")] | Count
+
+Scalar = Bool | Annotated[StrictInt, Field(ge=-LARGEST, le=LARGEST)] | StrictFloat | Text
+FactKey = Annotated[StrictStr, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Fact = Scalar | Annotated[list[Scalar], Field(max_length=500)]
+FactMap = Annotated[dict[FactKey, Fact | dict[FactKey, Scalar]], Field(max_length=100)]
+Changes = Text | FactMap
+Numbers = Count | FactMap | Text
+ClauseMap = Annotated[dict[Name, Name], Field(max_length=100)]
+
+
+class Range(Part):
+    """An approximate number: at least `min`, at most `max`."""
+
+    min: Count
+    max: Count
+
+
+CountOrRange = Count | Range
+
+
+class DataCategory(Part):
+    """A category of personal data; special ones (GDPR art. 9) and the BSN are marked."""
+
+    category: Slug
+    special: Bool = False
+    bsn: Bool = False
+
+
+DataCategories = Annotated[
+    list[Slug | DataCategory], Field(max_length=200), AfterValidator(_unique)
+]
+
+
+class Delivery(Part):
+    """To which controller, when, and by which message something was delivered."""
+
+    controller: Id
+    at: Moment | None = None
+    message_id: MessageId | None = None
+
+
+Deliveries = Annotated[list[Id | Delivery], Field(max_length=5000)]
+
+
+class Establishment(Part):
+    """How something was established: the method, and the evidence for it."""
+
+    method: Text
+    evidence: Text | None = None
+
+
+Established = Bool | Text | Establishment
+
+
+class FieldChange(Part):
+    """One corrected field: a dotted path below `data`, or `occurredat`; old and new value."""
+
+    field: Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_]{1,64}(?:\.[A-Za-z0-9_]{1,64}){0,7}$")]
+    old: Any = None
+    new: Any
+
+
+FieldChanges = Annotated[list[FieldChange], Field(min_length=1, max_length=100)]
+
+
+class SoaEntry(Part):
+    """One control of a statement of applicability."""
+
+    control: Name
+    applicable: Bool
+    justification: Text | None = None
+    implemented: Bool | Text | None = None
+
+
+SoaEntries = Annotated[list[SoaEntry], Field(max_length=500)]

@@ -1,0 +1,59 @@
+"""The JSON Schema of an event type, in CloudEvents form: what a service in any language needs.
+
+`tests/test_event_schemas.py` checks every golden event against its schema.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ledger.events.base import EventType
+
+SOURCE = r"^urn:nld:(kvk:[0-9]{8}|oin:[0-9]{20}):systeem:[a-z0-9][a-z0-9-]{0,62}$"
+"""NL GOV profile: who says it, by Chamber of Commerce number or OIN, and from which system."""
+
+
+def json_schema(event_type: EventType) -> dict[str, Any]:
+    """The schema (JSON Schema 2020-12) of a whole event of this type."""
+    data = event_type.model.model_json_schema()
+    definitions = data.pop("$defs", {})
+    _drop_null(data, definitions)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"/v1/event-types/{event_type.topic}",
+        "title": event_type.name,
+        "description": data.pop("description"),
+        "type": "object",
+        "required": ["specversion", "id", "source", "type", "time", "occurredat", "data"],
+        "additionalProperties": False,
+        "properties": {
+            "specversion": {"const": "1.0"},
+            "id": {"type": "string", "minLength": 1, "maxLength": 128},
+            "source": {"type": "string", "pattern": SOURCE},
+            "type": {"const": event_type.topic},
+            "time": {"type": "string", "format": "date-time", "description": "When it was signed"},
+            "occurredat": {
+                "type": "string",
+                "format": "date-time",
+                "description": "When it happened",
+            },
+            "datacontenttype": {"const": "application/json"},
+            "subject": {"type": "string", "minLength": 1, "maxLength": 256},
+            "data": data,
+        },
+        "$defs": definitions,
+    }
+
+
+def _drop_null(*schemas: dict[str, Any]) -> None:
+    """An optional field may be absent, never null: say so in the schema as well."""
+    for schema in schemas:
+        for definition in (schema, *(s for s in schema.values() if isinstance(s, dict))):
+            for field in definition.get("properties", {}).values():
+                choices = [c for c in field.get("anyOf", []) if c != {"type": "null"}]
+                field.pop("default", None)
+                if len(choices) == 1:
+                    del field["anyOf"]
+                    field.update(choices[0])
+                elif choices:
+                    field["anyOf"] = choices

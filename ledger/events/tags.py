@@ -1,0 +1,119 @@
+"""What an event is found by: tags, derived from its bytes alone, so `fsck` can derive them again.
+
+    source-id:<source> <id>     unique: an event is recorded once
+    event-id:<id>               what a correction or retraction may name
+    controller:<id>             every controller the event concerns
+    <case>:<id>                 every case it belongs to: breach:B-1, instruction:I-001 …
+    concerns:<event id>         the event it corrects, retracts or shreds
+    party:controller:<id>, party:processor      it registers a party
+
+A correction that gives a field of one of these another value is found by the new value as well.
+`tests/test_tags.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ledger.events.base import EventData
+
+CONTROLLERS = (
+    "controller_id",
+    "controller_ids",
+    "added_controller_ids",
+    "controllers_added",
+    "delivered_to",
+)
+
+CASES = {
+    "activity_id": "activity",
+    "agreement_id": "agreement",
+    "assessment_id": "assessment",
+    "assistance_id": "assistance",
+    "attestation_id": "attestation",
+    "audit_id": "audit",
+    "breach_id": "breach",
+    "certificate_id": "certificate",
+    "change_id": "change",
+    "consent_id": "consent",
+    "demand_id": "demand",
+    "disclosure_id": "disclosure",
+    "dpia_id": "dpia",
+    "erasure_id": "erasure",
+    "event_ref": "security-event",
+    "finding_id": "finding",
+    "hold_id": "hold",
+    "instruction_id": "instruction",
+    "key_id": "key",
+    "licence_id": "licence",
+    "measure_id": "measure",
+    "objection_id": "objection",
+    "pack_id": "pack",
+    "person_pseudonym": "person",
+    "processor_id": "processor",
+    "request_id": "request",
+    "return_id": "return",
+    "share_id": "share",
+    "soa_version": "soa",
+    "subprocessor_id": "subprocessor",
+    "transfer_id": "transfer",
+}
+
+TARGETS = ("corrects_event_id", "retracts_event_id", "event_id")
+
+
+def controllers_of(data: EventData) -> tuple[str, ...]:
+    """The ids of every controller an event concerns, sorted."""
+    if data.event_type.name == "SigningKeyEnrolled":
+        return ()  # its controller_ids say what the key may sign, not whom the event concerns
+    found: set[str] = set()
+    for field in CONTROLLERS:
+        found.update(_ids(getattr(data, field, None)))
+    return tuple(sorted(found))
+
+
+def tags_of(source: str, id: str, data: EventData) -> tuple[str, ...]:  # noqa: A002
+    """The tags of an event, each once."""
+    tags = [f"source-id:{source} {id}", f"event-id:{id}"]
+    tags.extend(f"controller:{controller}" for controller in controllers_of(data))
+    tags.extend(_of_fields(data))
+    return tuple(dict.fromkeys(tags))
+
+
+def _of_fields(data: EventData) -> Iterator[str]:
+    name = data.event_type.name
+    if name == "ControllerRegistered":
+        yield f"party:controller:{getattr(data, 'controller_id')}"  # noqa: B009
+    elif name == "ProcessorRegistered":
+        yield "party:processor"
+    for field in sorted(data.model_fields_set):
+        value = getattr(data, field)
+        if field in CASES:
+            yield f"{CASES[field]}:{value}"
+        elif field in TARGETS:
+            yield f"concerns:{value}"
+        elif field == "field_changes":
+            for change in value:
+                yield from _of_change(change.field, change.new)
+
+
+def _of_change(field: str, new: Any) -> Iterator[str]:
+    first = field.split(".")[0]
+    if first in CONTROLLERS:
+        yield from (f"controller:{controller}" for controller in _ids(new))
+    elif field in CASES and isinstance(new, str):
+        yield f"{CASES[field]}:{new}"
+
+
+def _ids(value: Any) -> Iterator[str]:
+    """Controller ids in a field: one id, or a list of ids and of deliveries to them."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _ids(item)
+    elif isinstance(value, Mapping):
+        yield from _ids(value.get("controller"))
+    elif value is not None:
+        yield value.controller
