@@ -4,7 +4,8 @@
 
 The payload is the text the producer signed, byte for byte; `recorded_at` is the ledger's clock.
 `format` is the only function that turns an object into these bytes, and `parse` takes no second
-spelling. An entry has at most 65,535 bytes (C2SP tlog-tiles). `tests/test_entry.py`.
+spelling. An entry has at most 65,535 bytes (C2SP tlog-tiles). `tests/test_entry.py` keeps the bytes
+of an old entry, which must never change.
 """
 
 from __future__ import annotations
@@ -13,14 +14,13 @@ import base64
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from ledger.envelope import Signature
 from ledger.errors import EntryMalformed, TooLarge
 
 MAX_ENTRY = 65_535
 """Bytes."""
-
-TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,18 @@ class Entry:
 
 
 def format(entry: Entry) -> bytes:
-    """The bytes of the leaf. Raises TooLarge."""
+    """The bytes of the leaf.
+
+    Raises TooLarge; and ValueError for what no admitted event has: a payload that is not UTF-8, no
+    signature, or a time without its zone.
+    """
+    if entry.recorded_at.tzinfo is None or not entry.signatures:
+        raise ValueError("an entry has a time in UTC and at least one signature")
+    # Not strftime: it leaves the year 999 unpadded.
+    recorded_at = entry.recorded_at.astimezone(UTC).isoformat(timespec="microseconds")
     text = json.dumps(
         {
-            # Not strftime: it leaves the year 999 unpadded.
-            "recorded_at": entry.recorded_at.astimezone(UTC)
-            .isoformat(timespec="microseconds")
-            .replace("+00:00", "Z"),
+            "recorded_at": recorded_at.replace("+00:00", "Z"),
             "payload": entry.payload.decode("utf-8"),
             "signatures": [
                 {"keyid": s.keyid, "sig": base64.b64encode(s.sig).decode()}
@@ -57,19 +62,25 @@ def format(entry: Entry) -> bytes:
 
 def parse(leaf: bytes) -> Entry:
     """The entry of a leaf. Raises EntryMalformed for anything that `format` would not write."""
+    if len(leaf) > MAX_ENTRY:
+        raise EntryMalformed(f"the leaf is larger than {MAX_ENTRY} bytes")
     try:
-        value = json.loads(leaf)
+        value = json.loads(leaf.decode("utf-8"))
         entry = Entry(
-            datetime.strptime(value["recorded_at"], TIME).replace(tzinfo=UTC),
+            datetime.fromisoformat(value["recorded_at"]),
             value["payload"].encode("utf-8"),
-            tuple(
-                Signature(s["keyid"], base64.b64decode(s["sig"], validate=True))
-                for s in value["signatures"]
-            ),
+            tuple(_signature(s) for s in value["signatures"]),
         )
         again = format(entry)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, TooLarge):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         raise EntryMalformed("the leaf is not an entry") from None
     if again != leaf:
         raise EntryMalformed("the leaf spells its entry in another way")
     return entry
+
+
+def _signature(value: Any) -> Signature:
+    keyid = value["keyid"]
+    if not isinstance(keyid, str):
+        raise TypeError("a key id is text")
+    return Signature(keyid, base64.b64decode(value["sig"], validate=True))

@@ -6,7 +6,8 @@
 A signature covers the pre-authentication encoding of type and payload,
 `DSSEv1 LEN(type) type LEN(body) body` with lengths in bytes, so of the exact bytes received: they
 are stored as they came and never made anew. `keyid` is not covered; it only says which key to try.
-`tests/test_envelope.py` runs the vectors of DSSE and of Wycheproof.
+DSSE leaves it open; here it is required, and a field that DSSE does not name is refused, since no
+signature would cover it. `tests/test_envelope.py` runs the vectors of DSSE and of Wycheproof.
 """
 
 from __future__ import annotations
@@ -65,11 +66,10 @@ def parse(raw: bytes) -> Envelope:
     signatures = fields["signatures"]
     if not isinstance(signatures, list) or not 1 <= len(signatures) <= MAX_SIGNATURES:
         raise _malformed("/signatures", "count", f"must be a list of 1 to {MAX_SIGNATURES}")
-    return Envelope(
-        _base64(fields["payload"], "/payload"),
-        payload_type,
-        tuple(_signature(item, f"/signatures/{n}") for n, item in enumerate(signatures)),
-    )
+    signed = tuple(_signature(item, f"/signatures/{n}") for n, item in enumerate(signatures))
+    if len({signature.keyid for signature in signed}) < len(signed):
+        raise _malformed("/signatures", "one-per-key", "must not have two of the same key")
+    return Envelope(_base64(fields["payload"], "/payload"), payload_type, signed)
 
 
 def format(envelope: Envelope) -> bytes:
@@ -92,9 +92,7 @@ def sign(payload: bytes, keyid: str, private_key: Ed25519PrivateKey) -> Envelope
     return Envelope(payload, PAYLOAD_TYPE, (Signature(keyid, signature),))
 
 
-def check_signature(
-    payload: bytes, signature: Signature, public_key: Ed25519PublicKey
-) -> None:
+def check_signature(payload: bytes, signature: Signature, public_key: Ed25519PublicKey) -> None:
     """Check one signature over a payload of our type. Raises SignatureInvalid."""
     try:
         public_key.verify(signature.sig, pae(PAYLOAD_TYPE, payload))
@@ -128,16 +126,20 @@ def _fields(value: Any, pointer: str, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _base64(value: Any, pointer: str) -> bytes:
-    """Standard or URL-safe base64 (DSSE asks for both), padded."""
+    """Standard or URL-safe base64 (DSSE asks for both), padded, and not a mixture."""
     if not isinstance(value, str):
         raise _malformed(pointer, "base64", "must be text in base64")
     try:
-        return base64.b64decode(value.translate(_STANDARD).encode("ascii"), validate=True)
-    except (binascii.Error, ValueError):
+        encoded = value.encode("ascii")
+        raw = base64.b64decode(encoded.translate(_STANDARD), validate=True)
+    except (binascii.Error, UnicodeEncodeError):
         raise _malformed(pointer, "base64", "is not base64") from None
+    if encoded not in (base64.b64encode(raw), base64.urlsafe_b64encode(raw)):
+        raise _malformed(pointer, "base64", "is not base64 as it is written")
+    return raw
 
 
-_STANDARD = str.maketrans("-_", "+/")
+_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
 def _reason(error: ValueError) -> str:

@@ -23,14 +23,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from ledger.errors import Fault, FieldsInvalid, FormRuleViolated, KeyNotInForce
 
 ADMINISTRATOR = "administrator"
-"""The key id of the key that enrols and revokes all keys; it may sign any event."""
+"""The key id of the key that enrols and revokes all keys; the first entry of a log enrols it."""
+
+LEDGER = "ledger"
+"""The key id of the ledger's own key."""
 
 ENROLLED = "SigningKeyEnrolled"
 REVOKED = "SigningKeyRevoked"
 KEY_EVENTS = frozenset({ENROLLED, REVOKED})
-"""Event types that only the administrator signs."""
+"""Event types that take the administrator's signature."""
 
-ALGORITHM = "Ed25519"
+CHECKPOINT_SIGNED = "CheckpointSigned"
+
+ALGORITHM = "ed25519"
 CIVIL_TIME = ZoneInfo("Europe/Amsterdam")
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -57,42 +62,52 @@ signature fits many messages, so its holder could deny any of them."""
 
 @dataclass(frozen=True, slots=True)
 class EnrolledKey:
-    """One key. `valid_until` is the first moment after it; times are UTC.
+    """A key of a service; `public_key` has 32 bytes, times are UTC.
 
-    `event_types` None means any but key events, `controller_ids` None any controller; what they
-    hold are names of the vocabulary ("BreachConfirmed") and controller ids.
+    None in `event_types` (names: "BreachConfirmed") or `controllers` (ids) means any. `valid_until`
+    is the first moment after it; `revoked_at` is when the ledger recorded the revocation.
     """
 
     key_id: str
     service: str
-    public_key: Ed25519PublicKey
+    public_key: bytes
     event_types: frozenset[str] | None = None
-    controller_ids: frozenset[str] | None = None
+    controllers: frozenset[str] | None = None
     valid_from: datetime | None = None
     valid_until: datetime | None = None
     revoked_at: datetime | None = None
     suspect_since: datetime | None = None
 
-    def in_force(self, at: datetime) -> None:
-        """Raises KeyNotInForce unless the key is in force at a recorded time."""
-        if self.valid_from is not None and at < self.valid_from:
-            raise _not_in_force(f"key {self.key_id} is not yet in force")
-        if self.valid_until is not None and at >= self.valid_until:
-            raise _not_in_force(f"key {self.key_id} is no longer in force")
-        if self.revoked_at is not None and at >= self.revoked_at:
-            raise _not_in_force(f"key {self.key_id} was revoked")
+    def verifier(self) -> Ed25519PublicKey:
+        """The key that checks its signatures."""
+        return Ed25519PublicKey.from_public_bytes(self.public_key)
 
-    def may_sign(self, type_name: str) -> bool:
-        """Whether the key may sign events of a type."""
+    def check_in_force(self, at: datetime) -> None:
+        """Raises KeyNotInForce unless the key may sign what is recorded at this moment."""
+        if self.valid_from is not None and at < self.valid_from:
+            raise self._not_in_force("is not yet in force")
+        if self.valid_until is not None and at >= self.valid_until:
+            raise self._not_in_force("is no longer in force")
+        if self.revoked_at is not None and at >= self.revoked_at:
+            raise self._not_in_force("was revoked")
+
+    def may_sign(self, type_name: str, system: str) -> bool:
+        """Whether the key may be the producer of events of a type, from a system (service)."""
+        if system != self.service:
+            return False
         if self.key_id == ADMINISTRATOR:
-            return True
-        if type_name in KEY_EVENTS:
+            return True  # it could enrol a key for whatever it may not sign
+        if type_name in KEY_EVENTS or (type_name == CHECKPOINT_SIGNED and self.key_id != LEDGER):
             return False
         return self.event_types is None or type_name in self.event_types
 
     def suspect(self, at: datetime) -> bool:
-        """Whether what the key signed at a recorded time may be a thief's."""
+        """Whether what the key signed, recorded at this moment, may be a thief's."""
         return self.suspect_since is not None and at >= self.suspect_since
+
+    def _not_in_force(self, what: str) -> KeyNotInForce:
+        detail = f"key {self.key_id} {what} by the ledger's clock"
+        return KeyNotInForce(detail, Fault("/signatures", "key-in-force", detail))
 
 
 class KeyRing:
@@ -105,14 +120,14 @@ class KeyRing:
         return iter(tuple(self._keys.values()))
 
     def find(self, key_id: str) -> EnrolledKey | None:
-        """The key with an id, or None when none was enrolled."""
+        """The key of this id, also when it is no longer in force."""
         return self._keys.get(key_id)
 
     def apply(self, type_name: str, data: Mapping[str, Any], recorded_at: datetime) -> None:
         """Apply one key event; other events change nothing.
 
-        Raises FieldsInvalid, and FormRuleViolated when the key id was enrolled before or a key that
-        was never enrolled is revoked. Who signed the event is the caller's to check.
+        A key id is enrolled once, and revoked once after that. Raises FormRuleViolated, and
+        FieldsInvalid. Who signed the event is the caller's to check.
         """
         if type_name == ENROLLED:
             self._enrol(enrolled_key(data))
@@ -121,27 +136,17 @@ class KeyRing:
 
     def _enrol(self, key: EnrolledKey) -> None:
         if key.key_id in self._keys:
-            detail = f"key id {key.key_id} was enrolled before; a key id is used once"
-            raise FormRuleViolated(
-                detail, Fault("/data/key_id", "key-enrolled-once", detail), conflict=True
-            )
+            raise _misplaced("enrolled-once", "a key of this id was enrolled before", conflict=True)
         self._keys[key.key_id] = key
 
     def _revoke(self, data: Mapping[str, Any], recorded_at: datetime) -> None:
-        key_id = _text(data, "key_id")
-        key = self._keys.get(key_id)
+        key = self._keys.get(_text(data, "key_id"))
         if key is None:
-            detail = f"key {key_id} was never enrolled"
-            raise FormRuleViolated(
-                detail, Fault("/data/key_id", "key-was-enrolled", detail), conflict=False
-            )
-        # A later revocation can only move the suspicion further back.
-        suspicions = [t for t in (key.suspect_since, _begin(data, "suspect_since")) if t]
-        self._keys[key_id] = replace(
-            key,
-            revoked_at=key.revoked_at or recorded_at,
-            suspect_since=min(suspicions, default=None),
-        )
+            raise _misplaced("revokes-key", "no key of this id is enrolled", conflict=False)
+        if key.revoked_at is not None:
+            raise _misplaced("revoked-once", "the key was revoked before", conflict=True)
+        suspect_since = _begin(data, "suspect_since")
+        self._keys[key.key_id] = replace(key, revoked_at=recorded_at, suspect_since=suspect_since)
 
 
 def enrolled_key(data: Mapping[str, Any]) -> EnrolledKey:
@@ -153,13 +158,13 @@ def enrolled_key(data: Mapping[str, Any]) -> EnrolledKey:
         service=_text(data, "service"),
         public_key=_public_key(data),
         event_types=_names(data, "event_types"),
-        controller_ids=_names(data, "controller_ids"),
+        controllers=_names(data, "controller_ids"),
         valid_from=_begin(data, "valid_from"),
         valid_until=_end(data, "valid_until"),
     )
 
 
-def _public_key(data: Mapping[str, Any]) -> Ed25519PublicKey:
+def _public_key(data: Mapping[str, Any]) -> bytes:
     encoded = _text(data, "public_key")
     try:
         raw = base64.b64decode(encoded.encode("ascii"), validate=True)
@@ -169,7 +174,7 @@ def _public_key(data: Mapping[str, Any]) -> Ed25519PublicKey:
         raise _invalid("public_key", "ed25519", "must be the 32 bytes of an Ed25519 key")
     if raw[:31] + bytes([raw[31] & 0x7F]) in _SMALL_ORDER:
         raise _invalid("public_key", "small-order", "is a key under which signatures bind nobody")
-    return Ed25519PublicKey.from_public_bytes(raw)
+    return raw
 
 
 def _text(data: Mapping[str, Any], field: str) -> str:
@@ -213,8 +218,8 @@ def _moment(data: Mapping[str, Any], field: str, *, days: int) -> datetime | Non
     raise _invalid(field, "moment", "must be a day (2026-02-14) or an RFC 3339 instant")
 
 
-def _not_in_force(detail: str) -> KeyNotInForce:
-    return KeyNotInForce(detail, Fault("/signatures", "key-in-force", detail))
+def _misplaced(rule: str, detail: str, *, conflict: bool) -> FormRuleViolated:
+    return FormRuleViolated(detail, Fault("/data/key_id", rule, detail), conflict=conflict)
 
 
 def _invalid(field: str, rule: str, detail: str) -> FieldsInvalid:

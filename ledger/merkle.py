@@ -1,9 +1,9 @@
 """The Merkle tree of RFC 6962 (section 2.1) and RFC 9162: hashes, roots and proofs, no I/O.
 
-    leaf = SHA-256(0x00 || entry)      node = SHA-256(0x01 || left || right)      empty = SHA-256("")
+    leaf = SHA-256(0x00 || entry)   node = SHA-256(0x01 || left || right)   empty = SHA-256("")
 
 Proofs are made from perfect subtrees, read through one function, and checked with nothing but the
-hashes in them. `Prove…` is the side of the log, `check…` the side of whoever distrusts it.
+hashes in them: `prove_…` is the side of the log, `check_…` the side of whoever distrusts it.
 `tests/test_merkle.py` makes every proof of every tree up to 130 leaves and runs the vectors of
 other implementations.
 """
@@ -11,13 +11,16 @@ other implementations.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ledger.errors import ProofInvalid
 
 HashReader = Callable[[int, int], bytes]
 """(level, index) -> MTH(D[index * 2^level : (index + 1) * 2^level]), a perfect subtree's hash."""
+
+HASH = 32
+"""Bytes of a hash."""
 
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 
@@ -44,11 +47,15 @@ def perfect_root(hashes: Sequence[bytes]) -> bytes:
 class Frontier:
     """The right edge of a tree: its perfect subtrees, largest first. All an append needs to know.
 
-    Their sizes are the powers of two that make up `size`.
+    Their sizes are the powers of two that make up `size`. Raises ValueError for any other number.
     """
 
     size: int = 0
     hashes: tuple[bytes, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.size < 0 or len(self.hashes) != self.size.bit_count():
+            raise ValueError(f"{len(self.hashes)} hashes are not the edge of {self.size} leaves")
 
     def root(self) -> bytes:
         """The root of the tree."""
@@ -80,28 +87,38 @@ def prove_new_leaves(frontier: Frontier, leaf_hashes: Sequence[bytes]) -> list[l
     A sibling on the path of a new leaf is either a subtree of the old frontier, or lies within the
     new leaves, or joins the two: no older hash is ever needed.
     """
-    proofs: list[list[bytes]] = [[] for _ in leaf_hashes]
     if not leaf_hashes:
-        return proofs
-    size = frontier.size + len(leaf_hashes)
-    old = {level: h for level, h in _frontier_levels(frontier)}
-    start, hashes, level = frontier.size, list(leaf_hashes), 0
-    # `hashes` are the nodes of this level from number `start` to the tree's end; the last of them
-    # is an imperfect subtree when the level has an odd number of leaves below it.
-    while start + len(hashes) > 1:
-        for number, proof in enumerate(proofs):
-            sibling = ((frontier.size + number) >> level) ^ 1
-            if sibling >= start + len(hashes):
-                continue  # the right edge has no sibling here and moves up as it is
-            proof.append(hashes[sibling - start] if sibling >= start else old[level])
-        if start & 1:
-            hashes.insert(0, old[level])
-            start -= 1
-        hashes = _pairs(hashes)
-        start >>= 1
-        level += 1
-    assert start == 0, size  # noqa: S101 - every node of the top level is the root
-    return proofs
+        return []
+    levels = list(enumerate(_new_nodes(frontier, leaf_hashes)))
+    end = frontier.size + len(leaf_hashes)
+    return [
+        [
+            nodes[sibling - start]
+            for level, (start, nodes) in levels
+            # A node at the right edge may have no sibling: it moves up as it is.
+            if (sibling := (index >> level) ^ 1) < start + len(nodes)
+        ]
+        for index in range(frontier.size, end)
+    ]
+
+
+def _new_nodes(
+    frontier: Frontier, leaf_hashes: Sequence[bytes]
+) -> Iterator[tuple[int, list[bytes]]]:
+    """At each level from the leaves to the root: the number of the first node, and the nodes.
+
+    They are those over new leaves, with the left sibling of the first, and end at the right edge.
+    """
+    bits = (bit for bit in range(frontier.size.bit_length()) if frontier.size >> bit & 1)
+    old = dict(zip(bits, reversed(frontier.hashes), strict=True))
+    start, nodes, level = frontier.size, list(leaf_hashes), 0
+    while True:
+        if start & 1:  # then the left sibling is one of the old edge's perfect subtrees
+            start, nodes = start - 1, [old[level], *nodes]
+        yield start, nodes
+        if start == 0 and len(nodes) == 1:
+            return
+        start, nodes, level = start >> 1, _pairs(nodes), level + 1
 
 
 def root(size: int, read: HashReader) -> bytes:
@@ -190,7 +207,7 @@ def check_consistency(
         raise ProofInvalid(f"a tree of {new} leaves has no beginning of {old}")
     _check_lengths(old_root, new_root, *proof)
     if old in (0, new):
-        _check_trivial(old, old_root, new_root if old == new else EMPTY_ROOT, proof)
+        _check_no_proof_needed(old, new, old_root, new_root, proof)
         return
     if not proof:
         raise ProofInvalid("the consistency proof is empty")
@@ -221,15 +238,19 @@ def check_consistency(
 
 
 def _check_lengths(*hashes: bytes) -> None:
-    if any(len(h) != hashlib.sha256().digest_size for h in hashes):
+    if any(len(h) != HASH for h in hashes):
         raise ProofInvalid("a hash is not 32 bytes long")
 
 
-def _check_trivial(old: int, old_root: bytes, expected: bytes, proof: Sequence[bytes]) -> None:
+def _check_no_proof_needed(
+    old: int, new: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]
+) -> None:
     if proof:
         raise ProofInvalid("a consistency proof between equal trees, or from none, is empty")
-    if old_root != expected:
-        raise ProofInvalid(f"the roots of the tree of {old} leaves differ")
+    if old == 0 and old_root != EMPTY_ROOT:
+        raise ProofInvalid("the old root is not that of the empty tree")
+    if old == new and old_root != new_root:
+        raise ProofInvalid(f"there are two roots of the tree of {old} leaves")
 
 
 def _split(size: int) -> int:
@@ -251,8 +272,3 @@ def _pairs(hashes: Sequence[bytes]) -> list[bytes]:
     """The level above: pairs joined, an odd last one moved up as it is."""
     paired = [node_hash(hashes[i], hashes[i + 1]) for i in range(0, len(hashes) - 1, 2)]
     return [*paired, hashes[-1]] if len(hashes) & 1 else paired
-
-
-def _frontier_levels(frontier: Frontier) -> list[tuple[int, bytes]]:
-    levels = [bit for bit in range(frontier.size.bit_length()) if frontier.size >> bit & 1]
-    return list(zip(reversed(levels), frontier.hashes, strict=True))

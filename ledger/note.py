@@ -17,8 +17,9 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -26,12 +27,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from ledger.errors import NoteMalformed, NoteUnverified
 
 ED25519 = 0x01
+"""The type of a key that signs the text itself."""
+
 MAX_NOTE = 1_000_000
 """Bytes."""
+
 MAX_SIGNATURES = 100
 
-Check = Callable[[bytes, bytes], None]
-"""(text, signature) -> None; raises InvalidSignature"""
+_PRIVATE = "PRIVATE+KEY+"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +48,35 @@ class SignatureLine:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """An opened note: `verified` by known keys, `unverified` by keys nobody here knows."""
+    """A note: `verified` by known keys, `unverified` by keys nobody here knows."""
 
     text: str
     verified: tuple[SignatureLine, ...]
     unverified: tuple[SignatureLine, ...]
 
 
+class KnownKey(Protocol):
+    """A key that opens notes. Types of keys differ in what they sign over, so each checks itself.
+
+    The log's own key is a `Verifier`; the cosignatures of witnesses put a timestamp before the
+    text and into the signature bytes.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name in the signature line."""
+
+    @property
+    def key_id(self) -> bytes:
+        """Four bytes."""
+
+    def check(self, text: bytes, signature: bytes) -> None:
+        """Raises InvalidSignature unless this key made the signature of this note text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """The public half of an Ed25519 note key."""
+    """The public half of an Ed25519 note key. Raises NoteMalformed for a name no note can hold."""
 
     name: str
     public_key: bytes
@@ -70,7 +92,7 @@ class Verifier:
     @property
     def vkey(self) -> str:
         """The key as text."""
-        return _key_text(self.name, self.key_id, self.public_key)
+        return _format_key(self.name, self.key_id, self.public_key)
 
     def check(self, text: bytes, signature: bytes) -> None:
         """Raises InvalidSignature unless this key made the signature over the text."""
@@ -101,24 +123,25 @@ def key_id(name: str, kind: int, public_key: bytes) -> bytes:
 
 def parse_vkey(text: str) -> Verifier:
     """The verifier of an Ed25519 vkey. Raises NoteMalformed."""
-    name, claimed, key = _parse_key(text)
-    if len(key) != 33 or key[0] != ED25519:
-        raise NoteMalformed("not the verifier key of an Ed25519 note key")
-    verifier = Verifier(name, key[1:])
-    if verifier.key_id != claimed or verifier.vkey != text:
+    name, claimed, public_key = _parse_key(text)
+    verifier = Verifier(name, public_key)
+    if verifier.key_id != claimed:
         raise NoteMalformed("the key id is not that of the key")
     return verifier
 
 
+def format_signer(signer: Signer) -> str:
+    """The private form of a key. It is a secret."""
+    seed = signer.private_key.private_bytes_raw()
+    return _PRIVATE + _format_key(signer.name, signer.verifier.key_id, seed)
+
+
 def parse_signer(text: str) -> Signer:
-    """The signer of Go's private form. Raises NoteMalformed, which never shows the key."""
-    prefix = "PRIVATE+KEY+"
-    if not text.startswith(prefix):
+    """The signer of the private form. Raises NoteMalformed, which never shows the key."""
+    if not text.startswith(_PRIVATE):
         raise NoteMalformed("not the private form of a note key")
-    name, claimed, key = _parse_key(text.removeprefix(prefix))
-    if len(key) != 33 or key[0] != ED25519:
-        raise NoteMalformed("not the private form of an Ed25519 note key")
-    signer = Signer(name, Ed25519PrivateKey.from_private_bytes(key[1:]))
+    name, claimed, seed = _parse_key(text.removeprefix(_PRIVATE))
+    signer = Signer(name, Ed25519PrivateKey.from_private_bytes(seed))
     if signer.verifier.key_id != claimed:
         raise NoteMalformed("the key id is not that of the key")
     return signer
@@ -130,14 +153,22 @@ def sign(text: str, *signers: Signer) -> str:
     return text + "\n" + "".join(_format_line(s.line(text.encode())) for s in signers)
 
 
+def decode(raw: bytes) -> str:
+    """A note, or a vkey, as it comes in a file. Raises NoteMalformed when it is not UTF-8."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise NoteMalformed("the note is not UTF-8") from None
+
+
 def parse(note: str) -> Note:
     """The text and the signatures of a note, none of them verified. Raises NoteMalformed."""
-    if len(note.encode("utf-8", "surrogatepass")) > MAX_NOTE:
+    if len(note) > MAX_NOTE:
         raise NoteMalformed("the note is too large")
     # The separator is the last empty line: the text may hold empty lines of its own.
     text, separator, signatures = note.rpartition("\n\n")
     if not separator or not signatures.endswith("\n"):
-        raise NoteMalformed("the note has no text, empty line and signatures")
+        raise NoteMalformed("a note is a text, an empty line and signatures")
     text += "\n"
     _check_text(text)
     lines = signatures[:-1].split("\n")
@@ -146,24 +177,24 @@ def parse(note: str) -> Note:
     return Note(text, (), tuple(_parse_line(line) for line in lines))
 
 
-def open(note: str, verifiers: Sequence[Verifier]) -> Note:
+def open(note: str, keys: Sequence[KnownKey]) -> Note:
     """Open a note with the keys that are known.
 
     Raises NoteMalformed, and NoteUnverified when a known key's signature fails or no known key
-    signed.
+    signed. A key that signed more than once counts once, and each of its signatures is checked.
     """
     parsed = parse(note)
-    known = {(v.name, v.key_id): v for v in verifiers}
+    known = {(key.name, key.key_id): key for key in keys}
     text = parsed.text.encode()
     verified: dict[tuple[str, bytes], SignatureLine] = {}
     unverified: list[SignatureLine] = []
     for line in parsed.unverified:
-        verifier = known.get((line.name, line.key_id))
-        if verifier is None:
+        key = known.get((line.name, line.key_id))
+        if key is None:
             unverified.append(line)
             continue
         try:
-            verifier.check(text, line.signature)
+            key.check(text, line.signature)
         except InvalidSignature:
             raise NoteUnverified(f"the signature of {line.name} does not verify") from None
         verified.setdefault((line.name, line.key_id), line)
@@ -194,40 +225,47 @@ def _check_text(text: str) -> None:
         raise NoteMalformed("the text of a note ends with a newline")
     if any(character < " " and character != "\n" for character in text):
         raise NoteMalformed("the text of a note holds a control character")
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise NoteMalformed("the text of a note is not UTF-8") from None
+    _check_utf8(text)
 
 
 def _check_name(name: str) -> None:
-    spaced = any(character.isspace() for character in name)
-    if not name or "+" in name or spaced or not name.isprintable():
+    if not name or "+" in name or any(c.isspace() or c < " " for c in name):
         raise NoteMalformed("a key name is not empty and has no space, plus or control character")
+    _check_utf8(name)
 
 
-def _key_text(name: str, identifier: bytes, public_key: bytes) -> str:
-    encoded = base64.b64encode(bytes([ED25519]) + public_key).decode()
-    return f"{name}+{identifier.hex()}+{encoded}"
+def _check_utf8(text: str) -> None:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise NoteMalformed("half a surrogate pair is not UTF-8") from None
+
+
+def _format_key(name: str, identifier: bytes, key: bytes) -> str:
+    return f"{name}+{identifier.hex()}+{base64.b64encode(bytes([ED25519]) + key).decode()}"
 
 
 def _parse_key(text: str) -> tuple[str, bytes, bytes]:
+    """The name, claimed key id and 32 bytes of an Ed25519 key, public or private."""
     name, _, rest = text.partition("+")
     claimed, _, encoded = rest.partition("+")
     _check_name(name)
-    if len(claimed) != 8 or claimed != claimed.lower():
-        raise NoteMalformed("a key id is 8 hexadecimal digits")
+    raw = _base64(encoded)
+    if len(raw) != 33 or raw[0] != ED25519:
+        raise NoteMalformed("not an Ed25519 note key")
     try:
         identifier = bytes.fromhex(claimed)
     except ValueError:
         raise NoteMalformed("a key id is 8 hexadecimal digits") from None
-    return name, identifier, _base64(encoded)
+    if identifier.hex() != claimed:
+        raise NoteMalformed("a key id is 8 hexadecimal digits, in small letters")
+    return name, identifier, raw[1:]
 
 
 def _base64(encoded: str) -> bytes:
     try:
         raw = base64.b64decode(encoded.encode("ascii"), validate=True)
-    except (binascii.Error, UnicodeEncodeError, ValueError):
+    except (binascii.Error, UnicodeEncodeError):
         raise NoteMalformed("not standard base64") from None
     if base64.b64encode(raw).decode() != encoded:
         raise NoteMalformed("base64 in a second spelling")

@@ -17,16 +17,19 @@ import binascii
 from dataclasses import dataclass
 
 from ledger.errors import ProofInvalid
+from ledger.merkle import HASH
 
 HEADER = "c2sp.org/tlog-proof@v1"
+
 MAX_HASHES = 63
+"""Levels of the tallest tree a checkpoint can have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
     """Leaf `index`, the hashes up to the root, and the checkpoint (a signed note) with that root.
 
-    `extra` is whatever travels with it; nothing in the proof covers it.
+    Nothing is verified yet, and nothing in the proof covers `extra`.
     """
 
     index: int
@@ -48,25 +51,27 @@ def format(proof: Proof) -> str:
 def parse(text: str) -> Proof:
     """The proof of a text. Raises ProofInvalid for anything that `format` would not write."""
     head, separator, checkpoint = text.partition("\n\n")
-    lines = head.split("\n")
-    if not separator or lines[0] != HEADER:
+    header, *lines = head.split("\n")
+    if not separator or header != HEADER:
         raise ProofInvalid(f"a proof begins with {HEADER} and ends with a checkpoint")
-    lines = lines[1:]
     extra = None
     if lines and lines[0].startswith("extra "):
         extra = _decode(lines.pop(0).removeprefix("extra "))
     if not lines or not lines[0].startswith("index "):
         raise ProofInvalid("a proof names the index of its leaf")
-    index = lines[0].removeprefix("index ")
-    if not (index.isascii() and index.isdigit()) or len(index) > 19:
-        raise ProofInvalid("the index of a proof is a decimal number")
     if len(lines) - 1 > MAX_HASHES:
         raise ProofInvalid(f"a proof has at most {MAX_HASHES} hashes")
     hashes = tuple(_decode(line) for line in lines[1:])
-    proof = Proof(int(index), hashes, checkpoint, extra)
-    if any(len(h) != 32 for h in hashes) or format(proof) != text:
+    proof = Proof(_index(lines[0].removeprefix("index ")), hashes, checkpoint, extra)
+    if any(len(h) != HASH for h in hashes) or format(proof) != text:
         raise ProofInvalid("the proof is not spelled as its format says")
     return proof
+
+
+def _index(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > 19:
+        raise ProofInvalid("the index of a proof is a decimal number")
+    return int(text)
 
 
 def _encode(raw: bytes) -> str:
@@ -76,5 +81,5 @@ def _encode(raw: bytes) -> str:
 def _decode(encoded: str) -> bytes:
     try:
         return base64.b64decode(encoded.encode("ascii"), validate=True)
-    except (binascii.Error, ValueError):
+    except (binascii.Error, UnicodeEncodeError):
         raise ProofInvalid("the proof holds something that is not base64") from None

@@ -13,15 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ledger.errors import TileMalformed
-from ledger.merkle import HashReader, perfect_root
+from ledger.merkle import HASH, HashReader, perfect_root
 
 WIDTH = 256
 """Hashes in a full tile, entries in a full bundle."""
 
 LEVEL_BITS = 8
-HASH = 32
-"""Bytes."""
-
 MAX_LEVEL = 63
 
 Fetch = Callable[[int, int, int], bytes]
@@ -111,22 +108,22 @@ def format_bundle(entries: Sequence[bytes]) -> bytes:
     return b"".join(struct.pack(">H", len(entry)) + entry for entry in entries)
 
 
-def parse_bundle(bundle: bytes, width: int) -> list[bytes]:
-    """The entries of a bundle. Raises TileMalformed when they are not exactly `width`."""
-    entries: list[bytes] = []
+def parse_bundle(bundle: bytes, width: int) -> Iterator[bytes]:
+    """The entries of a bundle, one by one, so that the entries before a faulty one are still read.
+
+    Raises TileMalformed where the bytes end too early, and at the end when more than `width`
+    entries follow: nothing is known of the bundle until the iterator is exhausted.
+    """
     at = 0
-    while at < len(bundle):
-        if len(entries) == width or at + 2 > len(bundle):
-            raise TileMalformed(f"the bundle does not hold exactly {width} entries")
-        (length,) = struct.unpack_from(">H", bundle, at)
+    for _ in range(width):
+        length = int.from_bytes(bundle[at : at + 2], "big")
         entry = bundle[at + 2 : at + 2 + length]
-        if len(entry) != length:
-            raise TileMalformed("the last entry of the bundle is cut off")
-        entries.append(entry)
         at += 2 + length
-    if len(entries) != width:
-        raise TileMalformed(f"the bundle does not hold exactly {width} entries")
-    return entries
+        if at > len(bundle):
+            raise TileMalformed("the bundle ends within an entry, or has too few")
+        yield entry
+    if at != len(bundle):
+        raise TileMalformed(f"the bundle goes on after {width} entries")
 
 
 def _number(index: int) -> str:
