@@ -159,7 +159,9 @@ def list_events(
     request: Request,
     after: Annotated[int, Query(ge=-1, le=LARGEST, description="Index after which to begin")] = -1,
     type: Annotated[str | None, Query(description="Name of an event type")] = None,  # noqa: A002
-    controller: Annotated[str | None, Query(description="Id of a controller", max_length=64)] = None,
+    controller: Annotated[
+        str | None, Query(description="Id of a controller", max_length=64)
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     wait: Annotated[int, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wait for one")] = 0,
 ) -> Events:
@@ -251,6 +253,9 @@ def _stream(ledger: Ledger, position: int) -> Iterator[bytes]:
     while not ledger.listener.closed:
         for stored in ledger.reader.events(after=position):
             position = stored.position
-            yield b"id: %d\ndata: %b\n\n" % (position - 1, orjson.dumps(_event(stored).model_dump()))
+            yield b"id: %d\ndata: %b\n\n" % (
+                position - 1,
+                orjson.dumps(_event(stored).model_dump()),
+            )
         if not ledger.listener.wait_beyond(position, HEARTBEAT):
             yield b": nothing new\n\n"

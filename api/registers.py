@@ -51,7 +51,9 @@ def list_registers(lang: Language = "en") -> dict[str, list[dict[str, Any]]]:
 def get_register(
     request: Request,
     name: str,
-    controller: Annotated[str | None, Query(max_length=64, description="Id of a controller")] = None,
+    controller: Annotated[
+        str | None, Query(max_length=64, description="Id of a controller")
+    ] = None,
     as_of: Annotated[str | None, AS_OF] = None,
     known_at: Annotated[str | None, KNOWN_AT] = None,
     lang: Language = "en",

@@ -55,7 +55,7 @@ def append(
     with acknowledged(conn):
         locked = head.lock(conn)
         recorded_at = max(clock(), locked.recorded_at)
-        facts = Facts(_read(conn, form_rules.needed(batch)))
+        facts = Facts(_read(conn, form_rules.needed(batch, recorded_at)))
         for admitted in batch:
             position = locked.frontier.size + len(entries) + 1
             try:
@@ -68,16 +68,14 @@ def append(
                 continue
             envelope = admitted.envelope
             leaf = entry.format(entry.Entry(recorded_at, envelope.payload, envelope.signatures))
-            facts.add(Seen.of(admitted, position))
+            facts.add(Seen.read(admitted.event.type.topic, position, leaf, admitted.tags))
             outcomes.append(len(entries))
             entries.append(head.NewEntry(admitted.event.type.topic, admitted.tags, leaf))
         if not entries:
             return [outcome for outcome in outcomes if not isinstance(outcome, int)]
         extension = head.extend(conn, locked, recorded_at, entries, origin=origin, sign=sign)
     return [
-        _appended(outcome, extension, entries, recorded_at)
-        if isinstance(outcome, int)
-        else outcome
+        _appended(outcome, extension, entries, recorded_at) if isinstance(outcome, int) else outcome
         for outcome in outcomes
     ]
 
@@ -93,15 +91,15 @@ def _appended(
     return Appended(index, recorded_at, text, created=True)
 
 
-def _read(conn: psycopg.Connection, wanted: Iterable[tuple[str, str]]) -> list[Seen]:
+def _read(conn: psycopg.Connection, wanted: Iterable[tuple[str, str]]) -> list[tuple[str, Seen]]:
     """The events of given (type, tag) pairs, by position: all that the form rules look at."""
     pairs = sorted(wanted)
     rows = conn.execute(
         "SELECT t.type, t.tag, t.position, e.leaf"
         " FROM unnest(%s::text[], %s::text[]) AS wanted (type, tag)"
-        " JOIN tags t ON t.tag = wanted.tag AND t.type = wanted.type"
+        " JOIN tags t ON t.tag = wanted.tag AND (wanted.type = '' OR t.type = wanted.type)"
         " JOIN entries e ON e.position = t.position"
         " ORDER BY t.position",
         ([pair[0] for pair in pairs], [pair[1] for pair in pairs]),
     )
-    return [Seen.read(*row) for row in rows]
+    return [(tag, Seen.read(topic, position, leaf)) for topic, tag, position, leaf in rows]

@@ -148,15 +148,25 @@ def _check_attributes(raw: Any) -> None:
         raise _malformed("/subject", "subject", "must be 1 to 256 characters")
 
 
+def read_instant(text: object) -> datetime:
+    """An instant of RFC 3339 with its offset, in UTC. Raises ValueError."""
+    if not isinstance(text, str) or INSTANT.fullmatch(text) is None:
+        raise ValueError("not an instant")
+    try:
+        moment = datetime.fromisoformat(text).astimezone(UTC)
+    except OverflowError:
+        raise ValueError("beyond the calendar") from None
+    if moment.year < 1970:
+        raise ValueError("before 1970")
+    return moment
+
+
 def _time(raw: Mapping[str, Any], name: str) -> datetime:
     try:
-        if INSTANT.fullmatch(raw[name]):
-            moment = datetime.fromisoformat(raw[name]).astimezone(UTC)
-            if moment.year >= 1970:
-                return moment
-    except (ValueError, OverflowError):
-        pass
-    raise _malformed(f"/{name}", "instant", "must be an instant with its offset (RFC 3339)")
+        return read_instant(raw[name])
+    except ValueError:
+        detail = "must be an instant with its offset (RFC 3339)"
+        raise _malformed(f"/{name}", "instant", detail) from None
 
 
 def _utc(moment: datetime) -> str:
@@ -200,13 +210,18 @@ def _fault(error: Any, pointer: str) -> Fault:
 
 def _names_a_choice(part: str | int) -> bool:
     """Whether a part of a pydantic location names the choice of a union, not a field."""
-    return isinstance(part, str) and not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", part) or part in (
-        "str",
-        "int",
-        "float",
-        "bool",
-        "dict",
-        "list",
+    return (
+        isinstance(part, str)
+        and not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", part)
+        or part
+        in (
+            "str",
+            "int",
+            "float",
+            "bool",
+            "dict",
+            "list",
+        )
     )
 
 

@@ -7,7 +7,7 @@ that does not keep what it acknowledges is refused (`tests/test_database.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -29,10 +29,12 @@ UNREPLICATED = ("57014", "57P01")
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """Where a log lives. `url` is a libpq connection string or URI, `schema` one log."""
+    """Where a log lives. `url` is a libpq connection string or URI, `schema` one log; `revive`
+    starts a server of our own again when it was killed."""
 
     url: str
     schema: str
+    revive: Callable[[], None] = lambda: None
 
     @property
     def service_role(self) -> str:

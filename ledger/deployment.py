@@ -15,17 +15,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self, cast
+from typing import Self
 
 import psycopg
 from psycopg import sql
 from psycopg_pool import ConnectionPool
 
-from ledger import admission, cloudevent, entry, envelope, events, head, keys
+from ledger import admission, cloudevent, entry, events, head, keys
 from ledger import sql as sql_files
 from ledger.admission import Admitted
 from ledger.append import Appended, Outcome, append
@@ -35,15 +35,13 @@ from ledger.committer import Committer
 from ledger.database import Database, require_durable
 from ledger.embedded import EmbeddedServer
 from ledger.errors import ConfigurationError, Refused, UnknownKey
-from ledger.keyring import EnrolledKey, KeyRing
+from ledger.keyring import ADMINISTRATOR, KEY_EVENTS, LEDGER, EnrolledKey, KeyRing
 from ledger.keys import SigningKey
 from ledger.listener import Listener
 from ledger.merkle import EMPTY_ROOT
 from ledger.note import Signer
 from ledger.reader import Reader
 
-ADMINISTRATOR = "administrator"
-OWN_SERVICE = "ledger"
 SCHEMA_VERSION = 1
 DATABASE = "verantwoord"
 """The database of the embedded server."""
@@ -135,10 +133,10 @@ def init(
         own = _make_keys(home, origin)
         token = keys.make_token()
         identity = LogIdentity(
-            origin, own.log.vkey, own.administrator.public_key, keys.token_digest(token)
+            origin, own.log.verifier.vkey, own.administrator.public_key, keys.token_digest(token)
         )
         keys.write_secret(home.token_file, token)
-        home.vkey_file.write_text(own.log.vkey + "\n")
+        home.vkey_file.write_text(identity.vkey + "\n")
         with database.connect_as_owner() as conn, conn.transaction():
             _create_role(conn, database)
             _create_schema(conn, database, identity, clock(), tables)
@@ -153,9 +151,9 @@ def _holds_log(conn: psycopg.Connection, schema: str) -> bool:
 
 def _make_keys(home: Home, origin: str) -> OwnKeys:
     return OwnKeys(
-        log=Signer(origin, keys.load_or_make(home.keys, "log")),
+        log=Signer(origin, keys.load_or_make(home.keys, "log").private_key),
         administrator=keys.load_or_make(home.keys, ADMINISTRATOR),
-        service=keys.load_or_make(home.keys, OWN_SERVICE),
+        service=keys.load_or_make(home.keys, LEDGER),
     )
 
 
@@ -229,9 +227,7 @@ def _enrol_own_keys(
     )
 
 
-def _enrolment(
-    administrator: SigningKey, key: SigningKey, kvk: str, at: datetime
-) -> head.NewEntry:
+def _enrolment(administrator: SigningKey, key: SigningKey, kvk: str, at: datetime) -> head.NewEntry:
     payload = cloudevent.format(
         id=f"enrol-{key.key_id}",
         source=f"urn:nld:kvk:{kvk}:systeem:{ADMINISTRATOR}",
@@ -243,7 +239,7 @@ def _enrolment(
     signed = administrator.sign(payload)
     event = cloudevent.parse(payload)
     leaf = entry.format(entry.Entry(at, payload, signed.signatures))
-    return head.NewEntry(event.type.topic, events.tags_of(event), leaf)
+    return head.NewEntry(event.type.topic, event.tags(), leaf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,12 +358,11 @@ class _Ring:
         with self._lock:
             for stored in self._reader.events(after=self._position, types=KEY_TYPES, limit=100_000):
                 event = cloudevent.parse(entry.parse(stored.leaf).payload)
-                data = event.data.model_dump(mode="json", exclude_unset=True)
-                self._ring.apply(event.type.name, data, stored.recorded_at)
+                self._ring.apply(event.type.name, event.raw["data"], stored.recorded_at)
                 self._position = stored.position
 
 
-KEY_TYPES = [events.latest(name).topic for name in ("SigningKeyEnrolled", "SigningKeyRevoked")]
+KEY_TYPES = [t.topic for t in events.EVENT_TYPES.values() if t.name in KEY_EVENTS]
 
 
 @contextmanager
@@ -403,3 +398,29 @@ def open_ledger(
                 load=load,
             )
         )
+
+
+def _identity(conn: psycopg.Connection) -> LogIdentity:
+    row = conn.execute(
+        "SELECT origin, vkey, administrator_key, read_token_sha256, schema_version FROM log"
+    ).fetchone()
+    if row is None:
+        raise ConfigurationError("the schema of this log is empty; `verantwoord init` did not end")
+    *identity, version = row
+    if version != SCHEMA_VERSION:
+        raise ConfigurationError(
+            f"the log has schema version {version} and this program knows {SCHEMA_VERSION};"
+            " use the program of that version"
+        )
+    return LogIdentity(*identity)
+
+
+def _log_signer(home: Home, identity: LogIdentity) -> Signer | None:
+    """The private key of the log; None where there is none, as on a machine that only reads."""
+    file = keys.key_file(home.keys, "log")
+    if not file.exists():
+        return None
+    signer = Signer(identity.origin, keys.load(file).private_key)
+    if signer.verifier.vkey != identity.vkey:
+        raise ConfigurationError(f"{file} is not the key of the log {identity.origin}")
+    return signer

@@ -153,4 +153,3 @@ def _insert_tiles(conn: psycopg.Connection, old_size: int, leaf_hashes: Sequence
                 ],
             )
         level += 1
-

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 import psycopg
 
 from ledger.database import Database
+from ledger.errors import ConfigurationError
 
 POLL = 1.0
 """Seconds after which the size is read again without a notification."""
@@ -62,8 +64,14 @@ class Listener:
             try:
                 with self._database.connect() as conn:
                     self._follow(conn)
-            except (psycopg.Error, OSError):
+            except (psycopg.Error, OSError, ConfigurationError):
                 self._closed.wait(POLL)
+                self._revive()
+
+    def _revive(self) -> None:
+        """A server of our own that was killed comes back with the next who notices."""
+        with suppress(ConfigurationError):
+            self._database.revive()
 
     def _follow(self, conn: psycopg.Connection) -> None:
         conn.execute(f'LISTEN "{self._database.channel}"'.encode())

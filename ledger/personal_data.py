@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from ledger.events.base import EventType
@@ -31,7 +32,9 @@ _PHONE = re.compile(
     r"(?![\w-])",
     re.ASCII,
 )
-_JWE = re.compile(r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_JWE = re.compile(
+    r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+"
+)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2})?", re.ASCII)
 
 
@@ -68,6 +71,7 @@ def kinds_in(text: str) -> Iterator[str]:
         yield PHONE
 
 
+@cache
 def _exempt(event_type: EventType) -> frozenset[str]:
     """Pointers of fields that may hold an organisation's contact points and numbers."""
     fields = event_type.model.model_fields.items()
@@ -78,9 +82,9 @@ def _exempt(event_type: EventType) -> frozenset[str]:
 def _is_marked(annotation: Any, metadata: Any) -> bool:
     marks = (OrganisationContact, OrganisationNumber)
     inner = getattr(annotation, "__args__", ())
-    return any(isinstance(m, marks) for m in (*metadata, *getattr(annotation, "__metadata__", ()))) or any(
-        _is_marked(part, ()) for part in inner if part is not type(None)
-    )
+    return any(
+        isinstance(m, marks) for m in (*metadata, *getattr(annotation, "__metadata__", ()))
+    ) or any(_is_marked(part, ()) for part in inner if part is not type(None))
 
 
 def _walk(key: str, value: Any, parent: str, exempt: frozenset[str]) -> Iterator[PersonalData]:

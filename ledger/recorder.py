@@ -91,9 +91,7 @@ class LedgerRecorder(DCBRecorder):
             ):
                 raise IntegrityError(condition)
             recorded_at = max(self._clock(), locked.recorded_at)
-            head.extend(
-                conn, locked, recorded_at, entries, origin=self._origin, sign=self._sign
-            )
+            head.extend(conn, locked, recorded_at, entries, origin=self._origin, sign=self._sign)
         return size + len(entries)
 
     def subscribe(

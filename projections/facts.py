@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from ledger.corrections import OCCURRED_AT, replace_at
+
 CORRECTED = "EventCorrected"
 RETRACTED = "EventRetracted"
-OCCURRED_AT = "occurredat"
-"""The one attribute outside `data` that a correction may name as its field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def correct(fact: Fact, amendment: Recorded) -> Fact:
             old: Any = occurred_at.isoformat()
             occurred_at = datetime.fromisoformat(new)
         else:
-            old = _replace_at(data, field.split("."), new)
+            old = replace_at(data, field, new)
         done.append(
             Correction(
                 amendment.position,
@@ -135,20 +135,4 @@ def correct(fact: Fact, amendment: Recorded) -> Fact:
                 str(amendment.data["reason"]),
             )
         )
-    return replace(
-        fact, data=data, occurred_at=occurred_at, corrections=(*fact.corrections, *done)
-    )
-
-
-def _replace_at(data: dict[str, Any], path: list[str], new: Any) -> Any:
-    """Set the value at a dotted path (list indexes as numbers) and return the one before it."""
-    parent: Any = data
-    for step in path[:-1]:
-        parent = parent[int(step)] if isinstance(parent, list) else parent.setdefault(step, {})
-    last = path[-1]
-    if isinstance(parent, list):
-        old, parent[int(last)] = parent[int(last)], new
-    else:
-        old = parent.get(last)
-        parent[last] = new
-    return old
+    return replace(fact, data=data, occurred_at=occurred_at, corrections=(*fact.corrections, *done))

@@ -17,6 +17,7 @@ from projections.facts import CORRECTED, RETRACTED, Recorded
 
 AMENDMENTS = frozenset({CORRECTED, RETRACTED})
 
+
 def recorded(position: int, leaf: bytes) -> Recorded:
     """One event from its leaf bytes."""
     stored = entry.parse(leaf)
@@ -42,9 +43,7 @@ def after(conn: psycopg.Connection, position: int, limit: int) -> list[Recorded]
     return [recorded(*row) for row in rows]
 
 
-def of_types(
-    conn: psycopg.Connection, types: Collection[str], *, upto: int
-) -> Iterator[Recorded]:
+def of_types(conn: psycopg.Connection, types: Collection[str], *, upto: int) -> Iterator[Recorded]:
     """Every event of some types up to a position, with everything that amends."""
     rows = conn.execute(
         "SELECT position, leaf FROM entries WHERE type = ANY(%s) AND position <= %s"

@@ -173,5 +173,7 @@ def _reaching(
     well; only the controller's own rows, and processor-wide ones, go out.
     """
     own = history.of_cases(conn, [f"controller:{controller}"], register.types, upto=size)
-    cases = {case for event in own if event.type in register.types for case in register.cases(event)}
+    cases = {
+        case for event in own if event.type in register.types for case in register.cases(event)
+    }
     return history.of_cases(conn, cases, register.types, upto=size)

@@ -33,7 +33,9 @@ class EventData(BaseModel):
         if isinstance(data, dict):
             for name, value in data.items():
                 if value is None:
-                    raise PydanticCustomError("null", "{name} must be absent, not null", {"name": name})
+                    raise PydanticCustomError(
+                        "null", "{name} must be absent, not null", {"name": name}
+                    )
         return data
 
 

@@ -1,0 +1,124 @@
+"""Reading fields of facts, whatever they hold.
+
+A correction may have put anything into a field and a feed may be incomplete, yet a fold never
+raises: each reader gives the value when it is of the kind asked for, and None (or nothing)
+otherwise. `tests/test_reading.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, overload
+
+from projections.facts import Recorded
+
+YEARS = range(1900, 9000)
+"""Years in which a term can be added to a moment without leaving the calendar."""
+
+
+def text(data: Mapping[str, Any], field: str) -> str | None:
+    """The string in a field; None when it is empty or something else."""
+    value = data.get(field)
+    return value if isinstance(value, str) and value else None
+
+
+def texts(data: Mapping[str, Any], *fields: str) -> list[str]:
+    """Every string in some fields, each a string or a list of strings: sorted, each once."""
+    found: set[str] = set()
+    for field in fields:
+        value = data.get(field)
+        found.update(v for v in (value if isinstance(value, list) else [value]) if _is_text(v))
+    return sorted(found)
+
+
+def objects(data: Mapping[str, Any], field: str) -> list[Mapping[str, Any]]:
+    """The objects in a list, in its order."""
+    value = data.get(field)
+    return [v for v in value if isinstance(v, Mapping)] if isinstance(value, list) else []
+
+
+def members(data: Mapping[str, Any], field: str) -> Mapping[str, Any]:
+    """The members of an object; none when the field holds no object."""
+    value = data.get(field)
+    return value if isinstance(value, Mapping) else {}
+
+
+def whole(data: Mapping[str, Any], field: str) -> int | None:
+    """The whole number in a field; true and false are none."""
+    value = data.get(field)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def truth(data: Mapping[str, Any], field: str) -> bool | None:
+    """The true or false in a field."""
+    value = data.get(field)
+    return value if isinstance(value, bool) else None
+
+
+def instant(data: Mapping[str, Any], field: str) -> datetime | None:
+    """The instant in a field, in UTC; None for a date, or a time without its offset."""
+    value = data.get(field)
+    try:
+        found = datetime.fromisoformat(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    if found.tzinfo is None or found.year not in YEARS:
+        return None
+    return found.astimezone(UTC)
+
+
+def day(data: Mapping[str, Any], field: str) -> date | None:
+    """The calendar date in a field; None for an instant."""
+    value = data.get(field)
+    try:
+        found = date.fromisoformat(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return found if found.year in YEARS else None
+
+
+def moment(fact: Recorded, *fields: str) -> datetime:
+    """The first instant that one of the fields gives, else when the event occurred."""
+    given = (instant(fact.data, field) for field in fields)
+    return next((found for found in given if found), fact.occurred_at)
+
+
+def when(fact: Recorded, *fields: str) -> str:
+    """The first instant (UTC) or date that one of the fields gives, else when it occurred."""
+    for field in fields:
+        if found := instant(fact.data, field) or day(fact.data, field):
+            return stamp(found)
+    return stamp(fact.occurred_at)
+
+
+def first_at(facts: Sequence[Recorded], *fields: str) -> datetime | None:
+    """The moment of the first of some facts; None when there are none."""
+    return moment(facts[0], *fields) if facts else None
+
+
+def hours(start: datetime | None, end: datetime | None) -> float | None:
+    """Elapsed hours to two decimals, whatever the clocks on the wall did; None without both."""
+    return round((end - start).total_seconds() / 3600, 2) if start and end else None
+
+
+def given(data: Mapping[str, Any], field: str) -> str | None:
+    """The instant (as UTC) or the date in a field, as text; None when it holds neither."""
+    return stamp(instant(data, field) or day(data, field))
+
+
+@overload
+def stamp(value: datetime | date) -> str: ...
+@overload
+def stamp(value: datetime | date | None) -> str | None: ...
+def stamp(value: datetime | date | None) -> str | None:
+    """An instant as ISO 8601 in UTC ending in Z; a date as it is; None for None."""
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return value.isoformat()
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""

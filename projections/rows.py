@@ -1,0 +1,116 @@
+"""Making the rows of a register, so that each says what it rests on and none says too much.
+
+A row belongs to one controller, to all readers (processor-wide) or to the processor alone. What a
+correction changed is shown with the row, except where it would name another controller than the
+row's own (`tests/test_rows.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from ledger.events.tags import CONTROLLERS
+from projections.facts import Correction, Fact, Recorded
+from projections.reading import stamp, texts
+from projections.register import Column, Row
+
+PROCESSOR_WIDE: tuple[str, ...] = ()
+"""Owner of a row that every reader may see."""
+
+PROCESSOR_ONLY: tuple[str, ...] = ("",)
+"""Owner of a row that no controller may see: no controller has an empty id."""
+
+ITSELF = "itself"
+"""In a table of cases: each event of the type is a case of its own."""
+
+
+def row_key(kind: str, *ids: str) -> str:
+    """`kind:id:id`, with any colon of an id escaped, so that two rows never share a key."""
+    return ":".join((kind, *(quote(i, safe=" ", errors="replace") for i in ids)))
+
+
+def cases_by(by_type: Mapping[str, Sequence[str]]) -> Callable[[Recorded], Sequence[str]]:
+    """The `cases` of a register, from a table of `case:field` patterns by event type.
+
+    `breach:breach_id` gives the case `breach:B-1` of an event whose `breach_id` is B-1; a field
+    with a list gives a case for each. `ITSELF` and names of types are cases as they stand.
+    """
+
+    def cases(event: Recorded) -> Sequence[str]:
+        found = [case for pattern in by_type.get(event.type, ()) for case in _cases(event, pattern)]
+        return tuple(dict.fromkeys(found))
+
+    return cases
+
+
+def _cases(event: Recorded, pattern: str) -> Iterable[str]:
+    if pattern == ITSELF:
+        return [f"source-id:{event.source} {event.id}"]
+    tag, colon, field = pattern.partition(":")
+    return [f"{tag}:{value}" for value in texts(event.data, field)] if colon else [pattern]
+
+
+def by_id(facts: Iterable[Fact], field: str) -> dict[str, list[Fact]]:
+    """The facts by each id in a field; those without one are left out."""
+    found: dict[str, list[Fact]] = {}
+    for fact in facts:
+        for value in texts(fact.data, field):
+            found.setdefault(value, []).append(fact)
+    return found
+
+
+def of_type(facts: Iterable[Fact], *types: str) -> list[Fact]:
+    """The facts of some types, in their order."""
+    return [fact for fact in facts if fact.type in types]
+
+
+def row(
+    columns: Sequence[Column],
+    key: str,
+    controllers: tuple[str, ...],
+    values: Mapping[str, Any],
+    facts: Collection[Fact],
+    *,
+    shown: Callable[[Fact, str], bool] = lambda fact, field: True,
+) -> Row:
+    """A row with every column, resting on `facts`.
+
+    `shown` says of a fact and the corrected field whether this row may show the correction.
+    """
+    rests_on = {fact.position: fact for fact in facts}
+    amended = [(f, c) for _, f in sorted(rests_on.items()) for c in f.corrections]
+    positions = {*rests_on, *(c.position for _, c in amended)}
+    changes = (_change(c, controllers) for f, c in amended if shown(f, c.field))
+    return Row(
+        key,
+        controllers,
+        {**dict.fromkeys(c.key for c in columns), **values},
+        tuple(sorted(positions)),
+        tuple(change for change in changes if change["old"] != change["new"]),
+    )
+
+
+def _change(correction: Correction, controllers: tuple[str, ...]) -> Mapping[str, Any]:
+    old, new = correction.old, correction.new
+    if controllers != PROCESSOR_ONLY and correction.field.split(".")[0] in CONTROLLERS:
+        old, new = _own(old, controllers), _own(new, controllers)
+    return {
+        "field": correction.field,
+        "old": old,
+        "new": new,
+        "known_at": stamp(correction.recorded_at),
+        "position": correction.position,
+    }
+
+
+def _own(value: Any, controllers: tuple[str, ...]) -> Any:
+    """What of a value that names controllers the readers of a row may see: their own ids."""
+    if isinstance(value, list):
+        return [v for v in value if _names(v) in controllers]
+    return value if _names(value) in controllers else None
+
+
+def _names(value: Any) -> Any:
+    return value.get("controller") if isinstance(value, Mapping) else value
