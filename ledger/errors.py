@@ -170,13 +170,18 @@ class Unavailable(LedgerError):
 
 
 class VerificationFailed(LedgerError):
-    """Bytes do not prove what they claim. `index` is the first leaf index that differs."""
+    """Bytes do not prove what they claim.
+
+    `index` is the first leaf index that differs, where it is known; `check` is the number of the
+    check that found it (`ledger/checks.py`), when a whole log is verified.
+    """
 
     code = "verification-failed"
 
-    def __init__(self, detail: str, index: int | None = None) -> None:
+    def __init__(self, detail: str, index: int | None = None, check: int | None = None) -> None:
         super().__init__(detail)
         self.index = index
+        self.check = check
 
 
 class EntryMalformed(VerificationFailed):

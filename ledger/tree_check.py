@@ -42,8 +42,7 @@ class TreeCheck:
             self._add(entry)
             yield index, entry
         with check(3, first + tile.width - 1):
-            for _ in entries:
-                raise TileMalformed("the bundle has too many entries")
+            next(entries, None)  # raises when the bundle goes on
 
     def finish(self, root: bytes) -> None:
         """Check the root of the tree, once every bundle was read."""
@@ -58,7 +57,7 @@ class TreeCheck:
         self._keep_root()
 
     def _place(self, level: int, number: int, hashed: bytes) -> None:
-        """Find hash `number` of a level in its tile, and the tile in the one above when it is full."""
+        """Find hash `number` of a level in its tile, and a full tile in the one above."""
         tile, place = divmod(number, WIDTH)
         with check(4 if level else 3, number << LEVEL_BITS * level):
             if place == 0:

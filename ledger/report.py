@@ -1,0 +1,152 @@
+"""What verifying a log showed, what that rests on, and what it does not show.
+
+A report is read by people who must know how far to trust it, so every sentence of it is true of
+this run: a key that was merely found beside the log is never called the log's own.
+`tests/test_verify.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ledger.checkpoint import Checkpoint
+from ledger.checks import CHECKS
+from ledger.entry_check import EntryCheck
+from ledger.note import Verifier
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """What the caller knows from elsewhere; what is None is taken from the log itself.
+
+    `vkey` is the log's verifier key, `administrator_key` 32 bytes, `kept` signed checkpoints of
+    this log from earlier: the caller's own, a witness's, or those in receipts.
+    """
+
+    vkey: str | None = None
+    administrator_key: bytes | None = None
+    kept: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A check that was made, and one sentence of what it showed."""
+
+    number: int
+    name: str
+    showed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What verification showed of a log of `size` entries with this root.
+
+    `administrator_key` is 32 bytes, None for an empty log; `recorded` are the times of the first
+    and last entry; `suspect` the indexes of entries whose key may have been in other hands.
+    """
+
+    origin: str
+    size: int
+    root: bytes
+    vkey: str
+    administrator_key: bytes | None
+    recorded: tuple[datetime, datetime] | None
+    suspect: tuple[int, ...]
+    passed: tuple[Passed, ...]
+    rests_on: tuple[str, ...]
+    does_not_show: tuple[str, ...]
+
+
+def make(
+    checkpoint: Checkpoint,
+    verifier: Verifier,
+    story: EntryCheck,
+    pins: Pins,
+    kept: Sequence[Checkpoint],
+) -> Report:
+    """The report of a verification that passed; `kept` are the opened ones of `pins`."""
+    return Report(
+        origin=checkpoint.origin,
+        size=checkpoint.size,
+        root=checkpoint.root,
+        vkey=verifier.vkey,
+        administrator_key=story.administrator_key,
+        recorded=story.recorded,
+        suspect=story.suspect(),
+        passed=_passed(checkpoint, story, pins, kept),
+        rests_on=_rests_on(verifier, story.administrator_key, pins, kept),
+        does_not_show=_does_not_show(pins, kept),
+    )
+
+
+def _passed(
+    checkpoint: Checkpoint, story: EntryCheck, pins: Pins, kept: Sequence[Checkpoint]
+) -> tuple[Passed, ...]:
+    size = checkpoint.size
+    showed = {
+        1: "The key is the pinned one."
+        if pins.vkey
+        else "The key was found beside the log, and nothing else speaks for it.",
+        2: f"The key of {checkpoint.origin} signed a tree of {size} entries.",
+        3: f"All {size} entries are there, byte for byte what the tiles commit to.",
+        4: "The tiles, from the entries up, give the root that was signed.",
+        5: "No entry has a second spelling, and none was recorded before its predecessor.",
+        6: f"All signatures are by the {sum(1 for _ in story.ring)} keys that the log enrols.",
+        7: f"The {size} entries are {size} different events.",
+        8: f"The log begins with the trees of {len(kept)} kept checkpoints.",
+    }
+    if not kept:
+        del showed[8]
+    return tuple(Passed(number, CHECKS[number], text) for number, text in showed.items())
+
+
+def _rests_on(
+    verifier: Verifier, administrator: bytes | None, pins: Pins, kept: Sequence[Checkpoint]
+) -> tuple[str, ...]:
+    sentences = [f"The log's key {verifier.vkey}, {_origin_of_pin(pins.vkey)}."]
+    if administrator is not None:
+        sentences.append(
+            f"The administrator's key with SHA-256 {hashlib.sha256(administrator).hexdigest()},"
+            f" {_origin_of_pin(pins.administrator_key)}."
+        )
+    sizes = ", ".join(str(earlier.size) for earlier in kept)
+    sentences.append(
+        f"Checkpoints kept from earlier, of sizes {sizes}." if kept else "No earlier checkpoint."
+    )
+    return (*sentences, "SHA-256 and Ed25519.")
+
+
+def _origin_of_pin(pinned: object) -> str:
+    return "first seen in this log" if pinned is None else "pinned by the caller"
+
+
+def _does_not_show(pins: Pins, kept: Sequence[Checkpoint]) -> tuple[str, ...]:
+    sentences = [
+        "That what the events say is true: only who signed it, and that it is unchanged since.",
+        "That every event was submitted: what was never recorded leaves no trace.",
+        "That others are shown this log: without witnesses its key can sign a second history.",
+        "That recorded times are right: the ledger's own clock gave them, and only order is shown.",
+        "That a key was in the hands of its owner, outside the entries listed as suspect.",
+        "That fields are those of the vocabulary, keys signed for their own controllers only, or"
+        " the agreement was kept.",
+        "Anything about files that this checkpoint does not cover.",
+    ]
+    if pins.vkey is None:
+        sentences.append("That this is the log you mean: its key was found beside it.")
+    if pins.administrator_key is None:
+        sentences.append("Whose key the administrator's is: compare its SHA-256 with the owner's.")
+    if kept:
+        newest = max(earlier.size for earlier in kept)
+        sentences.append(
+            f"That what follows the first {newest} entries is what was recorded first: no kept"
+            " checkpoint covers it."
+        )
+    else:
+        sentences.append(
+            "That no history came before: a log cut or written anew looks the same when no earlier"
+            " checkpoint is at hand."
+        )
+    return tuple(sentences)
