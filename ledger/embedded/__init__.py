@@ -1,0 +1,141 @@
+"""A PostgreSQL server of our own, in a data directory, for a machine with nothing else installed.
+
+    DIR/data/         the cluster; made beside and renamed, so it is whole or not there
+    DIR/users.lock    every process that uses the server holds a shared lock on it
+    DIR/guard.lock    held by the one guard, which runs the server
+    DIR/socket        the private directory of the Unix socket; no TCP port is opened
+    DIR/server.log    what the server says
+
+Whoever opens the server takes the shared lock and starts a guard if there is none. The guard
+(`guard.py`) starts PostgreSQL, starts it again when it was killed, and stops it when nobody holds
+the shared lock any more, also when the last user was killed: so a second process connects instead
+of starting another server, and the server never outlives its users. `tests/test_embedded.py`
+kills each of them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+import psycopg
+
+from ledger.embedded import binaries, cluster, guard
+from ledger.errors import ConfigurationError
+
+START_TIMEOUT = 60.0
+"""Seconds a server may take to start, crash recovery included."""
+
+
+class EmbeddedServer:
+    """The server of one directory, in use until `close`."""
+
+    def __init__(self, directory: Path, programs: Path | None = None) -> None:
+        """Use the server of a directory; makes and starts it when needed. Raises
+        ConfigurationError, with the way out."""
+        self.directory = directory.absolute()
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._account = cluster.account()
+        self._programs = binaries.usable_by(binaries.find(programs), self._account)
+        self._users = os.open(self.directory / guard.USERS, os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(self._users, fcntl.LOCK_SH)
+        try:
+            with _alone(self.directory / "start.lock"):
+                cluster.prepare(self.directory, self._programs, self._account)
+            self.ensure_running()
+        except BaseException:
+            self.close()
+            raise
+
+    @classmethod
+    def open(cls, directory: Path, programs: Path | None = None) -> Self:
+        """The server of a directory; use it in a `with` block."""
+        return cls(directory, programs)
+
+    def url(self, dbname: str = "postgres", user: str = "postgres") -> str:
+        """How to connect to it."""
+        host = (self.directory / guard.SOCKET).read_text()
+        return f"postgresql://{user}@/{dbname}?host={quote(host, safe='')}"
+
+    def ensure_running(self) -> None:
+        """Return when the server answers; starts a guard if there is none."""
+        deadline = time.monotonic() + START_TIMEOUT
+        while not self._answers():
+            if time.monotonic() > deadline:
+                raise ConfigurationError(f"the embedded PostgreSQL does not start:\n{self._said()}")
+            if not guard.is_alive(self.directory):
+                self._start_guard()
+            time.sleep(0.05)
+
+    def close(self) -> None:
+        """Let go of the server; it stops when nobody else uses it."""
+        if self._users >= 0:
+            os.close(self._users)
+            self._users = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _answers(self) -> bool:
+        with suppress(OSError, psycopg.OperationalError):
+            psycopg.connect(self.url(), connect_timeout=5).close()
+            return True
+        return False
+
+    def _start_guard(self) -> None:
+        task = {
+            "directory": str(self.directory),
+            "programs": str(self._programs),
+            "account": None if self._account is None else [self._account.uid, self._account.gid],
+        }
+        with (self.directory / "guard.log").open("ab") as log:
+            # Isolated and of the standard library alone: it outlives changes to this installation.
+            process = subprocess.Popen(  # noqa: S603
+                [sys.executable, "-I", guard.__file__, json.dumps(task)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd="/",
+            )
+        # It goes on without us; reap it here if it ends first.
+        process.poll()
+        deadline = time.monotonic() + 5
+        while not guard.is_alive(self.directory) and time.monotonic() < deadline:
+            if process.poll() not in (None, 0):
+                raise ConfigurationError(f"the embedded PostgreSQL ended:\n{self._said()}")
+            time.sleep(0.02)
+
+    def _said(self) -> str:
+        """The last lines of the server and its guard."""
+        lines: list[str] = []
+        for name in ("guard.log", "server.log"):
+            with suppress(OSError):
+                lines += (self.directory / name).read_text(errors="replace").splitlines()[-8:]
+        return "\n".join(lines)
+
+
+@contextmanager
+def _alone(file: Path) -> Iterator[None]:
+    """Hold an exclusive lock on a file for the block."""
+    with file.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
