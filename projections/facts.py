@@ -20,6 +20,7 @@ from ledger.corrections import OCCURRED_AT, replace_at
 
 CORRECTED = "EventCorrected"
 RETRACTED = "EventRetracted"
+SHREDDED = "PayloadShredded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,13 @@ class Correction:
 
 @dataclass(frozen=True, slots=True)
 class Fact(Recorded):
-    """A recorded event with the corrections applied that were known."""
+    """A recorded event with the corrections applied that were known.
+
+    `shredded` are the events that destroyed a key of its payload (6.1), of those that occurred.
+    """
 
     corrections: tuple[Correction, ...] = ()
+    shredded: tuple[Recorded, ...] = ()
 
 
 def effective(
@@ -74,11 +79,15 @@ def effective(
         if fact is None:
             continue
         target = _target(fact)
-        if target is not None:
+        if target is not None and not (fact.type == SHREDDED and _later(fact, as_of)):
             amendments.setdefault(target, []).append(fact)
         facts.append(fact)
     facts.sort(key=lambda f: (f.occurred_at, f.position))
-    return [f for f in facts if as_of is None or f.occurred_at <= as_of]
+    return [f for f in facts if not _later(f, as_of)]
+
+
+def _later(fact: Fact, as_of: datetime | None) -> bool:
+    return as_of is not None and fact.occurred_at > as_of
 
 
 def _target(fact: Fact) -> str | None:
@@ -86,6 +95,8 @@ def _target(fact: Fact) -> str | None:
         return str(fact.data["corrects_event_id"])
     if fact.type == RETRACTED:
         return str(fact.data["retracts_event_id"])
+    if fact.type == SHREDDED:
+        return str(fact.data["event_id"])
     return None
 
 
@@ -107,9 +118,11 @@ def _settle(event: Recorded, named: list[Fact]) -> Fact | None:
         event.recorded_at,
         event.data,
         event.key_ids,
+        shredded=tuple(a for a in amending if a.type == SHREDDED),
     )
     for amendment in sorted(amending, key=lambda a: a.position):
-        fact = correct(fact, amendment)
+        if amendment.type == CORRECTED:
+            fact = correct(fact, amendment)
     return fact
 
 

@@ -1,8 +1,8 @@
 """Recorded events as the projections read them from the log.
 
 A *case* is a tag (`controller:C1`, `breach:B-1`) or, for events that hang together without one, the
-name of an event type. The events of a case are those with the tag, whatever they correct or
-retract, and whatever corrects or retracts them in turn (`tests/test_history.py`).
+names of their types joined by `+`. The events of a case are those with the tag, whatever they
+correct or retract, and whatever amends them in turn (`tests/test_history.py`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import orjson
 import psycopg
 
 from ledger import cloudevent, entry, events
-from projections.facts import CORRECTED, RETRACTED, Recorded
+from projections.facts import CORRECTED, RETRACTED, SHREDDED, Recorded
 
-AMENDMENTS = frozenset({CORRECTED, RETRACTED})
+AMENDMENTS = frozenset({CORRECTED, RETRACTED, SHREDDED})
+"""Events that say something about an earlier event, which changes what is known of it."""
 
 
 def recorded(position: int, leaf: bytes) -> Recorded:
@@ -87,8 +88,9 @@ def _links(event: Recorded) -> Iterable[str]:
     """Tags of what this event amends and of what amends it."""
     yield f"concerns:{event.id}"
     yield f"concerns:{event.source} {event.id}"
-    target = event.data.get("corrects_event_id") or event.data.get("retracts_event_id")
-    if event.type in AMENDMENTS and isinstance(target, str):
+    if event.type in AMENDMENTS:
+        named = ("corrects_event_id", "retracts_event_id", "event_id")
+        target = next(event.data[name] for name in named if name in event.data)
         yield f"source-id:{target}" if " " in target else f"event-id:{target}"
 
 
@@ -107,7 +109,7 @@ def _tagged(
 
 
 def _typed(conn: psycopg.Connection, cases: Collection[str], upto: int) -> list[Recorded]:
-    names = [case for case in cases if ":" not in case]
+    names = {name for case in cases if ":" not in case for name in case.split("+")}
     if not names:
         return []
     rows = conn.execute(

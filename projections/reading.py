@@ -92,6 +92,11 @@ def when(fact: Recorded, *fields: str) -> str:
     return stamp(fact.occurred_at)
 
 
+def first_when(facts: Sequence[Recorded], *fields: str) -> str | None:
+    """`when` of the first of some facts; None when there are none."""
+    return when(facts[0], *fields) if facts else None
+
+
 def first_at(facts: Sequence[Recorded], *fields: str) -> datetime | None:
     """The moment of the first of some facts; None when there are none."""
     return moment(facts[0], *fields) if facts else None

@@ -57,9 +57,9 @@ class Register:
     """A named fold. `name` is the last part of its address, in kebab-case.
 
     `types` are the event type names it reads. `cases` gives the case keys of one event; each is a
-    tag of the event (`controller:C1`), or a type name for what has no tag, so that the events of a
-    case can be found again in the log. `fold` gives the rows of one case from its facts, which come
-    sorted by (occurred_at, position).
+    tag of the event (`controller:C1`), or type names joined by `+` for what hangs together without
+    a tag, so that the events of a case can be found again in the log. `fold` gives the rows of one
+    case from its facts, which come sorted by (occurred_at, position).
     """
 
     name: str
@@ -69,3 +69,4 @@ class Register:
     types: frozenset[str]
     cases: Callable[[Recorded], Sequence[str]]
     fold: Callable[[str, Sequence[Fact]], Sequence[Row]]
+    present: Callable[[Sequence[Row]], Sequence[Row]] = lambda rows: rows

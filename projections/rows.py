@@ -82,6 +82,7 @@ def row(
     rests_on = {fact.position: fact for fact in facts}
     amended = [(f, c) for _, f in sorted(rests_on.items()) for c in f.corrections]
     positions = {*rests_on, *(c.position for _, c in amended)}
+    positions.update(s.position for f in rests_on.values() for s in f.shredded)
     changes = (_change(c, controllers) for f, c in amended if shown(f, c.field))
     return Row(
         key,

@@ -89,6 +89,18 @@ def test_an_amendment_never_reaches_a_later_event_of_the_same_id() -> None:
     assert sorted(f.data["facts"]["n"] for f in effective(events) if f.type == "Update") == [2, 7]
 
 
+def test_a_fact_tells_that_its_payload_was_shredded() -> None:
+    """Shredding shows on the fact from when it occurred; the fact itself stays."""
+    events = [
+        recorded(1, "Update", {"facts": {"n": 1}}),
+        recorded(2, "PayloadShredded", {"event_id": "E1", "ground": "a name"}, occurred=5),
+    ]
+    before = effective(events, as_of=START + timedelta(hours=4))
+    (after, _) = effective(events, as_of=START + timedelta(hours=5))
+    assert [f.shredded for f in before] == [()]
+    assert [s.position for s in after.shredded] == [2]
+
+
 def naive(events: list[Recorded], known: int) -> dict[str, int]:
     """Second evaluation, by recursion over all events: the value of each update that stands."""
     seen = [e for e in events if e.position <= known]
