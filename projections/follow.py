@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import orjson
 import psycopg
@@ -114,18 +113,6 @@ class Follower:
             self._new.wait()
 
 
-def rows_of_case(
-    register: Register, case: str, events: Iterable[Recorded], **moments: Any
-) -> Sequence[Row]:
-    """The rows of one case, from its events as `history.of_cases` gives them."""
-    facts = [
-        fact
-        for fact in effective(events, **moments)
-        if fact.type in register.types and case in register.cases(fact)
-    ]
-    return register.fold(case, facts) if facts else ()
-
-
 def _apply(
     conn: psycopg.Connection,
     registers: Mapping[str, Register],
@@ -186,7 +173,13 @@ def _replace(
         "COPY register_rows (generation, register, key, case_key, controller, body) FROM STDIN"
     ) as copy:
         for case, row in rows:
-            copy.write_row((generation, register, row.key, case, row.controller, body(row)))
+            copy.write_row((generation, register, row.key, case, owner(row), body(row)))
+
+
+def owner(row: Row) -> str | None:
+    """Whose row it is, as it is stored: a controller, "" the processor alone, None everybody."""
+    (controller,) = row.controllers or (None,)
+    return controller
 
 
 def body(row: Row) -> str:

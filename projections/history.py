@@ -77,13 +77,6 @@ def with_amendments(
     return [found[position] for position in sorted(found)]
 
 
-def controller_cases(
-    conn: psycopg.Connection, controller: str, types: Collection[str], *, upto: int
-) -> list[Recorded]:
-    """The events of some types that concern one controller, up to a position."""
-    return of_cases(conn, [f"controller:{controller}"], types, upto=upto)
-
-
 def _links(event: Recorded) -> Iterable[str]:
     """Tags of what this event amends and of what amends it."""
     yield f"concerns:{event.id}"

@@ -17,6 +17,8 @@ import orjson
 import psycopg
 from psycopg_pool import ConnectionPool
 
+from ledger.events import EVENT_TYPES
+from ledger.events.tags import CONTROLLERS
 from projections import history
 from projections.facts import Fact, Recorded, effective
 from projections.register import Register, Row
@@ -71,7 +73,8 @@ def ask(
         else:
             basis = basis_at(conn, moment.known_at)
             rows = _folded(conn, register, basis.size, moment.as_of, controller)
-    return Answer(register, moment, basis, sorted(rows, key=lambda row: row.key))
+    shown = register.present(sorted(rows, key=lambda row: row.key))
+    return Answer(register, moment, basis, shown)
 
 
 def basis_at(conn: psycopg.Connection, known_at: datetime | int | None) -> Basis:
@@ -87,26 +90,6 @@ def basis_at(conn: psycopg.Connection, known_at: datetime | int | None) -> Basis
         return Basis(*_checkpoint(conn, "true ORDER BY size DESC"))
     _, recorded_at, note = _checkpoint(conn, "size >= %s ORDER BY size", known_at)
     return Basis(known_at, recorded_at, note)
-
-
-def facts_for(
-    conn: psycopg.Connection,
-    types: Iterable[str],
-    *,
-    size: int,
-    as_of: datetime | None,
-    controller: str | None,
-    processor_wide: Iterable[str] = (),
-) -> list[Fact]:
-    """Facts of some types among the first `size` entries; of one controller, if given, together
-    with those of the `processor_wide` types."""
-    if controller is None:
-        events: Iterable[Recorded] = history.of_types(conn, set(types), upto=size)
-    else:
-        own = history.of_cases(conn, [f"controller:{controller}"], set(types), upto=size)
-        wide = history.of_types(conn, set(processor_wide), upto=size)
-        events = {event.position: event for event in (*own, *wide)}.values()
-    return effective(events, as_of=as_of)
 
 
 def _checkpoint(conn: psycopg.Connection, condition: str, *args: object) -> tuple[Any, ...]:
@@ -137,7 +120,7 @@ def _row(key: str, controller: str | None, body: str) -> Row:
     content = orjson.loads(body)
     return Row(
         key,
-        controller,
+        () if controller is None else (controller,),
         content["values"],
         tuple(content["positions"]),
         tuple(content["corrected"]),
@@ -161,19 +144,27 @@ def _folded(
             for case in register.cases(fact):
                 facts[case].append(fact)
     rows = [row for case in facts for row in register.fold(case, facts[case])]
-    return [row for row in rows if controller is None or row.controller in (None, controller)]
+    return [row for row in rows if controller is None or row.controllers in ((), (controller,))]
 
 
 def _reaching(
     conn: psycopg.Connection, register: Register, controller: str, size: int
 ) -> list[Recorded]:
-    """Every event of every case that the controller's own events, or processor-wide ones, are of.
+    """Every event of every case that the controller's events, or processor-wide ones, belong to.
 
     The rows of a case rest on all of its events, so those of other controllers in it are read as
     well; only the controller's own rows, and processor-wide ones, go out.
     """
     own = history.of_cases(conn, [f"controller:{controller}"], register.types, upto=size)
-    cases = {
-        case for event in own if event.type in register.types for case in register.cases(event)
-    }
+    wide = history.of_types(conn, register.types & PROCESSOR_WIDE, upto=size)
+    reached = [event for event in (*own, *wide) if event.type in register.types]
+    cases = {case for event in reached for case in register.cases(event)}
     return history.of_cases(conn, cases, register.types, upto=size)
+
+
+PROCESSOR_WIDE = frozenset(
+    event_type.name
+    for event_type in EVENT_TYPES.values()
+    if not any(field in event_type.model.model_fields for field in CONTROLLERS)
+)
+"""Event types that name no controller."""

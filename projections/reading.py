@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, overload
 
+from projections.civil import add_period, begin_of, civil_date
 from projections.facts import Recorded
 
 YEARS = range(1900, 9000)
@@ -69,27 +70,44 @@ def instant(data: Mapping[str, Any], field: str) -> datetime | None:
 
 
 def day(data: Mapping[str, Any], field: str) -> date | None:
-    """The calendar date in a field; None for an instant."""
-    value = data.get(field)
-    try:
-        found = date.fromisoformat(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return None
-    return found if found.year in YEARS else None
+    """The day in a field: a date, or the civil day (Europe/Amsterdam) on which an instant falls."""
+    found = instant(data, field)
+    return civil_date(found) if found else _date(data, field)
 
 
 def moment(fact: Recorded, *fields: str) -> datetime:
-    """The first instant that one of the fields gives, else when the event occurred."""
-    given = (instant(fact.data, field) for field in fields)
-    return next((found for found in given if found), fact.occurred_at)
+    """The instant that the first field with a moment gives, else when the event occurred.
+
+    A date is the moment of the event when that falls on it, and else the beginning of the day.
+    """
+    for field in fields:
+        if found := instant(fact.data, field):
+            return found
+        if given := _date(fact.data, field):
+            same = given == civil_date(fact.occurred_at)
+            return fact.occurred_at if same else begin_of(given)
+    return fact.occurred_at
+
+
+def day_of(fact: Recorded, *fields: str) -> date:
+    """The day that the first field with a moment gives, else the day on which the event occurred."""
+    given = (day(fact.data, field) for field in fields)
+    return next((found for found in given if found), None) or civil_date(fact.occurred_at)
+
+
+def after(first: date, period: str) -> date | None:
+    """The last day of a period that began on a day; None when the text is no period."""
+    try:
+        last = add_period(first, period)
+    except (ValueError, OverflowError):
+        return None
+    return last if last.year in YEARS else None
 
 
 def when(fact: Recorded, *fields: str) -> str:
     """The first instant (UTC) or date that one of the fields gives, else when it occurred."""
-    for field in fields:
-        if found := instant(fact.data, field) or day(fact.data, field):
-            return stamp(found)
-    return stamp(fact.occurred_at)
+    said = (given(fact.data, field) for field in fields)
+    return next((found for found in said if found), None) or stamp(fact.occurred_at)
 
 
 def first_when(facts: Sequence[Recorded], *fields: str) -> str | None:
@@ -109,7 +127,7 @@ def hours(start: datetime | None, end: datetime | None) -> float | None:
 
 def given(data: Mapping[str, Any], field: str) -> str | None:
     """The instant (as UTC) or the date in a field, as text; None when it holds neither."""
-    return stamp(instant(data, field) or day(data, field))
+    return stamp(instant(data, field) or _date(data, field))
 
 
 @overload
@@ -123,6 +141,15 @@ def stamp(value: datetime | date | None) -> str | None:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return value.isoformat()
+
+
+def _date(data: Mapping[str, Any], field: str) -> date | None:
+    value = data.get(field)
+    try:
+        found = date.fromisoformat(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return found if found.year in YEARS else None
 
 
 def _is_text(value: object) -> bool:

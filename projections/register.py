@@ -39,7 +39,8 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row. `key` is unique in the register; `controllers` may see it (none: processor-wide).
+    """One row. `key` is unique in the register. `controllers` says who may see it: one controller,
+    everybody when it is empty, the processor alone when it holds the empty id (`projections/rows`).
 
     `values` holds plain JSON values by column key; `positions` the log positions it rests on, in
     order; `corrected` the corrections among them as {field, old, new, known_at, position}.

@@ -1,0 +1,88 @@
+"""On which days a valid certificate of a standard was held (11.2).
+
+A certificate counts on every day from `valid_from` to `valid_until`, and until the day it was
+withdrawn on. `tests/test_certificate_cover.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from projections.facts import Fact
+from projections.reading import day, day_of, text
+from projections.rows import by_id, of_type
+
+STANDARDS = {"27001": "ISO/IEC 27001", "7510": "NEN 7510"}
+"""What 11.2 asks for, by the number that names the standard in any of its editions."""
+
+ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """The days from `first` to `last`, both included."""
+
+    first: date
+    last: date
+
+    @property
+    def number(self) -> int:
+        """How many days there are."""
+        return (self.last - self.first).days + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """One certificate; `valid` is None when it holds no days, or was withdrawn before the first."""
+
+    certificate_id: str
+    issued: Fact
+    withdrawn: Fact | None
+    valid: Days | None
+
+    @property
+    def standards(self) -> list[str]:
+        """The standards it is for."""
+        return standards_in(text(self.issued.data, "standard") or "")
+
+
+def standards_in(name: str) -> list[str]:
+    """The standards of 11.2 that a text names, in whatever edition; else the text itself."""
+    return [known for number, known in STANDARDS.items() if number in name] or [name]
+
+
+def certificates(facts: Sequence[Fact]) -> list[Certificate]:
+    """Every certificate issued, with the withdrawal that followed it."""
+    found = []
+    for certificate_id, turns in sorted(by_id(facts, "certificate_id").items()):
+        withdrawals = of_type(turns, "CertificateWithdrawn")
+        for issued in of_type(turns, "CertificateIssued"):
+            after = (w for w in withdrawals if w.occurred_at >= issued.occurred_at)
+            withdrawn = next(after, None)
+            found.append(
+                Certificate(certificate_id, issued, withdrawn, _valid(issued, withdrawn))
+            )
+    return found
+
+
+def _valid(issued: Fact, withdrawn: Fact | None) -> Days | None:
+    first = day(issued.data, "valid_from")
+    last = day(issued.data, "valid_until")
+    if first is None or last is None:
+        return None
+    if withdrawn:
+        last = min(last, day_of(withdrawn, "at"))
+    return Days(first, last) if first <= last else None
+
+
+def gaps(covered: Iterable[Days]) -> list[Days]:
+    """The days without cover between the first and the last day that have it."""
+    found: list[Days] = []
+    last: date | None = None
+    for days in sorted(covered, key=lambda d: d.first):
+        if last and days.first > last + ONE_DAY:
+            found.append(Days(last + ONE_DAY, days.first - ONE_DAY))
+        last = max(last, days.last) if last else days.last
+    return found

@@ -1,0 +1,31 @@
+"""Every register, by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from projections.register import Register
+from projections.registers import (
+    breaches,
+    data_subject_requests,
+    inspections,
+    lifecycle,
+    measures,
+    people,
+    processing,
+    subprocessors,
+)
+
+REGISTERS: Mapping[str, Register] = {
+    module.REGISTER.name: module.REGISTER
+    for module in (
+        processing,
+        subprocessors,
+        measures,
+        people,
+        data_subject_requests,
+        breaches,
+        lifecycle,
+        inspections,
+    )
+}

@@ -1,0 +1,98 @@
+"""The terms of an agreement: data of each version, never constants of a rule (clauses.md 1.3).
+
+An amendment makes a new version from its `effective_from` (or when it occurred), and changes only
+what it names. A rule reads the version in force *at the act*: an amendment between an announcement
+and an engagement leaves the window of the announcement as it was (scenario B5). What an agreement
+does not say is policy, and the policy is here. `tests/test_terms.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Any
+
+from projections.civil import begin_of
+from projections.facts import Fact
+from projections.reading import day, instant
+
+STANDARD_CATEGORIES = frozenset(
+    {
+        "name",
+        "address",
+        "postcode",
+        "phone",
+        "birth_date",
+        "bsn",
+        "email",
+        "insurance",
+        "religion",
+        "race",
+        "health",
+        "sex_life",
+    }
+)
+"""The twelve categories of personal data of clause 4.2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The terms at a moment; the values here hold where an agreement is silent.
+
+    Days and hours are numbers, periods ISO 8601. `breach_hours`, `update_silence_days`,
+    `dsr_forward_days` and `copies_days` are policy: the agreement gives no number.
+    """
+
+    version: str | None = None
+    objection_days: int = 7
+    retention_after_licence: str = "P1M"
+    transfer_area: str = "EU"
+    authorisation: str = "general"
+    audit_limit: str = "1/year"
+    audit_year_basis: str = "calendar"
+    breach_hours: int = 24
+    update_silence_days: int = 14
+    dsr_forward_days: int = 5
+    copies_days: int = 30
+    announce_channel: str = "newsletter"
+    data_categories: frozenset[str] = STANDARD_CATEGORIES
+
+
+POLICY = Terms()
+"""The terms of an agreement that says nothing."""
+
+TERMS_EVENTS = frozenset({"ProcessingAgreementConcluded", "ProcessingAgreementAmended"})
+
+_TEXTS = {f.name for f in fields(Terms) if f.type in ("str", "str | None")}
+_NUMBERS = {f.name for f in fields(Terms) if f.type == "int"}
+
+
+def terms_at(facts: Iterable[Fact], at: datetime) -> Terms:
+    """The terms of one controller's agreement in force at a moment, from the facts about it."""
+    turns = [f for f in facts if f.type in TERMS_EVENTS and effective_from(f) <= at]
+    terms = POLICY
+    for turn in sorted(turns, key=lambda f: (effective_from(f), f.position)):
+        # A new agreement starts from the policy; an amendment changes what it names.
+        terms = _changed(POLICY if turn.type.endswith("Concluded") else terms, turn.data)
+    return terms
+
+
+def effective_from(fact: Fact) -> datetime:
+    """When an agreement or amendment takes effect: the start of a day, an instant, or at once."""
+    if (found := day(fact.data, "effective_from")) is not None:
+        return begin_of(found)
+    return instant(fact.data, "effective_from") or fact.occurred_at
+
+
+def _changed(terms: Terms, data: Mapping[str, Any]) -> Terms:
+    named = {
+        name: value
+        for name, value in data.items()
+        if (name in _TEXTS and isinstance(value, str))
+        or (name in _NUMBERS and isinstance(value, int) and not isinstance(value, bool))
+    }
+    limit = data.get("audit_limit")
+    if isinstance(limit, int) and not isinstance(limit, bool):
+        named["audit_limit"] = f"{limit}/year"
+    return replace(terms, **named)
