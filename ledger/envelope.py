@@ -7,7 +7,7 @@ A signature covers the pre-authentication encoding of type and payload,
 `DSSEv1 LEN(type) type LEN(body) body` with lengths in bytes, so of the exact bytes received: they
 are stored as they came and never made anew. `keyid` is not covered; it only says which key to try.
 DSSE leaves it open; here it is required, and a field that DSSE does not name is refused, since no
-signature would cover it. `tests/test_envelope.py` runs the vectors of DSSE and of Wycheproof.
+signature would cover it. `tests/test_envelope.py` runs the vectors of DSSE.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ Its public half is written `name+hex8(key id)+base64(type || public key)` (vkey)
 `PRIVATE+KEY+name+hex8+base64(type || seed)`. Whoever opens a note knows some keys: a known key
 whose signature fails refuses the note, a note that no known key signed is refused, and signatures
 of unknown keys are kept apart as `unverified`. `tests/test_note.py` runs the vectors of Go's
-implementation.
+implementation and those of Wycheproof.
 """
 
 from __future__ import annotations
