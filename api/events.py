@@ -158,7 +158,7 @@ def append_batch(
 def list_events(
     request: Request,
     after: Annotated[int, Query(ge=-1, le=LARGEST, description="Index after which to begin")] = -1,
-    type: Annotated[str | None, Query(description="Name of an event type")] = None,  # noqa: A002
+    type: Annotated[str | None, Query(description="Name of an event type")] = None,
     controller: Annotated[
         str | None, Query(description="Id of a controller", max_length=64)
     ] = None,

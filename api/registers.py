@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -57,7 +56,7 @@ def get_register(
     as_of: Annotated[str | None, AS_OF] = None,
     known_at: Annotated[str | None, KNOWN_AT] = None,
     lang: Language = "en",
-    format: Format = "json",  # noqa: A002
+    format: Format = "json",
 ) -> Response:
     """One register; with `controller` its own rows and the processor-wide ones."""
     register = REGISTERS.get(name)

@@ -84,9 +84,9 @@ def parse(payload: bytes) -> CloudEvent:
 
 def format(
     *,
-    id: str,  # noqa: A002
+    id: str,
     source: str,
-    type: str,  # noqa: A002
+    type: str,
     occurred_at: datetime,
     time: datetime,
     data: Mapping[str, Any],
@@ -211,8 +211,8 @@ def _fault(error: Any, pointer: str) -> Fault:
 def _names_a_choice(part: str | int) -> bool:
     """Whether a part of a pydantic location names the choice of a union, not a field."""
     return (
-        isinstance(part, str)
-        and not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", part)
+        (isinstance(part, str)
+        and not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", part))
         or part
         in (
             "str",

@@ -38,7 +38,6 @@ from ledger.errors import ConfigurationError, Refused, UnknownKey
 from ledger.keyring import ADMINISTRATOR, KEY_EVENTS, LEDGER, EnrolledKey, KeyRing
 from ledger.keys import SigningKey
 from ledger.listener import Listener
-from ledger.merkle import EMPTY_ROOT
 from ledger.note import Signer
 from ledger.reader import Reader
 

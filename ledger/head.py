@@ -16,7 +16,7 @@ import psycopg
 
 from ledger.checkpoint import Checkpoint
 from ledger.errors import ConfigurationError, Unavailable
-from ledger.merkle import Frontier, leaf_hash, prove_new_leaves, perfect_root
+from ledger.merkle import Frontier, leaf_hash, perfect_root, prove_new_leaves
 from ledger.tiles import WIDTH
 
 Sign = Callable[[Checkpoint], str]

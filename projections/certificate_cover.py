@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from projections.facts import Fact
-from projections.reading import day, day_of, text
+from projections.reading import civil_day, day_of, text
 from projections.rows import by_id, of_type
 
 STANDARDS = {"27001": "ISO/IEC 27001", "7510": "NEN 7510"}
@@ -68,8 +68,8 @@ def certificates(facts: Sequence[Fact]) -> list[Certificate]:
 
 
 def _valid(issued: Fact, withdrawn: Fact | None) -> Days | None:
-    first = day(issued.data, "valid_from")
-    last = day(issued.data, "valid_until")
+    first = civil_day(issued.data, "valid_from")
+    last = civil_day(issued.data, "valid_until")
     if first is None or last is None:
         return None
     if withdrawn:

@@ -58,7 +58,7 @@ class Answer:
 def ask(
     pool: ConnectionPool,
     register: Register,
-    moment: Moment = Moment(),  # noqa: B008 - immutable
+    moment: Moment = Moment(),
     *,
     controller: str | None = None,
 ) -> Answer:

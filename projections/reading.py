@@ -70,9 +70,19 @@ def instant(data: Mapping[str, Any], field: str) -> datetime | None:
 
 
 def day(data: Mapping[str, Any], field: str) -> date | None:
-    """The day in a field: a date, or the civil day (Europe/Amsterdam) on which an instant falls."""
+    """The calendar date in a field; None for an instant."""
+    value = data.get(field)
+    try:
+        found = date.fromisoformat(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return found if found.year in YEARS else None
+
+
+def civil_day(data: Mapping[str, Any], field: str) -> date | None:
+    """The date in a field, or the day (Europe/Amsterdam) on which the instant in it falls."""
     found = instant(data, field)
-    return civil_date(found) if found else _date(data, field)
+    return civil_date(found) if found else day(data, field)
 
 
 def moment(fact: Recorded, *fields: str) -> datetime:
@@ -83,7 +93,7 @@ def moment(fact: Recorded, *fields: str) -> datetime:
     for field in fields:
         if found := instant(fact.data, field):
             return found
-        if given := _date(fact.data, field):
+        if given := day(fact.data, field):
             same = given == civil_date(fact.occurred_at)
             return fact.occurred_at if same else begin_of(given)
     return fact.occurred_at
@@ -91,7 +101,7 @@ def moment(fact: Recorded, *fields: str) -> datetime:
 
 def day_of(fact: Recorded, *fields: str) -> date:
     """The day that the first field with a moment gives, else the day on which the event occurred."""
-    given = (day(fact.data, field) for field in fields)
+    given = (civil_day(fact.data, field) for field in fields)
     return next((found for found in given if found), None) or civil_date(fact.occurred_at)
 
 
@@ -127,7 +137,7 @@ def hours(start: datetime | None, end: datetime | None) -> float | None:
 
 def given(data: Mapping[str, Any], field: str) -> str | None:
     """The instant (as UTC) or the date in a field, as text; None when it holds neither."""
-    return stamp(instant(data, field) or _date(data, field))
+    return stamp(instant(data, field) or day(data, field))
 
 
 @overload
@@ -141,15 +151,6 @@ def stamp(value: datetime | date | None) -> str | None:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return value.isoformat()
-
-
-def _date(data: Mapping[str, Any], field: str) -> date | None:
-    value = data.get(field)
-    try:
-        found = date.fromisoformat(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return None
-    return found if found.year in YEARS else None
 
 
 def _is_text(value: object) -> bool:

@@ -73,7 +73,7 @@ def controllers_of(data: EventData) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def tags_of(source: str, id: str, data: EventData) -> tuple[str, ...]:  # noqa: A002
+def tags_of(source: str, id: str, data: EventData) -> tuple[str, ...]:
     """The tags of an event, each once."""
     tags = [f"source-id:{source} {id}", f"event-id:{id}"]
     tags.extend(f"controller:{controller}" for controller in controllers_of(data))
@@ -99,7 +99,7 @@ def _of_fields(data: EventData) -> Iterator[str]:
 
 
 def _of_change(field: str, new: Any) -> Iterator[str]:
-    first = field.split(".")[0]
+    first = field.split(".", maxsplit=1)[0]
     if first in CONTROLLERS:
         yield from (f"controller:{controller}" for controller in _ids(new))
     elif field in CASES and isinstance(new, str):

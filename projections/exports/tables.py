@@ -40,7 +40,7 @@ def to_json(answer: Answer, language: str) -> dict[str, Any]:
         "rows": [
             {
                 "key": row.key,
-                "controller": row.controller,
+                "controllers": list(row.controllers),
                 "values": dict(row.values),
                 "events": [position - 1 for position in row.positions],
                 "corrected": [dict(c) for c in row.corrected],

@@ -14,7 +14,7 @@ CREATE TABLE register_rows (
     register    text NOT NULL,
     key         text NOT NULL,
     case_key    text NOT NULL,      -- the facts it rests on hang together under this key
-    controller  text,               -- whose row it is; null: processor-wide
+    controller  text,               -- whose row it is; '': the processor's alone; null: everybody's
     body        text NOT NULL,      -- the row as JSON, keys sorted
     PRIMARY KEY (generation, register, key)
 );

@@ -1,0 +1,193 @@
+"""A client for services: signs, sends, retries without ever doubling an event, keeps receipts.
+
+    client = Client("https://ledger.example.nl", key, source="urn:nld:kvk:12345678:systeem:crm",
+                    verifier=parse_vkey(pinned), receipts=Path("receipts"))
+    client.append("ControllerRegistered", {"controller_id": "C1", "legal_name": "…"},
+                  id="crm-4711", occurred_at=moment)
+
+An event is named by its source and id, so sending it again after a lost answer gives the receipt of
+the first time. A receipt is checked before it is trusted: signed by the pinned key of the log, and
+about the very bytes that were sent. `tests/test_client.py` cuts the connection at every step.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+
+from ledger import cloudevent, envelope, receipt
+from ledger.envelope import Envelope
+from ledger.errors import LedgerError
+from ledger.keys import SigningKey
+from ledger.note import Verifier
+from ledger.receipt import Receipt
+
+BATCH = 500
+"""Events in one request."""
+
+AGAIN = frozenset({429, 500, 502, 503, 504})
+"""Statuses after which the same request may succeed."""
+
+
+class AppendRefused(LedgerError):
+    """The ledger refused an event; sending it again is no use. `problem` is its problem document,
+    `id` the id of the event."""
+
+    code = "append-refused"
+
+    def __init__(self, id: str, problem: Mapping[str, Any]) -> None:
+        super().__init__(f"event {id}: {problem.get('title')}: {problem.get('detail')}")
+        self.id = id
+        self.problem = problem
+
+
+class LedgerUnreachable(LedgerError):
+    """The ledger did not answer in all attempts; the event may or may not be recorded, and sending
+    it again later is safe."""
+
+    code = "ledger-unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event to be appended: type by its name, id unique in this source."""
+
+    type: str
+    data: Mapping[str, Any]
+    id: str
+    occurred_at: datetime
+
+
+class Client:
+    """Appends the events of one service. Close it, or use it in a `with` block.
+
+    `receipts` is a directory where each receipt is kept as `<id>.tlog-proof`, written before an
+    append returns; None keeps none. `attempts` requests are made, with growing pauses.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: SigningKey,
+        *,
+        source: str,
+        verifier: Verifier,
+        receipts: Path | None = None,
+        attempts: int = 8,
+        timeout: float = 30.0,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._http = httpx.Client(base_url=url, timeout=timeout)
+        self._key = key
+        self._source = source
+        self._verifier = verifier
+        self._receipts = receipts
+        self._attempts = attempts
+        self._clock = clock
+        self._pause = pause
+
+    def append(
+        self,
+        type: str,
+        data: Mapping[str, Any],
+        *,
+        id: str,
+        occurred_at: datetime,
+    ) -> Receipt:
+        """Append one event; its checked receipt. Raises AppendRefused, LedgerUnreachable and
+        VerificationFailed."""
+        (answer,) = self.append_all([Event(type, data, id, occurred_at)])
+        if isinstance(answer, AppendRefused):
+            raise answer
+        return answer
+
+    def append_all(self, events: Sequence[Event]) -> list[Receipt | AppendRefused]:
+        """Append events in their order, in batches; an answer for each. Raises LedgerUnreachable
+        and VerificationFailed."""
+        answers: list[Receipt | AppendRefused] = []
+        for start in range(0, len(events), BATCH):
+            batch = events[start : start + BATCH]
+            envelopes = [self._sign(event) for event in batch]
+            answers += [
+                self._accept(event, sent, answer)
+                for event, sent, answer in zip(batch, envelopes, self._send(envelopes), strict=True)
+            ]
+        return answers
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _sign(self, event: Event) -> Envelope:
+        # `time` is when it happened, not now: the same event must give the same bytes every time.
+        return self._key.sign(
+            cloudevent.format(
+                id=event.id,
+                source=self._source,
+                type=event.type,
+                time=event.occurred_at,
+                occurred_at=event.occurred_at,
+                data=event.data,
+            )
+        )
+
+    def _send(self, envelopes: Sequence[Envelope]) -> list[dict[str, Any]]:
+        body = b"\n".join(envelope.format(e) for e in envelopes)
+        reason = ""
+        for attempt in range(self._attempts):
+            if attempt:
+                self._pause(min(0.1 * 2**attempt, 10.0))
+            try:
+                answer = self._http.post(
+                    "/v1/events:batch",
+                    content=body,
+                    headers={"Content-Type": "application/x-ndjson"},
+                )
+            except httpx.TransportError as error:
+                reason = type(error).__name__
+                continue
+            if answer.status_code == 200:
+                answers: list[dict[str, Any]] = answer.json()["answers"]
+                if not any(a["status"] in AGAIN for a in answers):
+                    return answers
+            elif answer.status_code not in AGAIN:
+                raise AppendRefused("of the batch", json.loads(answer.text or "{}"))
+            reason = f"status {answer.status_code}"
+        raise LedgerUnreachable(f"no answer after {self._attempts} attempts: {reason}")
+
+    def _accept(
+        self, event: Event, sent: Envelope, answer: Mapping[str, Any]
+    ) -> Receipt | AppendRefused:
+        if "receipt" not in answer:
+            return AppendRefused(event.id, answer.get("problem", {}))
+        text = answer["receipt"]["receipt"]
+        checked = receipt.check(text, self._verifier)
+        checked.matches(sent)
+        if self._receipts is not None:
+            self._receipts.mkdir(parents=True, exist_ok=True)
+            file = self._receipts / f"{quote(event.id, safe='')}.tlog-proof"
+            beside = file.with_name(f"{file.name}.new")
+            beside.write_text(text)
+            beside.rename(file)
+        return checked
