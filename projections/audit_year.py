@@ -9,6 +9,7 @@ reason for (`EXEMPT`). `tests/test_audit_year.py`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -17,11 +18,14 @@ from projections.civil import add_period
 from projections.facts import Fact
 from projections.reading import day_of, text
 from projections.rows import by_id, of_type
+from projections.terms import POLICY
 
 REQUESTED = "ControllerAuditRequested"
 ACCEPTED = "ControllerAuditAccepted"
 REFUSED = "ControllerAuditRefused"
 COMPLETED = "ControllerAuditCompleted"
+
+NUMBER = re.compile(r"[0-9]{1,3}", re.ASCII)
 
 EXEMPT = frozenset({"authority", "breach"})
 """Grounds on which an audit may be asked whatever the limit."""
@@ -48,9 +52,15 @@ class ControllerAudit:
         return day_of(self.accepted, "planned_from", "at") if self.accepted else None
 
     @property
-    def asked(self) -> Fact | None:
-        """The request, or else the first that is known of it."""
-        return self.requested or self.accepted or self.refused or self.completed
+    def steps(self) -> list[Fact]:
+        """The steps that were taken, the request first."""
+        taken = (self.requested, self.accepted, self.refused, self.completed)
+        return [step for step in taken if step]
+
+    @property
+    def asked_on(self) -> date:
+        """The day of the request, or else of the first step that is known."""
+        return day_of(self.steps[0], "requested_at", "at")
 
     @property
     def exempt(self) -> bool:
@@ -66,7 +76,7 @@ def controller_audits(facts: Sequence[Fact]) -> list[ControllerAudit]:
 
 def _audit(audit_id: str, steps: Sequence[Fact]) -> ControllerAudit:
     last = {step.type: step for step in steps}
-    answer = (of_type(steps, ACCEPTED, REFUSED) or [None])[-1]
+    answer = next((step for step in reversed(steps) if step.type in (ACCEPTED, REFUSED)), None)
     return ControllerAudit(
         audit_id,
         requested=last.get(REQUESTED),
@@ -84,10 +94,13 @@ def in_its_year(
     `basis` is `calendar`, `rolling` or `contract`; a contract year begins on the day and month of
     `start`, and without one is the calendar year.
     """
-    if audit.asked is None:
-        return []
-    asked_on = day_of(audit.asked, "requested_at", "at")
-    return [e for e in earlier if e.day and _same_year(asked_on, e.day, basis, start)]
+    return [e for e in earlier if e.day and _same_year(audit.asked_on, e.day, basis, start)]
+
+
+def yearly_limit(term: str) -> int:
+    """The number in a term like `1/year`; that of the policy where the term has none."""
+    number = term.removesuffix("/year")
+    return int(number) if NUMBER.fullmatch(number) else yearly_limit(POLICY.audit_limit)
 
 
 def _same_year(one: date, other: date, basis: str, start: date | None) -> bool:

@@ -61,9 +61,7 @@ def certificates(facts: Sequence[Fact]) -> list[Certificate]:
         for issued in of_type(turns, "CertificateIssued"):
             after = (w for w in withdrawals if w.occurred_at >= issued.occurred_at)
             withdrawn = next(after, None)
-            found.append(
-                Certificate(certificate_id, issued, withdrawn, _valid(issued, withdrawn))
-            )
+            found.append(Certificate(certificate_id, issued, withdrawn, _valid(issued, withdrawn)))
     return found
 
 

@@ -29,7 +29,8 @@ def texts(data: Mapping[str, Any], *fields: str) -> list[str]:
     found: set[str] = set()
     for field in fields:
         value = data.get(field)
-        found.update(v for v in (value if isinstance(value, list) else [value]) if _is_text(v))
+        items = value if isinstance(value, list) else [value]
+        found.update(item for item in items if isinstance(item, str) and item)
     return sorted(found)
 
 
@@ -100,7 +101,7 @@ def moment(fact: Recorded, *fields: str) -> datetime:
 
 
 def day_of(fact: Recorded, *fields: str) -> date:
-    """The day that the first field with a moment gives, else the day on which the event occurred."""
+    """The day that the first field with a moment gives, else the day of the event."""
     given = (civil_day(fact.data, field) for field in fields)
     return next((found for found in given if found), None) or civil_date(fact.occurred_at)
 
@@ -151,7 +152,3 @@ def stamp(value: datetime | date | None) -> str | None:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return value.isoformat()
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and value != ""

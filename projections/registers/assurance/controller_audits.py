@@ -1,0 +1,130 @@
+"""Rows of the audits that a controller asked for, and how many in each year (11.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from projections.audit_year import (
+    ACCEPTED,
+    COMPLETED,
+    REFUSED,
+    REQUESTED,
+    ControllerAudit,
+    controller_audits,
+    in_its_year,
+    yearly_limit,
+)
+from projections.facts import Fact
+from projections.reading import day_of, given, moment, text, truth, when
+from projections.register import Row
+from projections.registers.assurance.columns import COLUMNS
+from projections.rows import by_id, of_type, row, row_key
+from projections.terms import TERMS_EVENTS, terms_at
+
+COUNTED = {REQUESTED: "requested", ACCEPTED: "accepted", REFUSED: "refused", COMPLETED: "completed"}
+
+
+def controller_audit_rows(controller: str, facts: Sequence[Fact]) -> list[Row]:
+    """Every audit of one controller against the limit of its year, and the count of each year."""
+    audits = controller_audits(facts)
+    rows = [_audit(controller, a, audits[:n], facts) for n, a in enumerate(audits)]
+    return [*rows, *_years(controller, facts)]
+
+
+def refusal_justified(audit: ControllerAudit, limit_reached: bool) -> bool | None:
+    """Whether the ground of a refusal holds; None when the facts do not decide it (or none)."""
+    if audit.refused is None:
+        return None
+    ground = text(audit.refused.data, "ground")
+    request = audit.requested.data if audit.requested else {}
+    if ground == "annual_limit":
+        return limit_reached
+    asked_of = {"not_independent": "auditor_independent", "not_expert": "auditor_expert"}
+    fulfilled = truth(request, asked_of.get(ground or "", ""))
+    return None if fulfilled is None else not fulfilled
+
+
+def _audit(
+    controller: str,
+    audit: ControllerAudit,
+    earlier: Sequence[ControllerAudit],
+    facts: Sequence[Fact],
+) -> Row:
+    agreed = of_type(facts, *TERMS_EVENTS)
+    terms = terms_at(agreed, moment(audit.steps[0], "requested_at", "at"))
+    start = day_of(agreed[0], "effective_from") if agreed else None
+    in_year = in_its_year(audit, earlier, terms.audit_year_basis, start)
+    limit = yearly_limit(terms.audit_limit)
+    reached = not audit.exempt and len(in_year) >= limit
+    values = {
+        "kind": "controller_audit",
+        "id": audit.audit_id,
+        "controller": controller,
+        **_course(audit),
+        "earlier_in_year": [e.audit_id for e in in_year],
+        "limit": limit,
+        "year_basis": terms.audit_year_basis,
+        "limit_reached": reached,
+        "refusal_justified": refusal_justified(audit, reached),
+    }
+    rests_on = [*agreed, *(step for a in (audit, *in_year) for step in a.steps)]
+    key = row_key("controller_audit", controller, audit.audit_id)
+    return row(COLUMNS, key, (controller,), values, rests_on)
+
+
+def _course(audit: ControllerAudit) -> dict[str, Any]:
+    """What was asked, answered and done."""
+    request = audit.requested.data if audit.requested else {}
+    accepted = audit.accepted.data if audit.accepted else {}
+    refused = audit.refused.data if audit.refused else {}
+    completed = audit.completed.data if audit.completed else {}
+    answer = audit.accepted or audit.refused
+    return {
+        "state": _state(audit),
+        "requested_at": when(audit.requested, "requested_at") if audit.requested else None,
+        "grounds": text(request, "grounds"),
+        "auditor": text(request, "auditor"),
+        "auditor_independent": truth(request, "auditor_independent"),
+        "auditor_expert": truth(request, "auditor_expert"),
+        "answered_at": when(answer, "at") if answer else None,
+        "planned_from": given(accepted, "planned_from"),
+        "refusal_ground": text(refused, "ground"),
+        "previous_audit_id": text(refused, "previous_audit_id"),
+        "from": given(completed, "from"),
+        "until": given(completed, "until"),
+        "completed_at": when(audit.completed) if audit.completed else None,
+        "result": text(completed, "result"),
+        "report_sha256": text(completed, "report_sha256"),
+    }
+
+
+def _state(audit: ControllerAudit) -> str:
+    if audit.completed:
+        return "completed"
+    if audit.refused:
+        return "refused"
+    return "accepted" if audit.accepted else "requested"
+
+
+def _years(controller: str, facts: Sequence[Fact]) -> list[Row]:
+    """How many audits were asked for, answered and carried out in each calendar year."""
+    by_year: dict[int, list[Fact]] = {}
+    for fact in of_type(facts, *COUNTED):
+        by_year.setdefault(_day(fact).year, []).append(fact)
+    return [_year(controller, year, steps) for year, steps in sorted(by_year.items())]
+
+
+def _day(step: Fact) -> date:
+    fields = ("until", "from") if step.type == COMPLETED else ("requested_at", "at")
+    return day_of(step, *fields)
+
+
+def _year(controller: str, year: int, steps: Sequence[Fact]) -> Row:
+    audits = {
+        counted: len(by_id(of_type(steps, name), "audit_id")) for name, counted in COUNTED.items()
+    }
+    values = {"kind": "audit_year", "id": str(year), "controller": controller, "year": year}
+    key = row_key("audit_year", controller, str(year))
+    return row(COLUMNS, key, (controller,), {**values, **audits}, steps)
