@@ -1,0 +1,136 @@
+"""The documentation tells the truth about the code: generated pages, links, commands, codes."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from api import problems
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
+
+_LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+_FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+
+
+def _module(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _anchors(page: Path) -> set[str]:
+    """The anchors that a Markdown page gets from its headings, as code hosts make them."""
+    text = _FENCE.sub("", page.read_text(encoding="utf-8"))
+    return {
+        "".join(c for c in heading.strip().lower().replace(" ", "-") if _in_anchor(c))
+        for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    }
+
+
+def _in_anchor(character: str) -> bool:
+    return character in "-_" or unicodedata.category(character)[0] in "LN"
+
+
+def _links(page: Path) -> Iterator[tuple[Path, str]]:
+    for link in _LINK.findall(_FENCE.sub("", page.read_text(encoding="utf-8"))):
+        if not re.match(r"[a-z]+:", link):
+            path, _, anchor = link.partition("#")
+            yield (page.parent / path).resolve() if path else page, anchor
+
+
+def test_generated_reference_is_that_of_the_vocabulary() -> None:
+    """The reference of event types and their schemas is what the code would write now."""
+    made = _module(DOCS / "generate.py").files()
+    stored = {
+        path.relative_to(DOCS / "reference"): path.read_text(encoding="utf-8")
+        for path in [
+            DOCS / "reference" / "events.md",
+            *(DOCS / "reference" / "schemas").glob("*.json"),
+        ]
+    }
+    assert stored.keys() == made.keys(), "run `python docs/generate.py`"
+    wrong = [str(path) for path, text in made.items() if stored[path] != text]
+    assert wrong == [], "run `python docs/generate.py`"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_internal_links_resolve(page: Path) -> None:
+    """Every link to a file or heading of this repository leads somewhere."""
+    broken = [
+        f"{target.name}#{anchor}"
+        for target, anchor in _links(page)
+        if not target.exists() or (anchor and anchor not in _anchors(target))
+    ]
+    assert broken == []
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.name)
+def test_every_page_is_reached_from_the_readme(page: Path) -> None:
+    """No page of the documentation can only be found by its address."""
+    reached, waiting = set[Path](), [ROOT / "README.md"]
+    while waiting:
+        found = waiting.pop()
+        if found not in reached and found.suffix == ".md" and found.is_file():
+            reached.add(found)
+            waiting.extend(target for target, _ in _links(found))
+    assert page in reached
+
+
+@pytest.mark.parametrize(("name", "part"), [("run", "verantwoord demo"), ("test", "pytest")])
+def test_readme_commands_can_be_extracted(name: str, part: str) -> None:
+    """The commands of the README come out as one line that a shell can read."""
+    told = subprocess.run(
+        [sys.executable, DOCS / "commands.py", name], capture_output=True, text=True, check=True
+    )
+    (command,) = told.stdout.splitlines()
+    assert part in command
+    subprocess.run(["sh", "-n", "-c", command], check=True)
+
+
+def test_an_unknown_readme_command_is_refused() -> None:
+    """Asking for a command that the README has not is an error, not an empty line to run."""
+    told = subprocess.run(
+        [sys.executable, DOCS / "commands.py", "deploy"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 2
+    assert told.stdout == ""
+
+
+def test_every_problem_code_is_explained() -> None:
+    """Each problem type has a row in the reference with its code and status, and no row is of
+    another."""
+    text = (DOCS / "reference" / "errors.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \| ([0-9, ]+) \|", text, re.MULTILINE))
+    known = problems.explanations()
+    assert rows.keys() == known.keys()
+    wrong = [code for code, row in rows.items() if str(known[code]["status"]) not in row]
+    assert wrong == []
+
+
+def test_every_command_is_documented() -> None:
+    """Each command of `verantwoord` has a heading of its own in the reference."""
+    typer = pytest.importorskip("typer")
+    cli = pytest.importorskip("api.cli", reason="the command line is not importable")
+    if not hasattr(cli, "app"):
+        pytest.skip("the command line is not there yet")
+    group = typer.main.get_command(cli.app)
+    headings = _anchors(DOCS / "reference" / "cli.md")
+    missing = [name for name in group.commands if name not in headings]
+    assert missing == []
