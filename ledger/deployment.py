@@ -12,6 +12,7 @@ the ledger's own. `tests/test_deployment.py`.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -120,6 +121,7 @@ def init(
     `tables` is further SQL to run in the schema (the registers'). Nothing is overwritten: a schema
     that holds a log already raises ConfigurationError; keys left by an unfinished `init` are used.
     """
+    _check_names(home, origin, kvk)
     home.data.mkdir(parents=True, exist_ok=True)
     with home.database() as database:
         with database.connect_as_owner() as conn:
@@ -141,6 +143,17 @@ def init(
             _create_schema(conn, database, identity, clock(), tables)
             _enrol_own_keys(conn, own, identity, kvk, clock)
     return identity
+
+
+def _check_names(home: Home, origin: str, kvk: str) -> None:
+    if re.fullmatch(r"[a-z0-9][a-z0-9.-]*(?:/[A-Za-z0-9._-]+)*", origin) is None:
+        raise ConfigurationError(
+            "an origin is a host and a path without scheme, such as ledger.example.nl/log"
+        )
+    if re.fullmatch(r"[0-9]{8}", kvk) is None:
+        raise ConfigurationError("a Chamber of Commerce number has 8 digits")
+    if re.fullmatch(r"[a-z_][a-z0-9_]{0,39}", home.schema) is None:
+        raise ConfigurationError("a schema is named with lower-case letters, digits and _")
 
 
 def _holds_log(conn: psycopg.Connection, schema: str) -> bool:
@@ -304,6 +317,21 @@ class Ledger:
             self._ring.refresh()
             return admission.admit(raw, self._ring.find, self.clock(), self.limits)
 
+    def find_key(self, key_id: str) -> EnrolledKey | None:
+        """The key of this id, as the log enrols it now."""
+        self._ring.refresh()
+        return self._ring.find(key_id)
+
+    def enrolled_keys(self) -> list[EnrolledKey]:
+        """Every key the log enrols, in force or not."""
+        self._ring.refresh()
+        return self._ring.all()
+
+    def own_source(self, system: str) -> str:
+        """The `source` of a system of this processor, under the number `init` was given."""
+        first = cloudevent.parse(entry.parse(self.reader.entry(0).leaf).payload)
+        return f"{first.source.rpartition(':')[0]}:{system}"
+
     def sign(self, checkpoint: Checkpoint) -> str:
         """Sign a checkpoint with the key of this log."""
         if self._signer is None:
@@ -352,6 +380,9 @@ class _Ring:
 
     def find(self, key_id: str) -> EnrolledKey | None:
         return self._ring.find(key_id)
+
+    def all(self) -> list[EnrolledKey]:
+        return list(self._ring)
 
     def refresh(self) -> None:
         with self._lock:

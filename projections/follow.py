@@ -52,6 +52,14 @@ def follow_once(pool: ConnectionPool, registers: Mapping[str, Register] = REGIST
         return len(events)
 
 
+def catch_up(pool: ConnectionPool, registers: Mapping[str, Register] = REGISTERS) -> int:
+    """Apply all events there are; how many there were."""
+    total = 0
+    while count := follow_once(pool, registers):
+        total += count
+    return total
+
+
 def rebuild(
     pool: ConnectionPool,
     registers: Mapping[str, Register] = REGISTERS,

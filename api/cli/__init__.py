@@ -1,0 +1,54 @@
+"""The command line: `verantwoord`.
+
+Every command takes `--data DIR` or `--database-url URL`, prints for people or with `--format json`
+for machines, and ends with status 0 only when all is well: 1 when something was found wrong or
+refused, 2 when the call or the settings are wrong. `tests/test_cli.py` runs the real program.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from api.cli import append, check, keys, read, serve, setup
+from api.cli.output import errors
+from ledger.errors import ConfigurationError, LedgerError
+
+app = typer.Typer(
+    name="verantwoord",
+    help="The audit ledger of a processor agreement: signed events, a log that outsiders can check,"
+    " registers for any moment.",
+    epilog="Start with `verantwoord demo`. All commands: docs/reference/cli.md.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+app.command()(setup.init)
+app.command()(serve.serve)
+app.command()(serve.demo)
+app.command()(append.replay)
+app.command()(append.append)
+app.add_typer(keys.app, name="keys")
+app.command()(read.register)
+app.command()(check.verify)
+app.command()(check.fsck)
+app.command()(read.rebuild)
+app.command("export-log")(read.export_log)
+
+
+def main() -> None:
+    """Run the program; errors of ours are one line on stderr, without a trace."""
+    try:
+        app()
+    except ConfigurationError as error:
+        errors.print(f"[bold red]error:[/] {error}", highlight=False)
+        sys.exit(2)
+    except LedgerError as error:
+        errors.print(f"[bold red]error:[/] {error}", highlight=False)
+        sys.exit(1)
+    except OSError as error:
+        where = f" {error.filename}:" if error.filename else ""
+        errors.print(f"[bold red]error:[/]{where} {error.strerror or error}", highlight=False)
+        sys.exit(2)

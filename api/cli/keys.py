@@ -1,0 +1,146 @@
+"""`verantwoord keys`: keys of services, enrolled and revoked by events of the administrator."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import uuid4
+
+import typer
+from rich.table import Table
+
+from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
+from api.cli.output import Format, console, print_json
+from ledger import cloudevent, envelope, keys
+from ledger.append import Appended
+from ledger.deployment import Home, open_ledger
+from ledger.errors import Refused
+from ledger.keyring import ADMINISTRATOR
+
+app = typer.Typer(help="Keys of services: make, enrol, revoke, list.", no_args_is_help=True)
+
+KeyId = Annotated[str, typer.Argument(help="Id of the key, used once for ever: k-crm-2026")]
+
+
+@app.command()
+def new(
+    key_id: KeyId,
+    service: Annotated[str, typer.Option(help="Service that signs with it: the end of its source.")],
+    into: Annotated[Path, typer.Option(help="Directory the private key is written to.")] = Path(),
+    event_type: Annotated[
+        list[str] | None, typer.Option(help="Event type it may sign; repeat. Default: any.")
+    ] = None,
+    controller: Annotated[
+        list[str] | None, typer.Option(help="Controller it may sign for; repeat. Default: any.")
+    ] = None,
+    data: Data = DEFAULT_DATA,
+    database_url: DatabaseUrl = None,
+    schema: Schema = DEFAULT_SCHEMA,
+    format: Formatted = Format.TEXT,  # noqa: A002
+) -> None:
+    """Make a key for a service and enrol it: an event signed by the administrator key."""
+    file = keys.save(into, keys.make_key(key_id))
+    enrolment = keys.load(file).enrolment(service)
+    if event_type:
+        enrolment["event_types"] = event_type
+    if controller:
+        enrolment["controller_ids"] = controller
+    try:
+        appended = _administer(home(data, database_url, schema), "SigningKeyEnrolled", enrolment)
+    except Refused:
+        file.unlink()  # a key nobody enrolled would only be in the way
+        raise
+    _say(format, f"Key {key_id} of {service} is enrolled. It is in {file}.", appended)
+
+
+@app.command()
+def revoke(
+    key_id: KeyId,
+    reason: Annotated[str, typer.Option(help="Why, in the event.")],
+    suspect_since: Annotated[
+        str | None, typer.Option(help="Since when it may have been in other hands: 2026-02-14")
+    ] = None,
+    data: Data = DEFAULT_DATA,
+    database_url: DatabaseUrl = None,
+    schema: Schema = DEFAULT_SCHEMA,
+    format: Formatted = Format.TEXT,  # noqa: A002
+) -> None:
+    """Revoke a key: from now on the ledger refuses what it signs, whatever date that claims."""
+    content = {"key_id": key_id, "reason": reason}
+    if suspect_since is not None:
+        content["suspect_since"] = suspect_since
+    appended = _administer(home(data, database_url, schema), "SigningKeyRevoked", content)
+    _say(format, f"Key {key_id} is revoked.", appended)
+
+
+@app.command("list")
+def list_keys(
+    data: Data = DEFAULT_DATA,
+    database_url: DatabaseUrl = None,
+    schema: Schema = DEFAULT_SCHEMA,
+    format: Formatted = Format.TEXT,  # noqa: A002
+) -> None:
+    """Every key the log enrolled, in force or not."""
+    with open_ledger(home(data, database_url, schema)) as ledger:
+        found = [
+            {
+                "key_id": key.key_id,
+                "service": key.service,
+                "event_types": sorted(key.event_types) if key.event_types is not None else None,
+                "controllers": sorted(key.controllers) if key.controllers is not None else None,
+                "valid_from": _when(key.valid_from),
+                "valid_until": _when(key.valid_until),
+                "revoked_at": _when(key.revoked_at),
+                "suspect_since": _when(key.suspect_since),
+            }
+            for key in ledger.enrolled_keys()
+        ]
+    if format is Format.JSON:
+        print_json({"keys": found})
+        return
+    table = Table("key", "service", "may sign", "for", "valid", "revoked")
+    for key in found:
+        valid = f"{key['valid_from'] or ''} – {key['valid_until'] or ''}".strip(" –")
+        table.add_row(
+            str(key["key_id"]),
+            str(key["service"]),
+            _some(key["event_types"]),
+            _some(key["controllers"]),
+            valid,
+            str(key["revoked_at"] or ""),
+        )
+    console.print(table, soft_wrap=False)
+
+
+def _administer(where: Home, event_type: str, content: dict[str, Any]) -> Appended:
+    administrator = keys.load(keys.key_file(where.keys, ADMINISTRATOR))
+    with open_ledger(where) as ledger:
+        at = datetime.now(UTC)
+        payload = cloudevent.format(
+            id=f"{content['key_id']}-{uuid4()}",
+            source=ledger.own_source(ADMINISTRATOR),
+            type=event_type,
+            time=at,
+            occurred_at=at,
+            data=content,
+        )
+        (answer,) = ledger.append([envelope.format(administrator.sign(payload))])
+    if isinstance(answer, Refused):
+        raise answer
+    return answer
+
+
+def _say(format: Format, text: str, appended: Appended) -> None:  # noqa: A002
+    if format is Format.JSON:
+        print_json({"index": appended.index, "receipt": appended.receipt})
+    else:
+        console.print(f"{text} (entry {appended.index})", highlight=False)
+
+
+def _when(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _some(values: object) -> str:
+    return ", ".join(values) if isinstance(values, list) else "any"

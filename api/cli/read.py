@@ -1,0 +1,133 @@
+"""`verantwoord register`, `rebuild` and `export-log`: what the ledger gives out."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
+from api.cli.output import Format, console, print_json, progress
+from api.moments import MomentError, parse_moment
+from ledger.deployment import open_ledger
+from ledger.errors import ConfigurationError
+from ledger.export import export_log as write_log
+from projections import follow
+from projections.exports import tables
+from projections.question import Answer, ask
+from projections.registers import REGISTERS
+
+
+class RegisterFormat(StrEnum):
+    """How a register is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+class Language(StrEnum):
+    """Dutch or English."""
+
+    NL = "nl"
+    EN = "en"
+
+
+def register(
+    name: Annotated[str, typer.Argument(help=f"One of: {', '.join(REGISTERS)}")],
+    controller: Annotated[
+        str | None, typer.Option(help="Id of a controller: its own rows and the general ones.")
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="What was the case then: 2025-06-28, or an instant.")
+    ] = None,
+    known_at: Annotated[
+        str | None, typer.Option(help="What was known then, or in the first so many entries.")
+    ] = None,
+    lang: Annotated[Language, typer.Option(help="Language of labels.")] = Language.EN,
+    data: Data = DEFAULT_DATA,
+    database_url: DatabaseUrl = None,
+    schema: Schema = DEFAULT_SCHEMA,
+    format: Annotated[  # noqa: A002
+        RegisterFormat, typer.Option(help="table for people; json or csv on stdout.")
+    ] = RegisterFormat.TABLE,
+) -> None:
+    """Print a register: as it is now, as of a moment, as known at a moment."""
+    found = REGISTERS.get(name)
+    if found is None:
+        raise ConfigurationError(f"there is no register {name!r}; there are {', '.join(REGISTERS)}")
+    try:
+        moment = parse_moment(as_of, known_at)
+    except MomentError as error:
+        raise ConfigurationError(str(error)) from None
+    with open_ledger(home(data, database_url, schema)) as ledger:
+        follow.catch_up(ledger.pool)
+        try:
+            answer = ask(ledger.pool, found, moment, controller=controller)
+        except LookupError:
+            raise ConfigurationError("nothing had been recorded at that moment") from None
+    if format is RegisterFormat.JSON:
+        print_json(tables.to_json(answer, lang))
+    elif format is RegisterFormat.CSV:
+        typer.echo(tables.to_csv(answer, lang), nl=False)
+    else:
+        print_register(answer, lang)
+
+
+def print_register(answer: Answer, language: str) -> None:
+    """A register as tables, one for each kind of row, without the columns that are empty there."""
+    by_kind: dict[str, list[dict[str, object]]] = {}
+    for row in answer.rows:
+        by_kind.setdefault(str(row.values.get("kind", "")), []).append(dict(row.values))
+    console.print(f"[bold]{answer.register.title.text(language)}[/]  ({answer.register.source})")
+    for kind, rows in by_kind.items():
+        shown = [
+            column
+            for column in answer.register.columns
+            if column.key != "kind" and any(values.get(column.key) for values in rows)
+        ]
+        table = Table(title=kind.replace("_", " "), title_justify="left", show_lines=True)
+        for column in shown:
+            table.add_column(f"{column.label.text(language)}\n[dim]{column.source}[/]")
+        for values in rows:
+            table.add_row(*(tables.cell(values.get(column.key), language) for column in shown))
+        console.print(table, soft_wrap=False)
+    moment = answer.basis.recorded_at.isoformat() if answer.basis.recorded_at else "never"
+    console.print(f"rests on the first {answer.basis.size} entries, the last recorded {moment}")
+
+
+def rebuild(
+    data: Data = DEFAULT_DATA,
+    database_url: DatabaseUrl = None,
+    schema: Schema = DEFAULT_SCHEMA,
+    format: Formatted = Format.TEXT,  # noqa: A002
+) -> None:
+    """Make all registers anew from the log, and swap them in whole; readers see no gap."""
+    with open_ledger(home(data, database_url, schema)) as ledger:
+        with progress("entries", ledger.reader.size()) as show:
+            position = follow.rebuild(ledger.pool, progress=show)
+    if format is Format.JSON:
+        print_json({"position": position})
+    else:
+        console.print(f"The registers are those of the first {position} entries.")
+
+
+def export_log(
+    directory: Annotated[Path, typer.Argument(help="Directory to write to; may be written again.")],
+    data: Data = DEFAULT_DATA,
+    database_url: DatabaseUrl = None,
+    schema: Schema = DEFAULT_SCHEMA,
+    format: Formatted = Format.TEXT,  # noqa: A002
+) -> None:
+    """Write the log as files (C2SP tlog-tiles), for `verantwoord verify` or another verifier."""
+    with open_ledger(home(data, database_url, schema)) as ledger, progress("tiles") as show:
+        size = write_log(
+            ledger.reader, ledger.identity.vkey, directory, lambda done, _: show(done)
+        )
+    if format is Format.JSON:
+        print_json({"size": size, "directory": str(directory)})
+    else:
+        console.print(f"{size} entries in {directory}; check them with `verantwoord verify`.")

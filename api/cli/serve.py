@@ -1,0 +1,131 @@
+"""`verantwoord serve` and `verantwoord demo`: a ledger that answers over HTTP."""
+
+from __future__ import annotations
+
+import socket
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from api.app import create_app
+from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Schema, home
+from api.cli.output import console, progress
+from api.cli.read import print_register
+from api.state import State
+from ledger import feed, fsck
+from ledger import replay as replaying
+from ledger.deployment import Home, open_ledger
+from ledger.errors import ConfigurationError
+from ledger.note import parse_vkey
+from projections import sql
+from projections.follow import Follower, catch_up
+from projections.question import ask
+from projections.registers import REGISTERS
+
+Host = Annotated[str, typer.Option(help="Address to listen on; 127.0.0.1 is this machine alone.")]
+Port = Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)]
+
+DEMO_ORIGIN = "demo.verantwoord.example/beweegzorg"
+DEMO_CONTROLLER = "C2"
+
+
+def serve(
+    host: Host = "127.0.0.1",
+    port: Port = 8480,
+    data: Data = DEFAULT_DATA,
+    database_url: DatabaseUrl = None,
+    schema: Schema = DEFAULT_SCHEMA,
+) -> None:
+    """Serve the ledger over HTTP until interrupted.
+
+    Appending needs a producer's signature, reading the token in DIR/read.token.
+    """
+    _serve(home(data, database_url, schema), host, port)
+
+
+def demo(
+    no_serve: Annotated[
+        bool, typer.Option("--no-serve", help="End after the verification.")
+    ] = False,
+    host: Host = "127.0.0.1",
+    port: Port = 8480,
+    data: Data = Path("verantwoord-demo"),
+    database_url: DatabaseUrl = None,
+    schema: Schema = DEFAULT_SCHEMA,
+) -> None:
+    """Two years of a fictional processor: signed, appended, verified, one register printed, served.
+
+    Run it again and it serves the ledger that is there.
+    """
+    where = home(data, database_url, schema)
+    with resources.as_file(resources.files("ledger.demo") / "feed.ndjson") as events:
+        _fill(where, events)
+    _check_and_show(where)
+    if not no_serve:
+        _serve(where, host, port)
+
+
+def _fill(where: Home, events: Path) -> None:
+    console.print(f"[bold]1[/]  A ledger in {where.data}, with a PostgreSQL of its own")
+    total = sum(1 for _ in feed.read(events))
+    tables = [sql.text("registers.sql")]
+    with replaying.demo_ledger(
+        where, events, origin=DEMO_ORIGIN, tables=tables, resume=True
+    ) as (ledger, clock):
+        console.print("[bold]2[/]  Two years of events, each signed by its producer, appended")
+        with progress("events", total) as show:
+            done = replaying.replay(where, ledger, clock, events, show)
+            catch_up(ledger.pool)
+    console.print(f"   {done.recorded} recorded, {done.already} were there", highlight=False)
+
+
+def _check_and_show(where: Home) -> None:
+    with open_ledger(where) as ledger, ledger.database.connect() as conn:
+        console.print("[bold]3[/]  Every hash, tag, tile and signature, derived again")
+        with progress("entries", ledger.reader.size()) as show:
+            sound = fsck.fsck(
+                conn,
+                parse_vkey(ledger.identity.vkey),
+                ledger.identity.administrator_key,
+                progress=show,
+            )
+            show(sound.size)
+        console.print(f"   {sound.size} entries, root {sound.root.hex()}", highlight=False)
+        console.print(f"[bold]4[/]  The processing register of practice {DEMO_CONTROLLER}\n")
+        answer = ask(ledger.pool, REGISTERS["processing"], controller=DEMO_CONTROLLER)
+        print_register(answer, "en")
+
+
+def _serve(where: Home, host: str, port: int) -> None:
+    with open_ledger(where) as ledger:
+        follower = Follower(ledger.pool, ledger.listener)
+        listening = _listen(host, port)
+        try:
+            address = f"http://{host}:{listening.getsockname()[1]}"
+            console.print(f"Serving {ledger.identity.origin} at [bold]{address}[/]", highlight=False)
+            console.print(
+                f"Read with: curl -H \"Authorization: Bearer $(cat {where.token_file})\""
+                f" {address}/v1/registers/processing",
+                highlight=False,
+                soft_wrap=True,
+            )
+            config = uvicorn.Config(
+                create_app(State(ledger, follower)),
+                log_level="warning",
+                server_header=False,
+                timeout_graceful_shutdown=5,
+            )
+            uvicorn.Server(config).run(sockets=[listening])
+        finally:
+            listening.close()
+            follower.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET, backlog=2048)
+    except OSError as error:
+        raise ConfigurationError(f"cannot listen on {host}:{port}: {error.strerror}") from None

@@ -1,0 +1,1 @@
+"""The demonstration: two years of a fictional processor, as a feed."""
