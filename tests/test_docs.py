@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import re
+import shutil
 import subprocess
 import sys
 import unicodedata
@@ -12,8 +14,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from api import problems
+from ledger import cloudevent, envelope
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -134,3 +138,46 @@ def test_every_command_is_documented() -> None:
     headings = _anchors(DOCS / "reference" / "cli.md")
     missing = [name for name in group.commands if name not in headings]
     assert missing == []
+
+
+HOW_TO = DOCS / "how-to" / "append-from-another-language.md"
+
+_SCRIPT = re.compile(r"^<!-- script: (\S+) -->\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def _run(*command: str | Path) -> bytes:
+    return subprocess.run(command, capture_output=True, check=True).stdout
+
+
+@pytest.mark.skipif(
+    b"OpenSSL 3" not in _run("openssl", "version") if shutil.which("openssl") else True,
+    reason="the scripts need OpenSSL 3",
+)
+@pytest.mark.parametrize("summary", ["A letter went to the wrong practice", "Zoë zag 3 € – ✓"])
+def test_the_scripts_for_other_languages_sign_what_the_ledger_takes(
+    tmp_path: Path, summary: str
+) -> None:
+    """The scripts of the how-to make a key and an envelope that the ledger's own code accepts, also
+    when a character takes more bytes than one."""
+    scripts = dict(_SCRIPT.findall(HOW_TO.read_text(encoding="utf-8")))
+    for name, text in scripts.items():
+        changed = text.replace("A letter went to the wrong practice", summary)
+        (tmp_path / name).write_text(changed, encoding="utf-8")
+    key, event = tmp_path / "helpdesk.key", tmp_path / "event.json"
+    public = base64.b64decode(_run("bash", tmp_path / "new-key.sh", key))
+    raw = _run("bash", tmp_path / "sign.sh", key, "k-helpdesk-1", event)
+    signed = envelope.parse(raw.removesuffix(b"\n"))
+    (signature,) = signed.signatures
+    assert signature.keyid == "k-helpdesk-1"
+    assert signed.payload == event.read_bytes()
+    envelope.check_signature(signed.payload, signature, Ed25519PublicKey.from_public_bytes(public))
+    assert cloudevent.parse(signed.payload).system == "helpdesk"
+    assert cloudevent.parse(signed.payload).raw["data"]["summary"] == summary
+
+
+def test_the_scripts_for_other_languages_are_bash() -> None:
+    """Each script of the how-to is read by bash without an error."""
+    scripts = dict(_SCRIPT.findall(HOW_TO.read_text(encoding="utf-8")))
+    assert scripts.keys() == {"new-key.sh", "event.json", "sign.sh", "send.sh"}
+    for name in ("new-key.sh", "sign.sh", "send.sh"):
+        subprocess.run(["bash", "-n", "-c", scripts[name]], check=True)
