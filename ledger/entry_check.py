@@ -3,7 +3,7 @@
 The keys come from the log itself: entry 0 enrols the administrator's key and is signed by it, and
 every other key is enrolled under the administrator's signature. In memory stay the keys and, for
 each entry, its time, the digest of its source and id, and its number under each key that signed it:
-about 150 bytes an entry (`tests/test_verify.py` measures it).
+about 250 bytes an entry (`tests/test_verify.py` measures it).
 """
 
 from __future__ import annotations
