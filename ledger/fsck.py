@@ -72,7 +72,7 @@ def fsck(
             walk.frontier.root(),
             walk.checkpoints,
             walk.tiles,
-            tuple(walk.suspect),
+            tuple(_suspect(conn, walk.ring)),
         )
 
 
@@ -96,7 +96,6 @@ class _Walk:
         self.checkpoints = 0
         self.last_checkpoint = -1
         self.tiles = 0
-        self.suspect: list[int] = []
         self.edge: dict[int, list[bytes]] = defaultdict(list)
         self.notes = _notes(conn)
         self.next_note = next(self.notes, None)
@@ -244,6 +243,21 @@ class _Walk:
             raise VerificationFailed(
                 f"the first {kept.size} entries are not those of the kept checkpoint", kept.size - 1
             )
+
+
+def _suspect(conn: psycopg.Connection, ring: KeyRing) -> Iterator[int]:
+    """Indexes of entries recorded while one of their keys may have been in other hands."""
+    since = [key.suspect_since for key in ring if key.suspect_since is not None]
+    if not since:
+        return
+    rows = conn.execute(
+        "SELECT position, recorded_at, leaf FROM entries WHERE recorded_at >= %s ORDER BY position",
+        (min(since),),
+    )
+    for position, recorded_at, leaf in rows:
+        signers = (ring.find(signature.keyid) for signature in entry.parse(leaf).signatures)
+        if any(key is not None and key.suspect(recorded_at) for key in signers):
+            yield position - 1
 
 
 def _entries(conn: psycopg.Connection) -> Iterator[tuple[object, ...]]:

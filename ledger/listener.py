@@ -8,6 +8,7 @@ takes the connection away while somebody waits.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -78,8 +79,14 @@ class Listener:
         while not self.closed:
             row = conn.execute("SELECT size FROM head").fetchone()
             self._tell(int(row[0]) if row else 0)
-            for _ in conn.notifies(timeout=POLL, stop_after=1):
-                pass
+            self._await_notification(conn)
+
+    def _await_notification(self, conn: psycopg.Connection) -> None:
+        deadline = time.monotonic() + POLL
+        while time.monotonic() < deadline and not self.closed:
+            # Short, so that closing does not take a whole POLL.
+            if list(conn.notifies(timeout=0.1, stop_after=1)):
+                return
 
     def _tell(self, size: int) -> None:
         with self._grown:

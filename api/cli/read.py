@@ -18,6 +18,7 @@ from ledger.export import export_log as write_log
 from projections import follow
 from projections.exports import tables
 from projections.question import Answer, ask
+from projections.register import Column
 from projections.registers import REGISTERS
 
 
@@ -77,26 +78,48 @@ def register(
         print_register(answer, lang)
 
 
+MANY_COLUMNS = 7
+"""With more columns than this, a few rows are easier to read beside each other."""
+
+
 def print_register(answer: Answer, language: str) -> None:
     """A register as tables, one for each kind of row, without the columns that are empty there."""
     by_kind: dict[str, list[dict[str, object]]] = {}
     for row in answer.rows:
         by_kind.setdefault(str(row.values.get("kind", "")), []).append(dict(row.values))
-    console.print(f"[bold]{answer.register.title.text(language)}[/]  ({answer.register.source})")
+    title = answer.register.title.text(language)
+    console.print(f"[bold]{title}[/]  ({answer.register.source})", highlight=False)
     for kind, rows in by_kind.items():
         shown = [
             column
             for column in answer.register.columns
             if column.key != "kind" and any(values.get(column.key) for values in rows)
         ]
-        table = Table(title=kind.replace("_", " "), title_justify="left", show_lines=True)
-        for column in shown:
-            table.add_column(f"{column.label.text(language)}\n[dim]{column.source}[/]")
-        for values in rows:
-            table.add_row(*(tables.cell(values.get(column.key), language) for column in shown))
-        console.print(table, soft_wrap=False)
+        console.print(_table(kind.replace("_", " "), shown, rows, language), soft_wrap=False)
     moment = answer.basis.recorded_at.isoformat() if answer.basis.recorded_at else "never"
-    console.print(f"rests on the first {answer.basis.size} entries, the last recorded {moment}")
+    console.print(
+        f"rests on the first {answer.basis.size} entries, the last recorded {moment}",
+        highlight=False,
+    )
+
+
+def _table(
+    title: str, columns: list[Column], rows: list[dict[str, object]], language: str
+) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", show_lines=True)
+    if len(columns) > MANY_COLUMNS and len(rows) <= MANY_COLUMNS:
+        table.show_header = False
+        table.add_column(style="bold")
+        table.add_column(style="dim")
+        for column in columns:
+            cells = (tables.cell(values.get(column.key), language) for values in rows)
+            table.add_row(column.label.text(language), column.source, *cells)
+        return table
+    for column in columns:
+        table.add_column(f"{column.label.text(language)}\n[dim]{column.source}[/]")
+    for values in rows:
+        table.add_row(*(tables.cell(values.get(column.key), language) for column in columns))
+    return table
 
 
 def rebuild(

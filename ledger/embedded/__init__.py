@@ -37,6 +37,10 @@ START_TIMEOUT = 60.0
 """Seconds a server may take to start, crash recovery included."""
 
 
+GUARDS = 3
+"""Guards that are started in a row before giving up: one may find another just ending."""
+
+
 class EmbeddedServer:
     """The server of one directory, in use until `close`."""
 
@@ -70,11 +74,13 @@ class EmbeddedServer:
     def ensure_running(self) -> None:
         """Return when the server answers; starts a guard if there is none."""
         deadline = time.monotonic() + START_TIMEOUT
+        guards = 0
         while not self._answers():
-            if time.monotonic() > deadline:
-                raise ConfigurationError(f"the embedded PostgreSQL does not start:\n{self._said()}")
             if not guard.is_alive(self.directory):
+                guards += 1
                 self._start_guard()
+            if time.monotonic() > deadline or guards > GUARDS:
+                raise ConfigurationError(f"the embedded PostgreSQL does not start:\n{self._said()}")
             time.sleep(0.05)
 
     def close(self) -> None:
@@ -108,21 +114,15 @@ class EmbeddedServer:
         }
         with (self.directory / "guard.log").open("ab") as log:
             # Isolated and of the standard library alone: it outlives changes to this installation.
-            process = subprocess.Popen(  # noqa: S603
+            # It leaves at once and goes on as a process of its own.
+            subprocess.run(  # noqa: S603
                 [sys.executable, "-I", guard.__file__, json.dumps(task)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,
                 cwd="/",
+                check=True,
             )
-        # It goes on without us; reap it here if it ends first.
-        process.poll()
-        deadline = time.monotonic() + 5
-        while not guard.is_alive(self.directory) and time.monotonic() < deadline:
-            if process.poll() not in (None, 0):
-                raise ConfigurationError(f"the embedded PostgreSQL ended:\n{self._said()}")
-            time.sleep(0.02)
 
     def _said(self) -> str:
         """The last lines of the server and its guard."""

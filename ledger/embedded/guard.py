@@ -77,6 +77,7 @@ def main(task: str) -> int:
     with (directory / GUARD).open("a") as lock, (directory / USERS).open("a") as users:
         if not _lock_soon(lock.fileno()):
             return 0  # there is a guard already
+        _detach()  # with the lock in hand: whoever started us sees it held
         _clear_the_way(directory / DATA)
         socket = _socket_directory(directory, job["account"])
         try:
@@ -207,6 +208,13 @@ def _lock_soon(descriptor: int) -> bool:
 def _say(text: str) -> None:
     sys.stderr.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {text}\n")
     sys.stderr.flush()
+
+
+def _detach() -> None:
+    """Go on as a child of nobody, in a session of its own; whoever started us need not wait."""
+    if os.fork():
+        os._exit(0)
+    os.setsid()
 
 
 if __name__ == "__main__":

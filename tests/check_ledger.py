@@ -1,0 +1,55 @@
+"""Every invariant of a whole ledger; tests call it after every step.
+
+It reads the stored bytes with a connection of its own and shares no state with the ledger it
+checks. What it asks: `fsck` finds nothing; every receipt ever given verifies, names the entry it
+was given for, and lies under a checkpoint that the log still goes on from; the stored registers are
+the folds of the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ledger import checkpoint, receipt
+from ledger.append import Appended
+from ledger.errors import VerificationFailed
+from ledger.fsck import Sound, fsck
+from ledger.merkle import check_consistency
+from projections.follow import body, catch_up
+from projections.question import Moment, ask
+from projections.registers import REGISTERS
+from tests.ledgers import TestLedger
+
+
+def check_ledger(made: TestLedger, given: Iterable[Appended] = ()) -> Sound:
+    """Check everything; `given` are answers that producers hold."""
+    with made.ledger.database.connect() as conn:
+        sound = fsck(conn, made.verifier, made.ledger.identity.administrator_key)
+    reader = made.ledger.reader
+    indexes: dict[int, bytes] = {}
+    for answer in given:
+        found = receipt.check(answer.receipt, made.verifier)
+        assert found.index == answer.index
+        assert reader.entry(found.index).leaf == found.leaf
+        assert indexes.setdefault(found.index, found.leaf) == found.leaf, "an index was used twice"
+        _check_goes_on(made, found.checkpoint, sound)
+    return sound
+
+
+def check_registers(made: TestLedger) -> None:
+    """The stored rows are, byte for byte, what a fold of the whole log gives."""
+    catch_up(made.ledger.pool)
+    size = made.ledger.reader.size()
+    for register in REGISTERS.values():
+        stored = ask(made.ledger.pool, register)
+        folded = ask(made.ledger.pool, register, Moment(known_at=size))
+        assert [(r.key, r.controllers, body(r)) for r in stored.rows] == [
+            (r.key, r.controllers, body(r)) for r in folded.rows
+        ]
+
+
+def _check_goes_on(made: TestLedger, old: checkpoint.Checkpoint, sound: Sound) -> None:
+    if old.size > sound.size:
+        raise VerificationFailed("an acknowledged entry is gone", old.size - 1)
+    proof = made.ledger.reader.prove_consistency(old.size, sound.size)
+    check_consistency(old.size, sound.size, old.root, sound.root, proof)

@@ -1,0 +1,66 @@
+"""Fixtures: a real PostgreSQL for the session, a new log for each test.
+
+The server is the embedded one, or that of VERANTWOORD_TEST_DATABASE_URL; every test has a schema of
+its own in it, so tests do not see each other and may run side by side.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from ledger.deployment import DATABASE, Home
+from ledger.embedded import EmbeddedServer
+from tests.ledgers import TestLedger, make_ledger
+
+NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server to make schemas in."""
+    given = os.environ.get("VERANTWOORD_TEST_DATABASE_URL")
+    if given is not None:
+        yield given
+        return
+    with EmbeddedServer.open(tmp_path_factory.mktemp("server") / "postgres") as server:
+        with psycopg.connect(server.url(), autocommit=True) as conn:
+            conn.execute(f"CREATE DATABASE {DATABASE}".encode())
+        yield server.url(dbname=DATABASE)
+
+
+@pytest.fixture
+def home(server_url: str, tmp_path: Path) -> Iterator[Home]:
+    """Places for a new log; the schema is dropped afterwards."""
+    home = Home(tmp_path / "data", server_url, f"t{os.getpid()}_{next(NUMBERS)}")
+    yield home
+    role = f'"{home.schema}_service"'
+    with psycopg.connect(server_url, autocommit=True) as conn:
+        conn.execute(f'DROP SCHEMA IF EXISTS "{home.schema}" CASCADE'.encode())
+        conn.execute(f"DROP ROLE IF EXISTS {role}".encode())
+
+
+@pytest.fixture
+def ledger(home: Home) -> Iterator[TestLedger]:
+    """An open log with a processor, controllers C1 to C3 and keys of some services."""
+    with make_ledger(home) as made:
+        yield made
+
+
+@pytest.fixture
+def owner(home: Home) -> Callable[[], psycopg.Connection]:
+    """Connections with the rights of the database's owner: the strongest attacker."""
+
+    def connect() -> psycopg.Connection:
+        return psycopg.connect(
+            home.database_url or "",
+            autocommit=True,
+            options=f"-c search_path={home.schema}",
+        )
+
+    return connect

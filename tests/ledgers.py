@@ -1,0 +1,141 @@
+"""Ledgers for tests: made, opened, and appended to as their services do."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ledger import admission, cloudevent, deployment, envelope, keys
+from ledger.append import Appended
+from ledger.deployment import Home, Ledger, Load
+from ledger.errors import Refused
+from ledger.keyring import ADMINISTRATOR
+from ledger.keys import SigningKey
+from ledger.note import Verifier, parse_vkey
+from projections import sql
+
+KVK = "12345678"
+START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+SERVICES = ("crm", "helpdesk", "security-desk", "dpo")
+
+
+class Clock:
+    """The ledger's clock in a test: moves a second at every look, or where it is put."""
+
+    def __init__(self, start: datetime = START) -> None:
+        self.moment = start
+
+    def __call__(self) -> datetime:
+        self.moment += timedelta(seconds=1)
+        return self.moment
+
+
+@dataclass
+class TestLedger:
+    """An open ledger with the keys of its services."""
+
+    __test__ = False  # not a class of tests
+
+    home: Home
+    ledger: Ledger
+    clock: Clock
+    services: dict[str, SigningKey] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def verifier(self) -> Verifier:
+        """The pinned key of the log."""
+        return parse_vkey(self.home.vkey_file.read_text().strip())
+
+    def sign(
+        self,
+        type_: str,
+        data: Mapping[str, Any],
+        *,
+        service: str = "helpdesk",
+        id_: str | None = None,
+        key: SigningKey | None = None,
+        at: datetime | None = None,
+    ) -> bytes:
+        """An envelope of an event that happens now, unless `at` says otherwise."""
+        moment = at or self.clock.moment
+        payload = cloudevent.format(
+            id=id_ or f"e-{next(self.numbers)}",
+            source=f"urn:nld:kvk:{KVK}:systeem:{service}",
+            type=type_,
+            time=moment,
+            occurred_at=moment,
+            data=data,
+        )
+        return envelope.format((key or self.services[service]).sign(payload))
+
+    def append(self, type_: str, data: Mapping[str, Any], **options: Any) -> Appended:
+        """Append one event; raises when it is refused."""
+        (answer,) = self.ledger.append([self.sign(type_, data, **options)])
+        if isinstance(answer, Refused):
+            raise answer
+        return answer
+
+    def instruction(self, number: int, controller: str = "C1") -> bytes:
+        """An envelope of an instruction: an event that needs nothing but its controller."""
+        data = {
+            "instruction_id": f"I-{number}",
+            "controller_id": controller,
+            "channel": "email",
+        }
+        return self.sign("InstructionReceived", data, id_=f"instruction-{number}")
+
+    def fill(self, count: int, start: int = 1) -> list[Appended]:
+        """Append instructions, as one batch."""
+        answers = self.ledger.append([self.instruction(n) for n in range(start, start + count)])
+        assert all(isinstance(answer, Appended) for answer in answers), answers
+        return [answer for answer in answers if isinstance(answer, Appended)]
+
+
+def make_home(home: Home, clock: Callable[[], datetime]) -> None:
+    """A new log."""
+    deployment.init(
+        home,
+        origin=f"test.example/{home.schema}",
+        kvk=KVK,
+        clock=clock,
+        tables=[sql.text("registers.sql")],
+    )
+
+
+@contextmanager
+def make_ledger(
+    home: Home, *, load: Load | None = None, limits: admission.Limits | None = None
+) -> Iterator[TestLedger]:
+    """A new log with parties and keys, open for the block."""
+    clock = Clock()
+    make_home(home, clock)
+    with deployment.open_ledger(home, clock=clock, load=load, limits=limits) as ledger:
+        made = TestLedger(home, ledger, clock)
+        made.services[ADMINISTRATOR] = keys.load(keys.key_file(home.keys, ADMINISTRATOR))
+        for service in SERVICES:
+            made.services[service] = enrol(made, f"k-{service}", service)
+        made.append(
+            "ProcessorRegistered",
+            {"processor_id": "P", "legal_name": "Beweegzorg Online B.V."},
+            service="crm",
+        )
+        for controller in ("C1", "C2", "C3"):
+            data = {"controller_id": controller, "legal_name": f"Praktijk {controller}"}
+            made.append("ControllerRegistered", data, service="crm")
+        yield made
+
+
+def enrol(made: TestLedger, key_id: str, service: str, **more: Any) -> SigningKey:
+    """Make a key and enrol it with the administrator's."""
+    key = keys.make_key(key_id)
+    made.append(
+        "SigningKeyEnrolled",
+        {**key.enrolment(service), **more},
+        service=ADMINISTRATOR,
+    )
+    return key
