@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import calendar
 import re
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -23,8 +23,8 @@ def civil_date(moment: datetime) -> date:
 
 
 def begin_of(day: date) -> datetime:
-    """00:00 of a day."""
-    return datetime.combine(day, time(), AMSTERDAM)
+    """00:00 of a day, in UTC: Python counts hours on the wall between two times of one zone."""
+    return datetime.combine(day, time(), AMSTERDAM).astimezone(UTC)
 
 
 def end_of(day: date) -> datetime:
