@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from projections.facts import Fact
-from projections.reading import members, moment, objects, text, texts, whole
+from projections.reading import given, members, moment, objects, text, texts, whole
 
 DESCRIBED = (
     "nature",
@@ -81,7 +81,7 @@ class Course:
         for fact in self.updates:
             changed = members(fact.data, "changed_facts")
             said.update({k: changed[k] for k in DESCRIBED if k in changed})
-        return said
+        return {**said, **{k: given(said, k) for k in ("occurred_from", "occurred_until")}}
 
     def told(self) -> list[str]:
         """Every controller that the breach concerns or that something was said to."""

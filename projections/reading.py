@@ -133,7 +133,10 @@ def first_at(facts: Sequence[Recorded], *fields: str) -> datetime | None:
 
 def hours(start: datetime | None, end: datetime | None) -> float | None:
     """Elapsed hours to two decimals, whatever the clocks on the wall did; None without both."""
-    return round((end - start).total_seconds() / 3600, 2) if start and end else None
+    if start is None or end is None:
+        return None
+    # Between two times of one zone Python would count the hours on the wall.
+    return round((end.astimezone(UTC) - start.astimezone(UTC)).total_seconds() / 3600, 2)
 
 
 def given(data: Mapping[str, Any], field: str) -> str | None:

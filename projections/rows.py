@@ -28,7 +28,7 @@ ITSELF = "itself"
 
 def row_key(kind: str, *ids: str) -> str:
     """`kind:id:id`, with any colon of an id escaped, so that two rows never share a key."""
-    return ":".join((kind, *(quote(i, safe=" ", errors="replace") for i in ids)))
+    return ":".join((kind, *(quote(i, safe=" /", errors="replace") for i in ids)))
 
 
 def cases_by(by_type: Mapping[str, Sequence[str]]) -> Callable[[Recorded], Sequence[str]]:

@@ -243,7 +243,12 @@ def _notice(
     first = [concern.fact] if concern else []
     rests_on = [*first, *notices, *received, *missed, *authority, *data_subjects]
     key = row_key("notice", breach_id, controller)
-    return row(COLUMNS, key, (controller,), values, rests_on, shown=_of_the_breach)
+
+    def shown(fact: Fact, field: str) -> bool:
+        unread = field.startswith("changed_facts") and fact in missed
+        return not unread and _of_the_breach(fact, field)
+
+    return row(COLUMNS, key, (controller,), values, rests_on, shown=shown)
 
 
 def _told(
