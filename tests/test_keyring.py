@@ -190,6 +190,7 @@ def test_who_may_produce_what(
         ({"public_key": "é"}, "public_key"),
         ({"public_key": base64.b64encode(bytes(33)).decode()}, "public_key"),
         ({"public_key": base64.urlsafe_b64encode(b"\xff" * 32).decode()}, "public_key"),
+        ({"public_key": base64.b64encode(bytes(31) + b"\x04").decode()[:-2] + "F="}, "public_key"),
         ({"event_types": "BreachConfirmed"}, "event_types"),
         ({"controller_ids": [1]}, "controller_ids"),
         ({"valid_from": "2026-2-1"}, "valid_from"),

@@ -168,6 +168,17 @@ def test_bytes_cannot_move_between_the_hashes_of_a_proof() -> None:
         check_inclusion(0, 2, LEAVES[0], [shifted], node_hash(LEAVES[0], shifted))
 
 
+def test_a_proof_higher_than_the_tree_is_refused() -> None:
+    """Else a root of more leaves would pass as that of the size the log signed."""
+    above = LEAVES[-1]
+    with pytest.raises(ProofInvalid, match="longer"):
+        check_inclusion(0, 1, LEAVES[0], [above], node_hash(above, LEAVES[0]))
+    proof = prove_consistency(3, 5, read)
+    old_root, new_root = node_hash(above, mth(0, 3)), node_hash(above, mth(0, 5))
+    with pytest.raises(ProofInvalid, match="longer"):
+        check_consistency(3, 5, old_root, new_root, [*proof, above])
+
+
 def test_a_frontier_grows_the_same_in_any_batches() -> None:
     """Appending all at once, one by one or in two parts gives the same frontier."""
     for size in range(SIZES):

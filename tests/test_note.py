@@ -201,6 +201,15 @@ def test_loose_bits_of_base64_are_refused() -> None:
         note.parse(signed.replace(encoded, loose))
 
 
+def test_second_spellings_of_keys_are_refused() -> None:
+    """The key id in capitals, or with a space that a reader of hexadecimal skips."""
+    name, identifier, key = ALICE.verifier.vkey.split("+", 2)
+    assert identifier != identifier.upper()
+    for other in (identifier.upper(), f" {identifier}", f"{identifier[:2]} {identifier[2:]}"):
+        with pytest.raises(NoteMalformed, match="hexadecimal"):
+            note.parse_vkey(f"{name}+{other}+{key}")
+
+
 def test_a_private_key_is_not_shown() -> None:
     """Neither the form of a signer nor an error about one holds the seed."""
     secret = note.format_signer(ALICE)

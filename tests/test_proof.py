@@ -58,6 +58,7 @@ def test_a_proof_is_read_as_it_was_written(made: Proof) -> None:
         ("index 5", "index 5 "),
         ("index 5", "index  5"),
         ("index 5", "index ٥"),
+        ("index 5", "index ²"),
         ("index 5", "index 5_0"),
         ("index 5", "index " + "9" * 20),
         ("index 5", "index"),

@@ -99,6 +99,7 @@ def test_a_path_has_no_second_spelling(text: str) -> None:
         "tile/0/000.p/0",
         "tile/0/000.p/01",
         "tile/0/000.p/256",
+        "tile/0/000.p/257",
         "tile/0/000.p/-1",
         "tile/-1/000",
         "tile/0/000/",
@@ -174,12 +175,14 @@ def test_a_bundle_takes_entries_up_to_the_limit_of_their_length() -> None:
 def test_a_bundle_with_bytes_cut_or_added_is_refused(
     leaves: list[bytes], change: int, data: st.DataObject
 ) -> None:
-    """A bundle that is too long or cut anywhere never passes for whole."""
+    """A bundle that is too long or cut anywhere never passes for whole, nor a cut entry for one."""
     bundle = format_bundle(leaves)
     cut = data.draw(st.integers(0, len(bundle) - 1))
     bad = bundle + bytes(change) if change > 0 else bundle[:cut]
+    found: list[bytes] = []
     with pytest.raises(TileMalformed):
-        list(parse_bundle(bad, len(leaves)))
+        found.extend(parse_bundle(bad, len(leaves)))
+    assert found == leaves[: len(found)]
 
 
 @given(st.binary(max_size=60), st.integers(1, 5))

@@ -375,25 +375,22 @@ def test_recorded_time_that_runs_backwards_is_found() -> None:
 def test_the_first_entry_must_enrol_the_administrator() -> None:
     """Any other beginning gives no key to trust the rest by."""
     genuine = LogBuilder().leaves[0]
-    beginnings = {
-        "another event": lambda log: log.record(
-            "BreachDetected", {}, by=ADMINISTRATOR, system=ADMINISTRATOR
-        ),
-        "another key": lambda log: log.enrol("k-crm", "crm"),
-        "signed by another": lambda log: log.record(
-            ENROLLED, enrolment(ADMINISTRATOR, ADMINISTRATOR), by="k-crm", system=ADMINISTRATOR
-        ),
-        "another service": lambda log: log.record(
-            ENROLLED, enrolment(ADMINISTRATOR, "crm"), by=ADMINISTRATOR, system=ADMINISTRATOR
-        ),
-    }
-    for name, begin in beginnings.items():
+    own = enrolment(ADMINISTRATOR, ADMINISTRATOR)
+    beginnings = [
+        ("BreachDetected", own, ADMINISTRATOR, "does not enrol"),
+        (ENROLLED, enrolment("k-crm", "crm"), ADMINISTRATOR, "does not enrol"),
+        (ENROLLED, enrolment("k-crm", ADMINISTRATOR), "k-crm", "does not enrol"),
+        (ENROLLED, own, "k-crm", "not enrolled before"),
+        (ENROLLED, own | {"service": "crm"}, ADMINISTRATOR, "may sign"),
+    ]
+    for type_, data, signer, reason in beginnings:
         log = LogBuilder()
         log.leaves.clear()
-        begin(log)
-        assert found(log.export()) == (6, 0), name
+        log.record(type_, data, by=signer, system=ADMINISTRATOR)
         log.leaves.append(genuine)  # too late
-        assert found(log.export()) == (6, 0), name
+        error = failure(log.export())
+        assert (error.check, error.index) == (6, 0)
+        assert reason in str(error)
 
 
 Act = Callable[[LogBuilder], Any]

@@ -15,12 +15,17 @@ import pytest
 BESIDE = Path(__file__).resolve().parents[2] / "shared"
 
 
+def shared(name: str) -> Path:
+    """A file or folder of the shared folder; the test is skipped when it is not there."""
+    path = Path(os.environ.get("VERANTWOORD_SHARED", BESIDE)) / name
+    if not path.exists():
+        pytest.skip(f"what others made is not there: no {path}")
+    return path
+
+
 def vectors(name: str) -> Path:
     """A file or folder of vectors; the test is skipped when it is not there."""
-    path = Path(os.environ.get("VERANTWOORD_SHARED", BESIDE)) / "vectors" / name
-    if not path.exists():
-        pytest.skip(f"the vectors of others are not there: no {path}")
-    return path
+    return shared(f"vectors/{name}")
 
 
 def load(name: str) -> Any:
