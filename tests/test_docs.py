@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from api import problems
-from ledger import cloudevent, envelope
+from ledger import cloudevent, envelope, form_rules
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -121,7 +121,8 @@ def test_every_problem_code_is_explained() -> None:
     """Each problem type has a row in the reference with its code and status, and no row is of
     another."""
     text = (DOCS / "reference" / "errors.md").read_text(encoding="utf-8")
-    rows = dict(re.findall(r"^\| `([a-z-]+)` \| ([0-9, ]+) \|", text, re.MULTILINE))
+    codes = text.partition("\n## Form rules\n")[0]
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \| ([0-9, ]+) \|", codes, re.MULTILINE))
     known = problems.explanations()
     assert rows.keys() == known.keys()
     wrong = [code for code, row in rows.items() if str(known[code]["status"]) not in row]
@@ -181,3 +182,15 @@ def test_the_scripts_for_other_languages_are_bash() -> None:
     assert scripts.keys() == {"new-key.sh", "event.json", "sign.sh", "send.sh"}
     for name in ("new-key.sh", "sign.sh", "send.sh"):
         subprocess.run(["bash", "-n", "-c", scripts[name]], check=True)
+
+
+def test_every_form_rule_is_explained() -> None:
+    """Each form rule that can be answered has a row in the reference, and no row is of another."""
+    text = (DOCS / "reference" / "errors.md").read_text(encoding="utf-8")
+    rows = dict(
+        re.findall(r"^\| `([a-z-]+)` \| ([0-9]+) \|", text.partition("\n## Form rules\n")[2], re.M)
+    )
+    source = Path(form_rules.__file__).read_text(encoding="utf-8")
+    raised = re.findall(r'(_conflict|_nothing)\([^()]*?"([a-z-]+)",', source)
+    status = {"_conflict": "409", "_nothing": "422"}
+    assert rows == {rule: status[how] for how, rule in raised}
