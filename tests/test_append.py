@@ -158,9 +158,8 @@ def test_a_key_revoked_by_another_process_is_refused_at_once(ledger: TestLedger)
     data = {"assistance_id": "AS-1", "controller_id": "C1", "subject": "dsr"}
     ledger.append("AssistanceRequested", data, service="newsletter")
     with open_ledger(ledger.home, clock=ledger.clock) as other:
-        revocation = ledger.sign(
-            "SigningKeyRevoked", {"key_id": "k-news"}, service=ADMINISTRATOR
-        )
+        theft = {"key_id": "k-news", "suspect_since": "2026-01-04"}
+        revocation = ledger.sign("SigningKeyRevoked", theft, service=ADMINISTRATOR)
         (done,) = other.append([revocation])
         assert isinstance(done, Appended)
     late = ledger.sign(
