@@ -2,8 +2,9 @@
 
 An amendment makes a new version from its `effective_from` (or when it occurred), and changes only
 what it names. A rule reads the version in force *at the act*: an amendment between an announcement
-and an engagement leaves the window of the announcement as it was (scenario B5). What an agreement
-does not say is policy, and the policy is here. `tests/test_terms.py`.
+and an engagement leaves the window of the announcement as it was (scenario B5). Each controller has
+one set of terms, whatever the number of its agreements. What an agreement does not say is policy,
+and the policy is here. `tests/test_terms.py`.
 """
 
 from __future__ import annotations
@@ -13,9 +14,8 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from projections.civil import begin_of
 from projections.facts import Fact
-from projections.reading import day, instant
+from projections.reading import moment, text, whole
 
 STANDARD_CATEGORIES = frozenset(
     {
@@ -59,6 +59,9 @@ class Terms:
     data_categories: frozenset[str] = STANDARD_CATEGORIES
 
 
+LONGEST = 36_525
+"""Days or hours: a larger number, which no calendar could add to a moment, counts as this one."""
+
 POLICY = Terms()
 """The terms of an agreement that says nothing."""
 
@@ -79,20 +82,15 @@ def terms_at(facts: Iterable[Fact], at: datetime) -> Terms:
 
 
 def effective_from(fact: Fact) -> datetime:
-    """When an agreement or amendment takes effect: the start of a day, an instant, or at once."""
-    if (found := day(fact.data, "effective_from")) is not None:
-        return begin_of(found)
-    return instant(fact.data, "effective_from") or fact.occurred_at
+    """When an agreement or amendment takes effect: never before it is made on that day."""
+    return moment(fact, "effective_from")
 
 
 def _changed(terms: Terms, data: Mapping[str, Any]) -> Terms:
-    named = {
-        name: value
-        for name, value in data.items()
-        if (name in _TEXTS and isinstance(value, str))
-        or (name in _NUMBERS and isinstance(value, int) and not isinstance(value, bool))
-    }
-    limit = data.get("audit_limit")
-    if isinstance(limit, int) and not isinstance(limit, bool):
+    named: dict[str, Any] = {name: found for name in _TEXTS if (found := text(data, name))}
+    for name in _NUMBERS:
+        if (number := whole(data, name)) is not None:
+            named[name] = min(max(number, 0), LONGEST)
+    if (limit := whole(data, "audit_limit")) is not None:
         named["audit_limit"] = f"{limit}/year"
     return replace(terms, **named)
