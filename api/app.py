@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import anyio.to_thread
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 from starlette.middleware.base import RequestResponseEndpoint
 
 from api import events, health, problems, registers, transparency, vocabulary
@@ -52,6 +52,15 @@ problem_types = APIRouter(tags=["problems"])
 def list_problems() -> dict[str, dict[str, object]]:
     """Every type of problem this interface answers with."""
     return {f"/v1/problems/{code}": meaning for code, meaning in problems.explanations().items()}
+
+
+@problem_types.get("/problems/{code}")
+def get_problem(code: str) -> dict[str, object]:
+    """What one type of problem means: the `type` of a problem document is this address."""
+    found = problems.explanations().get(code)
+    if found is None:
+        raise HTTPException(404, "There is no problem of this type.")
+    return found
 
 
 @asynccontextmanager

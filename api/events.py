@@ -179,7 +179,9 @@ def list_events(
         found, size = page(), ledger.reader.size()
     following = None
     if len(found) == limit:
-        following = str(request.url.include_query_params(after=found[-1].position - 1))
+        # Without host and scheme: behind a proxy they are not those this server knows.
+        onward = request.url.include_query_params(after=found[-1].position - 1)
+        following = f"{onward.path}?{onward.query}"
     return Events(events=[_event(e) for e in found], size=size, next=following)
 
 

@@ -102,6 +102,5 @@ def _walk(key: str, value: Any, parent: str, exempt: frozenset[str]) -> Iterator
             yield from _walk(str(number), item, pointer, exempt)
     elif isinstance(value, int) and not isinstance(value, bool) and pointer.count("/") > 2:
         # A number in a fixed field is a count; in free facts it can be anything.
-        digits = f"{value:09d}"
-        if len(digits) == 9 and is_bsn(digits) and value > 9_999_999:
+        if 9_999_999 < value <= 999_999_999 and is_bsn(f"{value:09d}"):
             yield PersonalData(pointer, BSN)

@@ -59,17 +59,15 @@ def revoke(
     key_id: KeyId,
     reason: Annotated[str, typer.Option(help="Why, in the event.")],
     suspect_since: Annotated[
-        str | None, typer.Option(help="Since when it may have been in other hands: 2026-02-14")
-    ] = None,
+        str, typer.Option(help="Since when it may have been in other hands: 2026-02-14")
+    ],
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
     format: Formatted = Format.TEXT,  # noqa: A002
 ) -> None:
     """Revoke a key: from now on the ledger refuses what it signs, whatever date that claims."""
-    content = {"key_id": key_id, "reason": reason}
-    if suspect_since is not None:
-        content["suspect_since"] = suspect_since
+    content = {"key_id": key_id, "reason": reason, "suspect_since": suspect_since}
     appended = _administer(home(data, database_url, schema), "SigningKeyRevoked", content)
     _say(format, f"Key {key_id} is revoked.", appended)
 
