@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from projections.facts import Fact
-from projections.reading import given, members, moment, objects, text, texts, whole
+from projections.reading import given, ids, members, moment, text, texts, whole
 
 DESCRIBED = (
     "nature",
@@ -117,8 +117,7 @@ def added_by(update: Fact) -> list[str]:
 
 def delivered_to(update: Fact) -> frozenset[str]:
     """The controllers that an update reached."""
-    named = (text(delivery, "controller") for delivery in objects(update.data, "delivered_to"))
-    return frozenset([*texts(update.data, "delivered_to"), *(n for n in named if n)])
+    return frozenset(ids(update.data, "delivered_to"))
 
 
 def still_missing(notices: Sequence[Fact], received: Iterable[Fact]) -> list[str]:

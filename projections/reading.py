@@ -40,6 +40,12 @@ def objects(data: Mapping[str, Any], field: str) -> list[Mapping[str, Any]]:
     return [v for v in value if isinstance(v, Mapping)] if isinstance(value, list) else []
 
 
+def ids(data: Mapping[str, Any], *fields: str) -> list[str]:
+    """Every id in some fields: one id, or a list of ids and of deliveries to controllers."""
+    named = (text(item, "controller") for field in fields for item in objects(data, field))
+    return sorted({*texts(data, *fields), *(name for name in named if name)})
+
+
 def members(data: Mapping[str, Any], field: str) -> Mapping[str, Any]:
     """The members of an object; none when the field holds no object."""
     value = data.get(field)

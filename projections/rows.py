@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from ledger.events.tags import CONTROLLERS
 from projections.facts import Correction, Fact, Recorded
-from projections.reading import stamp, texts
+from projections.reading import ids, stamp
 from projections.register import Column, Row
 
 PROCESSOR_WIDE: tuple[str, ...] = ()
@@ -49,14 +49,14 @@ def _cases(event: Recorded, pattern: str) -> Iterable[str]:
     if pattern == ITSELF:
         return [f"source-id:{event.source} {event.id}"]
     tag, colon, field = pattern.partition(":")
-    return [f"{tag}:{value}" for value in texts(event.data, field)] if colon else [pattern]
+    return [f"{tag}:{value}" for value in ids(event.data, field)] if colon else [pattern]
 
 
 def by_id(facts: Iterable[Fact], field: str) -> dict[str, list[Fact]]:
     """The facts by each id in a field; those without one are left out."""
     found: dict[str, list[Fact]] = {}
     for fact in facts:
-        for value in texts(fact.data, field):
+        for value in ids(fact.data, field):
             found.setdefault(value, []).append(fact)
     return found
 
