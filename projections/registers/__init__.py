@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from projections.register import Register
 from projections.registers import (
+    assurance,
     breaches,
     data_subject_requests,
     inspections,
@@ -26,6 +27,7 @@ REGISTERS: Mapping[str, Register] = {
         data_subject_requests,
         breaches,
         lifecycle,
+        assurance,
         inspections,
     )
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from projections.agreement import AMENDED, CONCLUDED, ENDED, ends
 from projections.civil import end_of
 from projections.facts import Fact
 from projections.reading import (
@@ -28,13 +29,11 @@ from projections.register import Column, Label, Register, Row
 from projections.rows import by_id, cases_by, of_type, row, row_key
 from projections.terms import terms_at
 
-AGREEMENT_ENDED = "ProcessingAgreementEnded"
-
 BY_TYPE = dict.fromkeys(
     (
-        "ProcessingAgreementConcluded",
-        "ProcessingAgreementAmended",
-        AGREEMENT_ENDED,
+        CONCLUDED,
+        AMENDED,
+        ENDED,
         "LicenceGranted",
         "LicenceEnded",
         "ReturnOrErasureChosen",
@@ -97,7 +96,7 @@ def fold(case: str, facts: Sequence[Fact]) -> Sequence[Row]:
         **_choice(facts),
         **_returns(facts),
         **_erasures(facts),
-        "agreement_ended_at": first_when(of_type(facts, AGREEMENT_ENDED), "ended_at"),
+        "agreement_ended_at": first_when(_agreement_end(facts), "ended_at"),
     }
     return [row(COLUMNS, row_key("controller", controller), (controller,), values, facts)]
 
@@ -117,12 +116,18 @@ def data_held(facts: Sequence[Fact]) -> str:
 
 
 def _state(facts: Sequence[Fact]) -> str:
-    turns = of_type(facts, "ProcessingAgreementConcluded", "LicenceGranted", AGREEMENT_ENDED)
-    if turns and turns[-1].type == AGREEMENT_ENDED:
+    if _agreement_end(facts):
         return "agreement_ended"
     licences = _by_licence(facts)
     ended = licences and all(f[-1].type == "LicenceEnded" for f in licences.values())
     return "licence_ended" if ended else "in_use" if licences else "agreed"
+
+
+def _agreement_end(facts: Sequence[Fact]) -> list[Fact]:
+    """The end of the last agreement, unless another was concluded or a licence granted since."""
+    closing = {fact.position for fact in ends(facts)}
+    turns = [f for f in facts if f.position in closing or f.type in (CONCLUDED, "LicenceGranted")]
+    return [fact for fact in turns[-1:] if fact.position in closing]
 
 
 def _by_licence(facts: Sequence[Fact]) -> dict[str, list[Fact]]:

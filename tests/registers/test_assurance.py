@@ -155,7 +155,7 @@ def test_results_are_shown_to_whom_they_were_given() -> None:
     story.add("ExternalAuditCompleted", "2025-05-20 17:00", audit)
     given = {"audit_id": "EA-1", "controller_id": "C3", "requested_at": "2025-06-01T09:00:00Z"}
     event = story.add("AuditResultsProvided", "2025-06-02T09:00:00Z", given)
-    row = story.row(REGISTER, f"results_provided:{event.position}:C3")
+    row = story.row(REGISTER, f"results_provided:EA-1:{event.position}:C3")
     assert (row.values["result"], row.values["hours_to_provision"]) == ("passed", 24.0)
     assert row.positions == (1, 2)
 

@@ -113,6 +113,23 @@ def test_retention_waits_for_the_last_licence() -> None:
     assert ends == {"L-1": None, "L-2": "2025-05-31T10:00:00Z"}
 
 
+def test_the_end_of_one_of_two_agreements_ends_nothing() -> None:
+    """Only the end of the last agreement is the end; a new agreement begins again."""
+    story = Recording()
+    for agreement in ("A-1", "A-2"):
+        concluded = TERMS | {"agreement_id": agreement}
+        story.add("ProcessingAgreementConcluded", "2024-01-01 09:00", concluded)
+    story.add("LicenceGranted", "2024-01-01 10:00", LICENCE)
+    story.add("ProcessingAgreementEnded", "2025-01-01 09:00", C1 | {"agreement_id": "A-1"})
+    assert (values(story)["state"], values(story)["agreement_ended_at"]) == ("in_use", None)
+    last = C1 | {"agreement_id": "A-2", "ended_at": "2025-02-01"}
+    story.add("ProcessingAgreementEnded", "2025-02-01 09:00", last)
+    assert values(story)["state"] == "agreement_ended"
+    assert values(story)["agreement_ended_at"] == "2025-02-01"
+    story.add("ProcessingAgreementConcluded", "2025-03-01 09:00", TERMS)
+    assert (values(story)["state"], values(story)["agreement_ended_at"]) == ("in_use", None)
+
+
 def test_copies_remain_until_they_are_erased() -> None:
     """Erasing the data leaves its copies, due within the days of the policy after it."""
     story = Recording()
@@ -137,7 +154,7 @@ def test_a_hold_without_end_yet_is_shown_by_its_date() -> None:
     assert values(story)["held_until"] is None
 
 
-@pytest.mark.parametrize("term", ["P9999Y", "a while", ""])
+@pytest.mark.parametrize("term", ["P9999Y", "a while"])
 def test_a_term_that_is_none_gives_no_date(term: str) -> None:
     """A correction may have spoiled the term; the end of the licence is still shown."""
     story = Recording()

@@ -20,7 +20,7 @@ BEGIN = local("2025-01-01 00:00")
 
 
 def test_the_people_of_the_scenario() -> None:
-    """A and D have access, B had it until the end of 2025, C never; D came before its undertaking."""
+    """A and D have access, B had it until 2026, C never; D had it before its undertaking."""
     rows = rows_of(REGISTER, scenario())
     assert {key: row.values["state"] for key, row in rows.items()} == {
         "person:A": "authorised",

@@ -73,7 +73,7 @@ def _provided(fact: Fact, values: Mapping[str, Any], rests_on: Sequence[Fact]) -
     return [
         row(
             COLUMNS,
-            row_key(values["kind"], str(fact.position), controller),
+            row_key(values["kind"], values["id"], str(fact.position), controller),
             (controller,),
             {**values, **times, "controller": controller},
             rests_on,
