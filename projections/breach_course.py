@@ -129,6 +129,15 @@ def still_missing(notices: Sequence[Fact], received: Iterable[Fact]) -> list[str
     return sorted(missing)
 
 
+def shown_to_all(fact: Fact, field: str) -> bool:
+    """Whether a correction may be shown to every controller concerned.
+
+    An update may say more than what the registers show, and of whom.
+    """
+    head, _, rest = field.partition(".")
+    return head != "changed_facts" or rest.split(".")[0] in (*DESCRIBED, *TOLD)
+
+
 def _by_controller(facts: Iterable[Fact]) -> dict[str, list[Fact]]:
     found: dict[str, list[Fact]] = {}
     for fact in facts:
