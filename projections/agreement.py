@@ -8,7 +8,7 @@ an agreement ends that one and those without an id; an end that names none ends 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from projections.facts import Fact
@@ -48,18 +48,23 @@ def ends(facts: Iterable[Fact]) -> list[Fact]:
 
 
 def last_spell(
-    facts: Sequence[Fact], starts: Callable[[Fact], bool], stops: Callable[[Fact], bool]
+    turns: Iterable[Fact], facts: Iterable[Fact], *, starts: Callable[[Fact], bool]
 ) -> Spell:
-    """The last spell of something done for one controller, from the facts about it.
+    """The last spell of something done for one controller.
 
-    It stops where `stops` says, and where the last agreement ends.
+    `turns` are the facts that start or stop it, and `starts` tells which; `facts` are all facts
+    about the controller, of which the end of its last agreement stops it as well.
     """
+    turning = {turn.position for turn in turns}
+    facts = list(facts)
     closing = {fact.position for fact in ends(facts)}
     spell = Spell(None, None, None)
     for fact in facts:
-        if starts(fact):
-            new = spell.start is None or spell.end is not None
-            spell = Spell(fact if new else spell.start, fact, None)
-        elif spell.end is None and (stops(fact) or (spell.start and fact.position in closing)):
+        if fact.position in turning and starts(fact):
+            goes_on = spell.start is not None and spell.end is None
+            spell = Spell(spell.start if goes_on else fact, fact, None)
+        elif spell.end is None and (
+            fact.position in turning or (spell.start and fact.position in closing)
+        ):
             spell = Spell(spell.start, spell.latest, fact)
     return spell

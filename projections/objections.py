@@ -1,0 +1,50 @@
+"""Objections to an announced subprocessor: the window, and whether an objection counts (7.2).
+
+The window is so many days after the announcement by the terms in force *then*, and closes at 24:00
+in Dutch civil time. An objection must be Schriftelijk and gemotiveerd, and come before the window
+closes. For a controller that the announcement never reached no window runs, so nothing it says
+comes too late. `tests/test_objections.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Literal
+
+from projections.civil import days_after
+from projections.facts import Fact
+from projections.reading import ids, moment, text, truth
+from projections.rows import of_type
+from projections.terms import terms_at
+
+ANNOUNCED = "SubprocessorChangeAnnounced"
+RAISED = "SubprocessorObjectionRaised"
+RESOLVED = "SubprocessorObjectionResolved"
+
+Validity = Literal["valid", "form_not_met", "out_of_time"]
+
+
+def announcement_to(controller: str, change: str | None, facts: Iterable[Fact]) -> Fact | None:
+    """The last announcement of a change that reached a controller."""
+    reached = [
+        fact
+        for fact in of_type(facts, ANNOUNCED)
+        if controller in ids(fact.data, "delivered_to") and text(fact.data, "change_id") == change
+    ]
+    return reached[-1] if reached and change else None
+
+
+def window_closes(announced: Fact, facts: Sequence[Fact]) -> datetime:
+    """The first moment that is too late, from the facts about the controller and its terms."""
+    at = moment(announced, "announced_at")
+    return days_after(at, terms_at(facts, at).objection_days)
+
+
+def validity(raised: Fact, announced: Fact | None, facts: Sequence[Fact]) -> Validity:
+    """Whether an objection counts, whatever its outcome."""
+    if not (truth(raised.data, "written") and truth(raised.data, "reasoned")):
+        return "form_not_met"
+    if announced and moment(raised, "received_at") >= window_closes(announced, facts):
+        return "out_of_time"
+    return "valid"

@@ -1,0 +1,138 @@
+"""The rows of announced changes and of objections to them (7.2; GDPR art. 28(2))."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from projections.agreement import AMENDED, CONCLUDED
+from projections.facts import Fact
+from projections.objections import (
+    ANNOUNCED,
+    RAISED,
+    RESOLVED,
+    announcement_to,
+    validity,
+    window_closes,
+)
+from projections.reading import (
+    first_when,
+    given,
+    ids,
+    moment,
+    objects,
+    stamp,
+    text,
+    texts,
+    truth,
+    when,
+)
+from projections.register import Row
+from projections.registers.subprocessors.columns import COLUMNS
+from projections.rows import PROCESSOR_ONLY, by_id, of_type, row, row_key
+from projections.terms import terms_at
+
+
+def change_row(change: str, facts: Sequence[Fact]) -> Row:
+    """The row of one change, with every controller that any announcement of it reached."""
+    fact = facts[-1]
+    values = {
+        "kind": "change",
+        **_announced(change, fact),
+        "delivered_to": sorted({c for f in facts for c in ids(f.data, "delivered_to")}),
+    }
+    return row(COLUMNS, row_key("change", change), PROCESSOR_ONLY, values, facts)
+
+
+def announcement_rows(controller: str, facts: Sequence[Fact]) -> Iterator[Row]:
+    """One row for each announced change that reached a controller, with its window."""
+    for change in by_id(of_type(facts, ANNOUNCED), "change_id"):
+        if fact := announcement_to(controller, change, facts):
+            values = {
+                "kind": "announcement",
+                "controller": controller,
+                **_announced(change, fact),
+                **_delivery(controller, fact),
+                **window(fact, facts),
+            }
+            key = row_key("announcement", change, controller)
+            rests_on = [fact, *of_type(facts, CONCLUDED, AMENDED)]
+            yield row(COLUMNS, key, (controller,), values, rests_on)
+
+
+def _announced(change: str, fact: Fact) -> dict[str, Any]:
+    return {
+        "subprocessor": text(fact.data, "subprocessor_id"),
+        "name": text(fact.data, "subprocessor_name"),
+        "state": "announced",
+        "countries": texts(fact.data, "countries"),
+        "services": texts(fact.data, "services"),
+        "data_categories": categories(fact),
+        "change": change,
+        "change_kind": text(fact.data, "kind"),
+        "announced_at": when(fact, "announced_at"),
+        "announced_via": text(fact.data, "announced_via"),
+        "intended_start": given(fact.data, "intended_start"),
+    }
+
+
+def categories(fact: Fact) -> list[str]:
+    """The names of the categories of personal data in a fact."""
+    marked = objects(fact.data, "data_categories")
+    named = [name for item in marked if (name := text(item, "category"))]
+    return sorted({*texts(fact.data, "data_categories"), *named})
+
+
+def _delivery(controller: str, fact: Fact) -> dict[str, Any]:
+    deliveries = objects(fact.data, "delivered_to")
+    own: Mapping[str, Any] = next((d for d in deliveries if d.get("controller") == controller), {})
+    return {"delivered_at": given(own, "at"), "message_id": text(own, "message_id")}
+
+
+def window(announced: Fact, facts: Sequence[Fact]) -> dict[str, Any]:
+    """Until when a controller may object, by its terms in force at the announcement."""
+    at = moment(announced, "announced_at")
+    return {
+        "objection_days": terms_at(facts, at).objection_days,
+        "window_closes": stamp(window_closes(announced, facts)),
+    }
+
+
+def objection_rows(controller: str, facts: Sequence[Fact]) -> Iterator[Row]:
+    """One row for each objection of a controller."""
+    for objection, own in by_id(of_type(facts, RAISED, RESOLVED), "objection_id").items():
+        yield _objection(controller, objection, own, facts)
+
+
+def _objection(controller: str, objection: str, own: Sequence[Fact], facts: Sequence[Fact]) -> Row:
+    raised = of_type(own, RAISED)[-1:]
+    resolved = of_type(own, RESOLVED)[-1:]
+    change = last_text(own, "change_id")
+    announced = announcement_to(controller, change, facts)
+    valid = validity(raised[0], announced, facts) if raised else None
+    outcome = text(resolved[0].data, "outcome") if resolved else None
+    values = {
+        "kind": "objection",
+        "controller": controller,
+        "state": outcome or valid,
+        "subprocessor": text(announced.data, "subprocessor_id") if announced else None,
+        "change": change,
+        "announced_at": when(announced, "announced_at") if announced else None,
+        **(window(announced, facts) if announced else {}),
+        "objection": objection,
+        "received_at": first_when(raised, "received_at"),
+        "written": truth(raised[0].data, "written") if raised else None,
+        "reasoned": truth(raised[0].data, "reasoned") if raised else None,
+        "validity": valid,
+        "outcome": outcome,
+        "resolved_at": first_when(resolved, "at"),
+    }
+    rests_on = [*own, *of_type(facts, CONCLUDED, AMENDED), *([announced] if announced else [])]
+    return row(
+        COLUMNS, row_key("objection", objection, controller), (controller,), values, rests_on
+    )
+
+
+def last_text(facts: Sequence[Fact], field: str) -> str | None:
+    """The last text that some facts have in a field."""
+    return next((found for f in reversed(facts) if (found := text(f.data, field))), None)

@@ -1,0 +1,66 @@
+"""The rows of engagements: which subprocessor works for a controller, since when, on what basis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from projections.agreement import AMENDED, CONCLUDED, ENDED, last_spell
+from projections.facts import Fact
+from projections.objections import announcement_to
+from projections.reading import text, texts, when
+from projections.register import Row
+from projections.registers.subprocessors.announcements import window
+from projections.registers.subprocessors.columns import COLUMNS
+from projections.rows import by_id, of_type, row, row_key
+
+ENGAGED = "SubprocessorEngaged"
+DISENGAGED = "SubprocessorDisengaged"
+
+STATES = {DISENGAGED: "disengaged", ENDED: "agreement_ended"}
+
+
+def engagement_rows(controller: str, facts: Sequence[Fact]) -> Iterator[Row]:
+    """One row for each subprocessor that ever worked for a controller: its last engagement."""
+    turns = by_id(of_type(facts, ENGAGED, DISENGAGED), "subprocessor_id")
+    for subprocessor, own in turns.items():
+        yield _engagement(controller, subprocessor, own, facts)
+
+
+def _engagement(
+    controller: str, subprocessor: str, own: Sequence[Fact], facts: Sequence[Fact]
+) -> Row:
+    spell = last_spell(own, facts, starts=lambda fact: fact.type == ENGAGED)
+    engaged = spell.latest.data if spell.latest else {}
+    change = text(engaged, "change_id")
+    announced = announcement_to(controller, change, facts)
+    values = {
+        "kind": "engagement",
+        "subprocessor": subprocessor,
+        "controller": controller,
+        "state": STATES[spell.end.type] if spell.end else "engaged",
+        "since": when(spell.start, "started_at") if spell.start else None,
+        "until": when(spell.end, "at", "ended_at") if spell.end else None,
+        "countries": texts(engaged, "countries"),
+        "services": texts(engaged, "services"),
+        "basis": _basis(subprocessor, change, facts),
+        "returned_or_erased": spell.end.data.get("data_returned_or_erased") if spell.end else None,
+        "change": change,
+        "announced_at": when(announced, "announced_at") if announced else None,
+        **(window(announced, facts) if announced else {}),
+    }
+    rests_on = [
+        *own,
+        *of_type(facts, CONCLUDED, AMENDED, ENDED),
+        *([announced] if announced else []),
+    ]
+    key = row_key("engagement", subprocessor, controller)
+    return row(COLUMNS, key, (controller,), values, rests_on)
+
+
+def _basis(subprocessor: str, change: str | None, facts: Sequence[Fact]) -> str | None:
+    """What the engagement rests on: an announced change, the annex at signing, or nothing."""
+    if change:
+        return "announced_change"
+    signed = of_type(facts, CONCLUDED)
+    in_annex = any(subprocessor in texts(f.data, "initial_subprocessors") for f in signed)
+    return "annex" if in_annex else None
