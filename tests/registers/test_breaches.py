@@ -114,6 +114,15 @@ def test_an_update_that_adds_a_controller_is_not_missed_by_it() -> None:
     assert rows["notice:B-1:C1"].values["updates_received"] == [1, 2, 3, 4]
 
 
+def test_an_update_tells_the_processor_whom_it_missed() -> None:
+    """Update 2 was not due to C6, which it added; update 3 was, and did not reach it."""
+    rows = rows_of(REGISTER, scenario()).values()
+    updates = [row for row in rows if row.values["kind"] == "update"]
+    assert [row.values["not_delivered_to"] for row in updates] == [[], [], ["C6"], []]
+    assert [row.values["controllers_added"] for row in updates] == [[], ["C6"], [], []]
+    assert {row.controllers for row in updates} == {("",)}
+
+
 def test_no_row_of_one_controller_tells_of_another() -> None:
     """Rows for everybody or for one controller hold no other controller's id."""
     for row in rows_of(REGISTER, scenario()).values():

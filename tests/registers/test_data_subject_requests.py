@@ -20,6 +20,8 @@ def test_the_requests_of_the_scenario() -> None:
     third = rows["request:R-003:C6"].values
     assert (third["hours_to_referral"], third["forwarded_at"]) == (0.17, None)
     assert third["shredded_at"] == "2025-03-30T10:00:00Z"
+    (shredding,) = (e.position for e in scenario() if e.type == "PayloadShredded")
+    assert shredding in rows["request:R-003:C6"].positions
 
 
 def test_a_shredding_does_not_show_before_it_happened() -> None:
