@@ -37,15 +37,22 @@ def create_app(state: State) -> FastAPI:
     app.state.served = state
     app.middleware("http")(_headers)
     problems.install(app)
-    v1 = APIRouter(prefix="/v1")
-    for module in (events, transparency, vocabulary, registers, problem_types):
-        v1.include_router(module if isinstance(module, APIRouter) else module.router)
-    app.include_router(v1)
-    app.include_router(health.router)
+    for prefix, router in ROUTERS:
+        app.include_router(router, prefix=prefix)
     return app
 
 
 problem_types = APIRouter(tags=["problems"])
+
+ROUTERS = (
+    ("/v1", events.router),
+    ("/v1", transparency.router),
+    ("/v1", vocabulary.router),
+    ("/v1", registers.router),
+    ("/v1", problem_types),
+    ("", health.router),
+)
+"""Every route of the interface, with the prefix it is served under."""
 
 
 @problem_types.get("/problems")

@@ -11,6 +11,7 @@ import sys
 
 import typer
 
+from api import logs
 from api.cli import append, check, keys, read, serve, setup
 from api.cli.output import errors
 from ledger.errors import ConfigurationError, LedgerError
@@ -40,6 +41,7 @@ app.command("export-log")(read.export_log)
 
 def main() -> None:
     """Run the program; errors of ours are one line on stderr, without a trace."""
+    logs.configure()
     try:
         app()
     except ConfigurationError as error:

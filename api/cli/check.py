@@ -12,6 +12,7 @@ from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, For
 from api.cli.output import Format, console, errors, print_json, progress
 from ledger import checkpoint as checkpoints
 from ledger import fsck as checking
+from ledger import note
 from ledger import receipt as receipts
 from ledger.deployment import Home, open_ledger
 from ledger.errors import ConfigurationError, VerificationFailed
@@ -112,7 +113,7 @@ def _verify_receipt(file: Path, pinned: str | None, format: Format) -> None:  # 
             f" log.vkey beside {file.name}"
         )
     key = pinned or beside.read_text().strip()
-    found = receipts.check(file.read_text(), parse_vkey(key))
+    found = receipts.check(note.decode(file.read_bytes()), parse_vkey(key))
     event = orjson.loads(found.entry.payload)
     rests_on = "pinned by you" if pinned else f"found beside the receipt ({beside}), not pinned"
     answer: dict[str, Any] = {
@@ -197,7 +198,7 @@ def _fail(failed: VerificationFailed, format: Format) -> None:  # noqa: A002
 
 def _note_of(file: Path) -> str:
     """The signed checkpoint in a file: the file itself, or the one a receipt ends with."""
-    text = file.read_text()
+    text = note.decode(file.read_bytes())
     return text.partition("\n\n")[2] if text.startswith("c2sp.org/tlog-proof") else text
 
 

@@ -14,6 +14,9 @@ from typing import Any
 
 from projections.question import Answer
 
+NAMES = ("id", "name")
+"""What an object in a cell is called by."""
+
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
 
@@ -68,10 +71,22 @@ def cell(value: Any, language: str) -> str:
     if isinstance(value, bool):
         return {"nl": ("nee", "ja"), "en": ("no", "yes")}[language][value]
     if isinstance(value, list):
-        return "; ".join(cell(item, language) for item in value)
+        between = "\n" if any(isinstance(item, dict) for item in value) else "; "
+        return between.join(cell(item, language) for item in value)
     if isinstance(value, dict):
-        return ", ".join(f"{key}: {cell(item, language)}" for key, item in value.items())
+        return _object(value, language)
     return str(value)
+
+
+def _object(value: dict[str, Any], language: str) -> str:
+    """What it is called, and the rest of it in brackets: `S1 Datahuis (countries NL)`."""
+    called = " ".join(cell(value[key], language) for key in NAMES if value.get(key))
+    rest = "; ".join(
+        f"{key} {cell(item, language)}"
+        for key, item in value.items()
+        if key not in NAMES and item not in (None, "", [])
+    )
+    return f"{called} ({rest})" if called and rest else called or rest
 
 
 def harmless(text: str) -> str:
