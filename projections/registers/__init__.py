@@ -6,24 +6,34 @@ from collections.abc import Mapping
 
 from projections.register import Register
 from projections.registers import (
+    agreements,
     assurance,
     breaches,
     data_subject_requests,
+    disclosures,
     inspections,
+    instructions,
     lifecycle,
     measures,
     people,
     processing,
+    research,
     subprocessors,
+    transfers,
 )
 
 REGISTERS: Mapping[str, Register] = {
     module.REGISTER.name: module.REGISTER
     for module in (
         processing,
-        subprocessors,
+        agreements,
+        instructions,
+        research,
+        disclosures,
+        transfers,
         measures,
         people,
+        subprocessors,
         data_subject_requests,
         breaches,
         lifecycle,

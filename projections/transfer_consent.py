@@ -1,0 +1,89 @@
+"""When a controller's consent covers processing outside the agreed area (5.3).
+
+Consent is for one controller, one subprocessor and one country. It counts from when it was given,
+never before, to the end of its last day or its withdrawal, whichever comes first. What chapter V of
+the GDPR asks is another question (`projections/chapter_v`). `tests/test_transfer_consent.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from projections.civil import end_of
+from projections.facts import Fact
+from projections.reading import day, instant, moment, text
+from projections.rows import of_type
+
+GRANTED = "TransferConsentGranted"
+WITHDRAWN = "TransferConsentWithdrawn"
+
+Period = tuple[datetime, datetime | None]
+"""From an instant on, and up to another, that not included; None is without end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """One consent, from when until when it counts, and what withdrew it."""
+
+    consent_id: str | None
+    country: str | None
+    subprocessor: str | None
+    begin: datetime
+    end: datetime | None
+    granted: Fact
+    withdrawn: Fact | None
+
+    def covers(self, moment: datetime) -> bool:
+        """Whether it counts at a moment."""
+        return self.begin <= moment and (self.end is None or moment < self.end)
+
+
+def consents(facts: Iterable[Fact]) -> list[Consent]:
+    """The consents of one controller, from the facts about it."""
+    turns = of_type(facts, GRANTED, WITHDRAWN)
+    return [
+        _consent(fact, turns[number:])
+        for number, fact in enumerate(turns, start=1)
+        if fact.type == GRANTED
+    ]
+
+
+def _consent(granted: Fact, later: Sequence[Fact]) -> Consent:
+    id_ = text(granted.data, "consent_id")
+    taken = [f for f in of_type(later, WITHDRAWN) if text(f.data, "consent_id") == id_]
+    withdrawn = taken[0] if taken else None
+    ends = [moment(withdrawn, "at")] if withdrawn else []
+    if last := _until(granted):
+        ends.append(last)
+    return Consent(
+        id_,
+        text(granted.data, "country"),
+        text(granted.data, "subprocessor_id"),
+        max(moment(granted, "valid_from"), granted.occurred_at),
+        min(ends, default=None),
+        granted,
+        withdrawn,
+    )
+
+
+def _until(granted: Fact) -> datetime | None:
+    last = day(granted.data, "valid_until")
+    return end_of(last) if last else instant(granted.data, "valid_until")
+
+
+def uncovered(begin: datetime, end: datetime | None, given: Iterable[Consent]) -> list[Period]:
+    """The parts of a period that no consent covers, in order."""
+    gaps: list[Period] = []
+    at: datetime | None = begin
+    for consent in sorted(given, key=lambda c: c.begin):
+        if at is None or (end and consent.begin >= end):
+            break
+        if consent.begin > at:
+            gaps.append((at, consent.begin))
+        if consent.end is None or consent.end > at:
+            at = max(consent.end, at) if consent.end else None
+    if at is not None and (end is None or at < end):
+        gaps.append((at, end))
+    return gaps
