@@ -8,7 +8,7 @@ rests on the entries under it and names it. `tests/test_question.py`.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,10 +17,8 @@ import orjson
 import psycopg
 from psycopg_pool import ConnectionPool
 
-from ledger.events import EVENT_TYPES
-from ledger.events.tags import CONTROLLERS
 from projections import history
-from projections.facts import Fact, Recorded, effective
+from projections.facts import Fact, effective
 from projections.register import Register, Row
 
 
@@ -134,10 +132,7 @@ def _folded(
     as_of: datetime | None,
     controller: str | None,
 ) -> list[Row]:
-    if controller is None:
-        events: Iterable[Recorded] = history.of_types(conn, register.types, upto=size)
-    else:
-        events = _reaching(conn, register, controller, size)
+    events = history.of_types(conn, register.types, upto=size)
     facts: dict[str, list[Fact]] = defaultdict(list)
     for fact in effective(events, as_of=as_of):
         if fact.type in register.types:
@@ -145,26 +140,3 @@ def _folded(
                 facts[case].append(fact)
     rows = [row for case in facts for row in register.fold(case, facts[case])]
     return [row for row in rows if controller is None or row.controllers in ((), (controller,))]
-
-
-def _reaching(
-    conn: psycopg.Connection, register: Register, controller: str, size: int
-) -> list[Recorded]:
-    """Every event of every case that the controller's events, or processor-wide ones, belong to.
-
-    The rows of a case rest on all of its events, so those of other controllers in it are read as
-    well; only the controller's own rows, and processor-wide ones, go out.
-    """
-    own = history.of_cases(conn, [f"controller:{controller}"], register.types, upto=size)
-    wide = history.of_types(conn, register.types & PROCESSOR_WIDE, upto=size)
-    reached = [event for event in (*own, *wide) if event.type in register.types]
-    cases = {case for event in reached for case in register.cases(event)}
-    return history.of_cases(conn, cases, register.types, upto=size)
-
-
-PROCESSOR_WIDE = frozenset(
-    event_type.name
-    for event_type in EVENT_TYPES.values()
-    if not any(field in event_type.model.model_fields for field in CONTROLLERS)
-)
-"""Event types that name no controller."""
