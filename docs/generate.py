@@ -42,6 +42,9 @@ SHAPES = {
     "name": (fields.Slug, "a letter, then letters, digits, spaces and `_.-`, at most 64"),
     "version": (fields.Version, "letters, digits and `._+-`, at most 32"),
     "SHA-256": (fields.Digest, "64 hexadecimal digits in lower case"),
+    "country": (fields.Country, "a country code of ISO 3166-1 alpha-2"),
+    "period": (fields.Period, "ISO 8601 in years, months, weeks and days, as `P1M`"),
+    "32 bytes": (fields.Bytes32, "standard base64 with padding"),
     "token": (fields.Token, "letters, digits, `_` and `-`, at most 86"),
 }
 """Shapes that have a name of their own here, and what it means."""
@@ -102,6 +105,7 @@ def _summary(event_type: EventType) -> str:
 
 def _section(event_type: EventType) -> str:
     lines = [f"### {event_type.name}", "", (event_type.model.__doc__ or "").strip(), ""]
+    lines += [f"* Dutch: {event_type.nl}"]
     lines += [f"* {name}: {text}" for name, text in _place(event_type) if text]
     lines += ["", "| Field | | Shape | Meaning |", "|---|---|---|---|", *_fields(event_type), ""]
     return "\n".join(lines)

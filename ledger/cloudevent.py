@@ -22,15 +22,16 @@ from pydantic import ValidationError
 
 from ledger import strict_json
 from ledger.errors import CloudEventMalformed, Fault, FieldsInvalid, TooLarge, UnknownEventType
-from ledger.events import EVENT_TYPES, EventData, EventType, latest, tags_of
-from ledger.events.fields import INSTANT, LARGEST
+from ledger.events import EVENT_TYPES, EventData, EventType, faults, latest, tags_of
+from ledger.events.fields import INSTANT
 from ledger.events.schema import SOURCE
 
 MAX_PAYLOAD = 32_768
 """Bytes."""
 
 REQUIRED = ("specversion", "id", "source", "type", "time", "occurredat", "data")
-OPTIONAL = ("datacontenttype", "subject")
+OPTIONAL = ("datacontenttype", "dataschema", "subject")
+SOURCE_FORM = "must be urn:nld:kvk:<8 digits>:systeem:<name>, or oin with 20 digits"
 _SOURCE = re.compile(SOURCE)
 
 
@@ -117,11 +118,9 @@ def read_data(event_type: EventType, data: Any, pointer: str = "/data") -> Event
     try:
         return event_type.model.model_validate(data)
     except ValidationError as error:
-        faults = [_fault(e, pointer) for e in error.errors(include_input=False, include_url=False)]
-        unique = tuple(dict.fromkeys(faults))
-        raise FieldsInvalid(
-            "; ".join(f"{fault.field}: {fault.detail}" for fault in unique[:5]), *unique
-        ) from None
+        found = faults.of(error, data, pointer)
+        summary = "; ".join(f"{fault.field}: {fault.detail}" for fault in found[:5])
+        raise FieldsInvalid(summary, *found) from None
 
 
 def _check_attributes(raw: Any) -> None:
@@ -140,12 +139,13 @@ def _check_attributes(raw: Any) -> None:
     if not 0 < len(raw["id"]) <= 128 or not raw["id"].isprintable() or " " in raw["id"]:
         raise _malformed("/id", "id", "must be 1 to 128 printable characters without a space")
     if _SOURCE.fullmatch(raw["source"]) is None:
-        raise _malformed("/source", "source", "must be urn:nld:kvk:<8 digits>:systeem:<name>")
+        raise _malformed("/source", "source", SOURCE_FORM)
     if raw.get("datacontenttype", "application/json") != "application/json":
         raise _malformed("/datacontenttype", "media-type", "must be application/json")
-    subject = raw.get("subject", "-")
-    if not isinstance(subject, str) or not 0 < len(subject) <= 256:
-        raise _malformed("/subject", "subject", "must be 1 to 256 characters")
+    for name in ("dataschema", "subject"):
+        value = raw.get(name, "-")
+        if not isinstance(value, str) or not 0 < len(value) <= 256 or not value.isprintable():
+            raise _malformed(f"/{name}", name, "must be 1 to 256 printable characters")
 
 
 def read_instant(text: object) -> datetime:
@@ -171,58 +171,6 @@ def _time(raw: Mapping[str, Any], name: str) -> datetime:
 
 def _utc(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-RULES = {
-    "missing": ("required", "is missing"),
-    "extra_forbidden": ("unknown-field", "is not a field of this event type"),
-    "string_type": ("text", "must be text"),
-    "string_pattern_mismatch": ("form", "has not the form of this field"),
-    "string_too_long": ("length", "is too long"),
-    "string_too_short": ("length", "is too short"),
-    "too_long": ("length", "has too many items"),
-    "too_short": ("length", "has too few items"),
-    "bool_type": ("boolean", "must be true or false"),
-    "int_type": ("integer", "must be a whole number"),
-    "greater_than_equal": ("range", "is too small"),
-    "less_than_equal": ("range", f"is larger than {LARGEST}"),
-    "list_type": ("list", "must be a list"),
-    "dict_type": ("object", "must be an object"),
-    "model_type": ("object", "must be an object"),
-}
-
-
-def _fault(error: Any, pointer: str) -> Fault:
-    """A pydantic error as a fault: where and which rule, never the value."""
-    kind = error["type"]
-    place = [str(part) for part in error["loc"] if not _names_a_choice(part)]
-    if kind == "null":
-        place.append(error["ctx"]["name"])
-    if kind in RULES:
-        rule, detail = RULES[kind]
-    elif kind == "literal_error":
-        rule, detail = "enumeration", f"must be {error['ctx']['expected']}"
-    else:
-        rule, detail = kind.replace("_", "-"), error["msg"]
-    escaped = (part.replace("~", "~0").replace("/", "~1") for part in place)
-    return Fault("/".join((pointer, *escaped)), rule, detail)
-
-
-def _names_a_choice(part: str | int) -> bool:
-    """Whether a part of a pydantic location names the choice of a union, not a field."""
-    return (
-        (isinstance(part, str)
-        and not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", part))
-        or part
-        in (
-            "str",
-            "int",
-            "float",
-            "bool",
-            "dict",
-            "list",
-        )
-    )
 
 
 def _malformed(pointer: str, rule: str, detail: str) -> CloudEventMalformed:

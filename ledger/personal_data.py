@@ -1,41 +1,68 @@
 """Personal data that must not be in the ledger in clear: BSN, e-mail addresses, phone numbers.
 
-A log that nothing is ever removed from must not hold them (`domain/clauses.md` 1.5; UAVG art. 46 for
-the BSN). A BSN is nine digits that pass the "11-proef", standing alone, also written in groups. An
-organisation's own contact points and numbers are exempt, by the field they stand in; so is sealed
-text (JWE), which the ledger can forget. Whatever is found is named by its place, never repeated.
-`tests/test_personal_data.py` has both kinds of mistake.
+A log that nothing is ever removed from must not hold them (`domain/clauses.md` 1.5; UAVG art. 46
+for the BSN). A BSN is nine digits that pass the "11-proef", standing alone, also written in groups.
+An organisation's contact points may stand in the fields that ask for them, and what cannot name a
+person (its numbers, digests, counts) is not looked at: the models mark both kinds of field. Sealed
+text (JWE) is left alone, since the ledger can forget it. Whatever is found is named by its place,
+never repeated. `tests/test_personal_data.py` has both kinds of mistake.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from types import MappingProxyType
+from typing import Any, get_args
 
+from pydantic import BaseModel
+
+from ledger.events import EVENT_TYPES
 from ledger.events.base import EventType
-from ledger.events.fields import OrganisationContact, OrganisationNumber
+from ledger.events.fields import NotPersonal, OrganisationContact
 
 BSN = "bsn"
 EMAIL = "email"
 PHONE = "phone"
 
-_ALONE = r"(?<![A-Za-z0-9])(?:{})(?![A-Za-z0-9])"
+ANY = frozenset({BSN, EMAIL, PHONE})
+CONTACT = frozenset({EMAIL, PHONE})
+
+_GROUPED = "|".join(
+    (
+        r"\d{3}[ .-]\d{3}[ .-]\d{3}",
+        r"\d{4}[ .-]\d{2}[ .-]\d{3}",
+        r"\d{2}[ .-]\d{2}[ .-]\d{2}[ .-]\d{3}",
+    )
+)
 _NINE_DIGITS = re.compile(
-    _ALONE.format(r"\d{9}|\d{4}[ .-]\d{2}[ .-]\d{3}|\d{3}[ .-]\d{3}[ .-]\d{3}"), re.ASCII
+    # Looked for at every place: nine digits may begin within other nine.
+    rf"(?<![A-Za-z0-9])(?=(\d{{9}}|(?<!\d[.-])(?:{_GROUPED})(?![.-]\d))(?![A-Za-z0-9]))"
 )
 _EMAIL = re.compile(r"[^\s@<>\"'(),;:]{1,64}@[^\s@<>\"'(),;:]{1,190}\.[^\W\d_]{2,24}")
+_BETWEEN = r"[ ().\-/]{0,3}"
 _PHONE = re.compile(
-    r"(?<![\w.+-])(?:(?:\+|00)[1-9](?:[ ().-]{0,2}\d){7,13}|0(?:[ ().-]{0,2}[1-9])(?:[ ().-]{0,2}\d){8})"
-    r"(?![\w-])",
+    r"(?<![\w+-])(?<!\d\.)"
+    rf"(?:(?:\+|00)[1-9](?:{_BETWEEN}\d){{7,13}}|0{_BETWEEN}[1-9](?:{_BETWEEN}\d){{8}})"
+    r"(?!\w|-\w)",
     re.ASCII,
+)
+_DATE = re.compile(
+    r"(?<!\d)"
+    r"(?:(?:19|20)\d\d-\d\d-\d\d(?:[T ]\d\d:\d\d)?|\d{1,2}([-./])\d{1,2}\1(?:19|20)\d\d)"
+    r"(?!\d)"
 )
 _JWE = re.compile(
     r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+"
 )
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2})?", re.ASCII)
+_PLAIN = str.maketrans(
+    dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-")
+    | dict.fromkeys("\u00ad\u200b\u200c\u200d\u2060\ufeff", "")
+)
+"""Dashes and invisible characters that word processors put between digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +73,13 @@ class PersonalData:
     kind: str
 
 
-def find(raw: Any, event_type: EventType) -> list[PersonalData]:
+def find(raw: Mapping[str, Any], event_type: EventType) -> list[PersonalData]:
     """The personal data in an event, over all its text, its keys and its free numbers."""
-    exempt = _exempt(event_type)
-    return [found for part in raw.items() for found in _walk(*part, "", exempt)]
+    allowed = _allowed(event_type)
+    data = raw.get("data")
+    if isinstance(data, dict) and "field_changes" in data:
+        allowed = {**allowed, **_allowed_in_changes(data["field_changes"])}
+    return [found for key, value in raw.items() for found in _walk(key, value, "", "", allowed)]
 
 
 def is_bsn(digits: str) -> bool:
@@ -61,46 +91,101 @@ def is_bsn(digits: str) -> bool:
 
 def kinds_in(text: str) -> Iterator[str]:
     """The kinds of personal data in a text."""
-    if _JWE.fullmatch(text):
-        return
-    if any(is_bsn(re.sub(r"\D", "", found)) for found in _NINE_DIGITS.findall(text)):
-        yield BSN
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).translate(_PLAIN)
     if "@" in text and _EMAIL.search(text):
         yield EMAIL
-    if _PHONE.search(_DATE.sub("", text)):
+    if len(text) < 9 or _JWE.fullmatch(text):
+        return
+    # A date is no part of a number, and a telephone number no BSN.
+    text, phones = _PHONE.subn(";", _DATE.sub(";", text))
+    if phones:
         yield PHONE
+    if any(is_bsn(re.sub(r"\D", "", digits)) for digits in _NINE_DIGITS.findall(text)):
+        yield BSN
+
+
+Allowed = Mapping[str, frozenset[str]]
+"""What may stand where: kinds by JSON pointer, with `*` for any number in a list."""
 
 
 @cache
-def _exempt(event_type: EventType) -> frozenset[str]:
-    """Pointers of fields that may hold an organisation's contact points and numbers."""
-    fields = event_type.model.model_fields.items()
-    marked = (name for name, field in fields if _is_marked(field.annotation, field.metadata))
-    return frozenset({f"/data/{name}" for name in marked})
+def _allowed(event_type: EventType) -> Allowed:
+    """What the marks in a model allow."""
+    return MappingProxyType(dict(_marked(event_type.model, "/data")))
 
 
-def _is_marked(annotation: Any, metadata: Any) -> bool:
-    marks = (OrganisationContact, OrganisationNumber)
-    inner = getattr(annotation, "__args__", ())
-    return any(
-        isinstance(m, marks) for m in (*metadata, *getattr(annotation, "__metadata__", ()))
-    ) or any(_is_marked(part, ()) for part in inner if part is not type(None))
+@cache
+def _allowed_anywhere() -> Allowed:
+    """What the models allow, of all types together: a mark goes with the name of a field."""
+    every = (_allowed(event_type) for event_type in EVENT_TYPES.values())
+    return MappingProxyType({pointer: kinds for each in every for pointer, kinds in each.items()})
 
 
-def _walk(key: str, value: Any, parent: str, exempt: frozenset[str]) -> Iterator[PersonalData]:
-    pointer = f"{parent}/{key.replace('~', '~0').replace('/', '~1')}"
-    if pointer in exempt or (key == "message_id" and parent.startswith("/data/delivered_to/")):
-        return
+def _allowed_in_changes(changes: Any) -> dict[str, frozenset[str]]:
+    """A correction may give a contact point another value, which is one as well."""
+    allowed: dict[str, frozenset[str]] = {}
+    for number, change in enumerate(changes if isinstance(changes, list) else ()):
+        field = change.get("field") if isinstance(change, dict) else None
+        if isinstance(field, str):
+            steps = ("*" if step.isdigit() else step for step in field.split("."))
+            kinds = _allowed_anywhere().get("/".join(("/data", *steps)), frozenset())
+            allowed |= {f"/data/field_changes/{number}/{part}": kinds for part in ("old", "new")}
+    return allowed
+
+
+def _marked(model: type[BaseModel], parent: str) -> Iterator[tuple[str, frozenset[str]]]:
+    for name, field in model.model_fields.items():
+        pointer = f"{parent}/{field.alias or name}"
+        for mark in (*field.metadata, field.annotation):
+            yield from _marks(mark, pointer)
+
+
+def _marks(annotation: Any, pointer: str) -> Iterator[tuple[str, frozenset[str]]]:
+    """The marks of a type: its own, and those of its alternatives, items and parts."""
+    if isinstance(annotation, OrganisationContact):
+        yield pointer, CONTACT
+    elif isinstance(annotation, NotPersonal):
+        yield pointer, ANY
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield from _marked(annotation, pointer)
+    else:
+        inner = f"{pointer}/*" if getattr(annotation, "__origin__", None) is list else pointer
+        for part in get_args(annotation):
+            yield from _marks(part, inner)
+
+
+def _walk(
+    key: str, value: Any, parent: str, shape: str, allowed: Allowed
+) -> Iterator[PersonalData]:
+    """Search one member. `shape` is the pointer to it with `*` for every number in a list."""
     yield from (PersonalData(parent or "/", kind) for kind in kinds_in(key))
+    escaped = key.replace("~", "~0").replace("/", "~1")
+    yield from _search(value, f"{parent}/{escaped}", f"{shape}/{escaped}", allowed)
+
+
+def _search(value: Any, pointer: str, shape: str, allowed: Allowed) -> Iterator[PersonalData]:
+    permitted = allowed.get(pointer) or allowed.get(shape) or frozenset()
+    if permitted == ANY:
+        return
     if isinstance(value, str):
-        yield from (PersonalData(pointer, kind) for kind in kinds_in(value))
+        yield from (PersonalData(pointer, k) for k in kinds_in(value) if k not in permitted)
     elif isinstance(value, dict):
         for name, item in value.items():
-            yield from _walk(name, item, pointer, exempt)
+            yield from _walk(name, item, pointer, shape, allowed)
     elif isinstance(value, list):
         for number, item in enumerate(value):
-            yield from _walk(str(number), item, pointer, exempt)
-    elif isinstance(value, int) and not isinstance(value, bool) and pointer.count("/") > 2:
-        # A number in a fixed field is a count; in free facts it can be anything.
-        if 9_999_999 < value <= 999_999_999 and is_bsn(f"{value:09d}"):
-            yield PersonalData(pointer, BSN)
+            yield from _search(item, f"{pointer}/{number}", f"{shape}/*", allowed)
+    elif _is_free(shape) and _is_bsn_number(value):
+        yield PersonalData(pointer, BSN)
+
+
+def _is_free(shape: str) -> bool:
+    """Whether a number is within a value of any form: one in a field of its own is a count."""
+    return shape.count("/") > 2
+
+
+def _is_bsn_number(value: Any) -> bool:
+    # Written as a number, a BSN loses a zero at its front.
+    whole = isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
+    return whole and 9_999_999 < value <= 999_999_999 and is_bsn(f"{int(value):09d}")

@@ -39,7 +39,7 @@ def loads(raw: bytes) -> Any:
         parse_float=_float,
         parse_int=_integer,
     )
-    if b"\\u" in raw:  # the parser itself refuses what is not escaped
+    if b"\\" in raw:  # the parser itself refuses what is not escaped
         _check_strings(value)
     return value
 

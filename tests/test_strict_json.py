@@ -47,6 +47,8 @@ def test_plain_json_is_read(value: Any, escaped: bool) -> None:
         (b"1" * 5000, "2\\^53"),
         (b'"\\u0000"', "control character"),
         (b'{"\\u0007":1}', "control character"),
+        (b'"\\b"', "control character"),
+        (b'"\\f"', "control character"),
         (b'"\\ud800"', "surrogate"),
         (b'"\xff"', "UTF-8"),
         (b'\xef\xbb\xbf"a"', "byte order mark"),

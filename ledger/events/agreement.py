@@ -12,6 +12,7 @@ from ledger.events.base import EventData, event_type
 
 
 @event_type(
+    nl="Verwerkersovereenkomst gesloten",
     group="agreement",
     clauses="2.1, 2.3, 3.1",
     gdpr="28(3)",
@@ -52,6 +53,7 @@ class ProcessingAgreementConcluded(EventData):
 
 
 @event_type(
+    nl="Verwerkersovereenkomst gewijzigd",
     group="agreement",
     clauses="2.3, 5.2",
     gdpr="28(3), 28(9)",
@@ -88,6 +90,7 @@ class ProcessingAgreementAmended(EventData):
 
 
 @event_type(
+    nl="Beëindiging van de overeenkomst verzocht",
     group="agreement",
     tier="ext",
     clauses="3.3",
@@ -105,6 +108,7 @@ class AgreementTerminationRequested(EventData):
 
 
 @event_type(
+    nl="Verwerkersovereenkomst geëindigd",
     group="agreement",
     clauses="3.2, 10.1",
     gdpr="28(3)(g)",
@@ -119,12 +123,13 @@ class ProcessingAgreementEnded(EventData):
     controller_id: f.Id = Field(description="Id of the controller")
     agreement_id: f.Id | None = Field(None, description="Id of the agreement")
     ended_at: f.Moment | None = Field(None, description="When it ended")
-    data_held: f.Text | None = Field(
+    data_held: f.Held | None = Field(
         None, description="What personal data are still held; must be none (clause 3.2)"
     )
 
 
 @event_type(
+    nl="Licentie verleend",
     group="agreement",
     clauses="1 (Licentie, Account), 3.1, Schriftelijk",
     gdpr="28(3)",
@@ -147,6 +152,7 @@ class LicenceGranted(EventData):
 
 
 @event_type(
+    nl="Licentie geëindigd",
     group="agreement",
     clauses="3.1, 4.3",
     gdpr="28(3)(g)",

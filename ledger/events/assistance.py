@@ -12,6 +12,7 @@ from ledger.events.base import EventData, event_type
 
 
 @event_type(
+    nl="Bijstand gevraagd",
     group="assistance",
     clauses="5.4, 8.2",
     gdpr="28(3)(e)-(f)",
@@ -30,6 +31,7 @@ class AssistanceRequested(EventData):
 
 
 @event_type(
+    nl="Bijstand verleend",
     group="assistance",
     clauses="5.4, 8.2",
     gdpr="28(3)(e)-(f)",

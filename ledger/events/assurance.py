@@ -12,6 +12,7 @@ from ledger.events.base import EventData, event_type
 
 
 @event_type(
+    nl="Certificaat afgegeven",
     group="assurance",
     clauses="11.2",
     gdpr="28(5), 32(3)",
@@ -35,6 +36,7 @@ class CertificateIssued(EventData):
 
 
 @event_type(
+    nl="Certificaat ingetrokken",
     group="assurance",
     tier="ext",
     clauses="11.2",
@@ -51,6 +53,7 @@ class CertificateWithdrawn(EventData):
 
 
 @event_type(
+    nl="Externe audit afgerond",
     group="assurance",
     clauses="11.2",
     gdpr="28(3)(h)",
@@ -72,6 +75,7 @@ class ExternalAuditCompleted(EventData):
 
 
 @event_type(
+    nl="Auditresultaten verstrekt",
     group="assurance",
     clauses="11.2",
     gdpr="28(3)(h)",
@@ -89,6 +93,7 @@ class AuditResultsProvided(EventData):
 
 
 @event_type(
+    nl="Verklaring van toepasselijkheid vastgesteld",
     group="assurance",
     clauses="11.2",
     gdpr="28(5)",
@@ -109,6 +114,7 @@ class ApplicabilityStatementIssued(EventData):
 
 
 @event_type(
+    nl="Informatie over naleving verstrekt",
     group="assurance",
     clauses="11.1",
     gdpr="28(3)(h)",

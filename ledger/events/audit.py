@@ -12,6 +12,7 @@ from ledger.events.base import EventData, event_type
 
 
 @event_type(
+    nl="Audit door verwerkingsverantwoordelijke gevraagd",
     group="audit",
     clauses="11.3",
     gdpr="28(3)(h)",
@@ -36,6 +37,7 @@ class ControllerAuditRequested(EventData):
 
 
 @event_type(
+    nl="Audit door verwerkingsverantwoordelijke aanvaard",
     group="audit",
     clauses="11.3",
     gdpr="28(3)(h)",
@@ -52,6 +54,7 @@ class ControllerAuditAccepted(EventData):
 
 
 @event_type(
+    nl="Audit door verwerkingsverantwoordelijke geweigerd",
     group="audit",
     clauses="11.3",
     gdpr="28(3)(h)",
@@ -71,6 +74,7 @@ class ControllerAuditRefused(EventData):
 
 
 @event_type(
+    nl="Audit door verwerkingsverantwoordelijke afgerond",
     group="audit",
     clauses="11.3",
     gdpr="28(3)(h)",
@@ -90,6 +94,7 @@ class ControllerAuditCompleted(EventData):
 
 
 @event_type(
+    nl="Auditbevinding vastgesteld",
     group="audit",
     clauses="11.2, 11.3",
     gdpr="28(3)(h), 32(1)(d)",
@@ -109,6 +114,7 @@ class FindingRaised(EventData):
 
 
 @event_type(
+    nl="Corrigerende maatregel gepland",
     group="audit",
     tier="ext",
     clauses="11.2",
@@ -129,6 +135,7 @@ class CorrectiveActionPlanned(EventData):
 
 
 @event_type(
+    nl="Auditbevinding afgesloten",
     group="audit",
     tier="ext",
     clauses="11.2",
@@ -149,6 +156,7 @@ class FindingClosed(EventData):
 
 
 @event_type(
+    nl="Kosten toegerekend",
     group="audit",
     tier="ext",
     clauses="9.4, 11.3",

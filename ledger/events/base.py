@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
-from pydantic_core import PydanticCustomError
+
+from ledger.events.fields import no_nulls
 
 PREFIX = "nl.verwerkersovereenkomsten."
 
@@ -26,24 +27,18 @@ class EventData(BaseModel):
 
     event_type: ClassVar[EventType]
 
-    @model_validator(mode="before")
-    @classmethod
-    def _no_nulls(cls, data: Any) -> Any:
-        # An optional field is absent or has a value: null would be a second way to say absent.
-        if isinstance(data, dict):
-            for name, value in data.items():
-                if value is None:
-                    raise PydanticCustomError(
-                        "null", "{name} must be absent, not null", {"name": name}
-                    )
-        return data
+    _no_nulls = model_validator(mode="before")(no_nulls)
 
 
 @dataclass(frozen=True, slots=True)
 class EventType:
-    """One version of one event type, and the clauses, articles and controls it belongs to."""
+    """One version of one event type, and the clauses, articles and controls it belongs to.
+
+    `nl` is its label in Dutch, in the words of the agreement.
+    """
 
     name: str
+    nl: str
     version: int
     topic: str
     model: type[EventData]
@@ -65,6 +60,7 @@ REGISTRY: dict[str, EventType] = {}
 
 def event_type(
     *,
+    nl: str,
     group: str,
     tier: str = "core",
     clauses: str = "",
@@ -83,6 +79,7 @@ def event_type(
             raise TypeError(f"{topic} is in the vocabulary twice")
         REGISTRY[topic] = model.event_type = EventType(
             model.__name__,
+            nl,
             version,
             topic,
             model,

@@ -12,6 +12,7 @@ from ledger.events.base import EventData, event_type
 
 
 @event_type(
+    nl="Beveiligingsgebeurtenis gemeld",
     group="breach",
     clauses="9.3",
     gdpr="33(2)",
@@ -32,6 +33,7 @@ class SecurityEventReported(EventData):
 
 
 @event_type(
+    nl="Beveiligingsgebeurtenis is geen inbreuk",
     group="breach",
     clauses="9.1",
     gdpr="33(5)",
@@ -51,6 +53,7 @@ class SecurityEventDismissed(EventData):
 
 
 @event_type(
+    nl="Inbreuk vastgesteld",
     group="breach",
     clauses="1 (Inbreuk), 9.1",
     gdpr="4(12), 33(2)",
@@ -66,9 +69,11 @@ class BreachConfirmed(EventData):
     became_aware_at: f.Instant = Field(description="When the processor became aware")
     occurred_from: f.Moment = Field(description="When the breach began")
     occurred_until: f.Moment = Field(description="When the breach ended")
-    controller_ids: f.Ids = Field(description="Ids of the controllers concerned")
+    controller_ids: f.Controllers = Field(description="Ids of the controllers concerned")
     subject_count: f.Count = Field(description="Number of data subjects")
-    nature: f.Nature | None = Field(None, description="Confidentiality, integrity, availability")
+    nature: f.Nature | None = Field(
+        None, description="Confidentiality (C), integrity (I), availability (A)"
+    )
     cause: f.Text | None = Field(None, description="Cause")
     data_subject_categories: f.Slugs | None = Field(None, description="Categories of data subjects")
     subjects_approx: f.Range | None = Field(None, description="Approximate number of data subjects")
@@ -80,6 +85,7 @@ class BreachConfirmed(EventData):
 
 
 @event_type(
+    nl="Inbreuk gemeld aan de verwerkingsverantwoordelijke",
     group="breach",
     clauses="9.1",
     gdpr="33(2), 33(3)",
@@ -92,10 +98,10 @@ class BreachNotified(EventData):
 
     breach_id: f.Id = Field(description="Id of the personal data breach")
     controller_id: f.Id = Field(description="Id of the controller")
-    missing_items: f.Slugs = Field(description="Items of art. 33(3) that are still missing")
+    missing_items: f.Texts = Field(description="Items of art. 33(3) that are still missing")
     notified_at: f.Moment | None = Field(None, description="When the notice was given")
     channel: f.Slug | None = Field(None, description="Way it came in or went out")
-    nature: f.Nature | None = Field(None, description="Confidentiality, integrity, availability")
+    nature: f.TextOrTexts | None = Field(None, description="Nature of the breach (art. 33(3)(a))")
     numbers: f.Numbers | None = Field(None, description="Numbers of data subjects and records")
     contact_point: f.Contact | None = Field(
         None, description="Contact point for more information (art. 33(3)(b))"
@@ -107,6 +113,7 @@ class BreachNotified(EventData):
 
 
 @event_type(
+    nl="Ontwikkelingen in inbreuk gemeld",
     group="breach",
     clauses="9.2",
     gdpr="33(4)",
@@ -128,6 +135,7 @@ class BreachUpdateIssued(EventData):
 
 
 @event_type(
+    nl="Inbreuk ingedamd",
     group="breach",
     tier="ext",
     clauses="9.2",
@@ -144,6 +152,7 @@ class BreachContained(EventData):
 
 
 @event_type(
+    nl="Inbreuk gemeld aan de toezichthouder",
     group="breach",
     tier="ext",
     clauses="9.4",
@@ -168,6 +177,7 @@ class SupervisoryAuthorityNotified(EventData):
 
 
 @event_type(
+    nl="Inbreuk meegedeeld aan betrokkenen",
     group="breach",
     tier="ext",
     clauses="9.4",
@@ -187,6 +197,7 @@ class DataSubjectsNotified(EventData):
 
 
 @event_type(
+    nl="Inbreuk afgesloten",
     group="breach",
     clauses="9.2",
     gdpr="33(5)",

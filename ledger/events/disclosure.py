@@ -15,6 +15,7 @@ from ledger.events.base import EventData, event_type
 
 
 @event_type(
+    nl="Vordering tot verstrekking ontvangen",
     group="disclosure",
     clauses="4.7",
     gdpr="28(3)(a), 48",
@@ -27,7 +28,7 @@ class DisclosureDemandReceived(EventData):
     """An authority demanded personal data."""
 
     demand_id: f.Id = Field(description="Id of the demand")
-    controller_ids: f.Ids = Field(description="Ids of the controllers concerned")
+    controller_ids: f.Controllers = Field(description="Ids of the controllers concerned")
     authority: f.Name = Field(description="Authority that demands")
     notification_prohibited: f.Bool = Field(
         description="Whether telling the controller is prohibited by law"
@@ -41,6 +42,7 @@ class DisclosureDemandReceived(EventData):
 
 
 @event_type(
+    nl="Vordering gemeld aan de verwerkingsverantwoordelijke",
     group="disclosure",
     clauses="4.7",
     gdpr="28(3)(a)",
@@ -61,6 +63,7 @@ class DisclosureDemandNotified(EventData):
 
 
 @event_type(
+    nl="Vordering betwist",
     group="disclosure",
     tier="ext",
     clauses="4.7",
@@ -79,6 +82,7 @@ class DisclosureDemandContested(EventData):
 
 
 @event_type(
+    nl="Persoonsgegevens verstrekt",
     group="disclosure",
     clauses="4.5, 4.7",
     gdpr="28(3)(a), 30(1)(d)",
@@ -91,7 +95,7 @@ class PersonalDataDisclosed(EventData):
     """Personal data were disclosed to a third party."""
 
     disclosure_id: f.Id = Field(description="Id of the disclosure")
-    controller_ids: f.Ids = Field(description="Ids of the controllers concerned")
+    controller_ids: f.Controllers = Field(description="Ids of the controllers concerned")
     subject_count: f.Count = Field(description="Number of data subjects")
     demand_id: f.Id | None = Field(None, description="Id of the demand")
     instruction_id: f.Id | None = Field(None, description="Id of the instruction")
@@ -112,6 +116,7 @@ class PersonalDataDisclosed(EventData):
 
 
 @event_type(
+    nl="Vordering afgesloten",
     group="disclosure",
     tier="ext",
     clauses="4.7",

@@ -12,6 +12,7 @@ from ledger.events.base import EventData, event_type
 
 
 @event_type(
+    nl="Ondersteuning bij DPIA gevraagd",
     group="dpia",
     clauses="5.4, 11.4",
     gdpr="28(3)(f), 35",
@@ -30,6 +31,7 @@ class DpiaSupportRequested(EventData):
 
 
 @event_type(
+    nl="Ondersteuning bij DPIA verleend",
     group="dpia",
     clauses="5.4, 11.4",
     gdpr="28(3)(f), 35(7)",

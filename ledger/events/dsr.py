@@ -12,6 +12,7 @@ from ledger.events.base import EventData, event_type
 
 
 @event_type(
+    nl="Verzoek van betrokkene ontvangen",
     group="dsr",
     clauses="8.1",
     gdpr="28(3)(e), 12-22",
@@ -32,6 +33,7 @@ class DataSubjectRequestReceived(EventData):
 
 
 @event_type(
+    nl="Verzoek van betrokkene doorgestuurd",
     group="dsr",
     clauses="8.1",
     gdpr="28(3)(e)",
@@ -51,6 +53,7 @@ class DataSubjectRequestForwarded(EventData):
 
 
 @event_type(
+    nl="Betrokkene doorverwezen",
     group="dsr",
     clauses="8.1",
     gdpr="28(3)(e)",
@@ -66,6 +69,6 @@ class DataSubjectReferred(EventData):
     referred_at: f.Moment | None = Field(
         None, description="When the data subject was referred to the controller"
     )
-    contact_given: f.Text | None = Field(
-        None, description="Contact that was given to the data subject"
+    contact_given: f.BoolOrContact | None = Field(
+        None, description="Contact point of the controller that was given to the data subject"
     )

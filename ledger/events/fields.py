@@ -2,17 +2,15 @@
 
 All text is bounded and without control characters. A *moment* is an instant with an offset, or a
 date that means the civil day in Europe/Amsterdam: never a time without a zone. Countries are
-ISO 3166-1 alpha-2, digests SHA-256 in lower-case hexadecimal, periods ISO 8601.
-`tests/test_events.py`.
+ISO 3166-1 alpha-2, digests SHA-256 in lower-case hexadecimal, periods ISO 8601. Values stay text:
+what was signed is never written in another way. `tests/test_events.py` has wrong values of each.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -24,6 +22,7 @@ from pydantic import (
     StrictFloat,
     StrictInt,
     StrictStr,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -38,21 +37,30 @@ class OrganisationContact:
 
 
 @dataclass(frozen=True, slots=True)
-class OrganisationNumber:
-    """Marks a field whose digits are an organisation's number, or no number at all."""
+class NotPersonal:
+    """Marks a field that cannot name a person: an organisation's number, a digest, a count."""
+
+
+def no_nulls(data: Any) -> Any:
+    """An optional field is absent or has a value: null would be a second way to say absent."""
+    if isinstance(data, dict):
+        for name, value in data.items():
+            if value is None:
+                raise PydanticCustomError("null", "{name} must be absent, not null", {"name": name})
+    return data
 
 
 def _plain(text: str) -> str:
-    if any(character < " " and character not in "\n\t" for character in text):
+    if _CONTROL.search(text):
         raise PydanticCustomError("text", "must not hold control characters")
     return text
 
 
 def _instant(text: str) -> str:
     try:
-        if INSTANT.fullmatch(text) and datetime.fromisoformat(text).year >= 1970:
+        if INSTANT.fullmatch(text) and datetime.fromisoformat(text).astimezone(UTC).year >= 1970:
             return text
-    except ValueError:
+    except (ValueError, OverflowError):  # no such day, or beyond the calendar in UTC
         pass
     raise PydanticCustomError("instant", "must be an instant with its offset (RFC 3339)")
 
@@ -80,13 +88,10 @@ def _country(code: str) -> str:
     return code
 
 
-def _public_key(text: str) -> str:
-    try:
-        if len(base64.b64decode(text, validate=True)) == 32:
-            return text
-    except binascii.Error:
-        pass
-    raise PydanticCustomError("key", "must be 32 bytes in standard base64")
+def _32_bytes(text: str) -> str:
+    if _BASE64_32.fullmatch(text) is None:
+        raise PydanticCustomError("key", "must be 32 bytes in standard base64")
+    return text
 
 
 def _unique(items: list[Any]) -> list[Any]:
@@ -105,7 +110,10 @@ _OFFSET = r"(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)"
 INSTANT = re.compile(
     r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?" + _OFFSET, re.ASCII
 )
-_PERIOD = re.compile(r"P(?=\d)(?:\d{1,4}Y)?(?:\d{1,4}M)?(?:\d{1,4}W)?(?:\d{1,5}D)?", re.ASCII)
+# The last digit before the padding has two bits to spare: only one spelling of each value.
+_BASE64_32 = re.compile(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
+_PERIOD = re.compile(r"P(?=[0-9])([0-9]{1,2}Y)?([0-9]{1,3}M)?([0-9]{1,4}W)?([0-9]{1,5}D)?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
@@ -114,11 +122,14 @@ class Part(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    _no_nulls = model_validator(mode="before")(no_nulls)
+
 
 Bool = StrictBool
 Count = Annotated[StrictInt, Field(ge=0, le=LARGEST)]
 UpdateNumber = Annotated[StrictInt, Field(ge=1, le=100_000)]
-Id = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9._:/-]{0,62}[A-Za-z0-9])?$")]
+ID = r"[A-Za-z0-9](?:[A-Za-z0-9._:/-]{0,62}[A-Za-z0-9])?"
+Id = Annotated[StrictStr, Field(pattern=f"^{ID}$")]
 EventRef = Annotated[StrictStr, Field(min_length=1, max_length=256), AfterValidator(_plain)]
 Slug = Annotated[StrictStr, Field(pattern=r"^[A-Za-z][A-Za-z0-9_ .-]{0,63}$")]
 Name = Annotated[StrictStr, Field(min_length=1, max_length=200), AfterValidator(_plain)]
@@ -126,13 +137,19 @@ Text = Annotated[StrictStr, Field(min_length=1, max_length=4000), AfterValidator
 Pseudonym = Annotated[StrictStr, Field(min_length=1, max_length=64), AfterValidator(_plain)]
 Version = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,31}$")]
 Contact = Annotated[Text, OrganisationContact()]
-Kvk = Annotated[StrictStr, Field(pattern=r"^[0-9]{8}$"), OrganisationNumber()]
-Agb = Annotated[StrictStr, Field(pattern=r"^[0-9]{8}$"), OrganisationNumber()]
-MessageId = Annotated[Text, OrganisationNumber()]
-Digest = Annotated[StrictStr, Field(pattern=r"^[0-9a-f]{64}$"), OrganisationNumber()]
-RootHash = Annotated[StrictStr, AfterValidator(_public_key), OrganisationNumber()]
-PublicKey = Annotated[StrictStr, AfterValidator(_public_key), OrganisationNumber()]
-Country = Annotated[StrictStr, AfterValidator(_country)]
+Kvk = Annotated[StrictStr, Field(pattern=r"^[0-9]{8}$"), NotPersonal()]
+Agb = Annotated[StrictStr, Field(pattern=r"^[0-9]{8}$"), NotPersonal()]
+MessageId = Annotated[Text, NotPersonal()]
+Digest = Annotated[StrictStr, Field(pattern=r"^[0-9a-f]{64}$"), NotPersonal()]
+Bytes32 = Annotated[
+    StrictStr,
+    Field(json_schema_extra={"pattern": f"^{_BASE64_32.pattern}$"}),
+    AfterValidator(_32_bytes),
+    NotPersonal(),
+]
+Country = Annotated[
+    StrictStr, Field(json_schema_extra={"pattern": "^[A-Z]{2}$"}), AfterValidator(_country)
+]
 Instant = Annotated[
     StrictStr, Field(json_schema_extra={"format": "date-time"}), AfterValidator(_instant)
 ]
@@ -141,18 +158,38 @@ Moment = Annotated[
     Field(json_schema_extra={"anyOf": [{"format": "date"}, {"format": "date-time"}]}),
     AfterValidator(_moment),
 ]
-Period = Annotated[StrictStr, AfterValidator(_period)]
+Period = Annotated[
+    StrictStr, Field(json_schema_extra={"pattern": f"^{_PERIOD.pattern}$"}), AfterValidator(_period)
+]
 Token = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_-]{1,86}$")]
-Amount = Annotated[StrictStr, Field(pattern=r"^-?[0-9]{1,12}(?:\.[0-9]{1,4})?$")] | Count
+Amount = (
+    Annotated[StrictStr, Field(pattern=r"^-?[0-9]{1,12}(?:\.[0-9]{1,4})?$")]
+    | Annotated[StrictInt, Field(ge=-LARGEST, le=LARGEST)]
+    | StrictFloat
+)
 Currency = Annotated[StrictStr, Field(pattern=r"^[A-Z]{3}$")]
 
-Ids = Annotated[list[Id], Field(max_length=5000), AfterValidator(_unique_text)]
-Texts = Annotated[list[Text], Field(max_length=500), AfterValidator(_unique_text)]
-Slugs = Annotated[list[Slug], Field(max_length=500), AfterValidator(_unique_text)]
-Countries = Annotated[list[Country], Field(max_length=250), AfterValidator(_unique_text)]
-Tokens = Annotated[list[Token], Field(max_length=5000), AfterValidator(_unique_text)]
+_UNIQUE = {"uniqueItems": True}
+Ids = Annotated[
+    list[Id], Field(max_length=5000, json_schema_extra=_UNIQUE), AfterValidator(_unique_text)
+]
+Controllers = Annotated[Ids, Field(min_length=1)]
+Texts = Annotated[
+    list[Text], Field(max_length=500, json_schema_extra=_UNIQUE), AfterValidator(_unique_text)
+]
+Slugs = Annotated[
+    list[Slug], Field(max_length=500, json_schema_extra=_UNIQUE), AfterValidator(_unique_text)
+]
+Countries = Annotated[
+    list[Country], Field(max_length=250, json_schema_extra=_UNIQUE), AfterValidator(_unique_text)
+]
+Tokens = Annotated[
+    list[Token], Field(max_length=5000, json_schema_extra=_UNIQUE), AfterValidator(_unique_text)
+]
 TextOrTexts = Text | Texts
 BoolOrText = Bool | Text
+BoolOrContact = Bool | Contact
+Held = Bool | Text | Texts
 
 TransferArea = Literal["EU", "EEA"]
 Authorisation = Literal["general", "specific"]
@@ -162,7 +199,6 @@ Bearer = Literal["processor", "subprocessor"]
 Origin = Literal["own", "subprocessor"]
 Choice = Literal["return", "erase", "return_then_erase"]
 Algorithm = Literal["ed25519"]
-Art32Class = Literal["a", "b", "c", "d"]
 TerminationOutcome = Literal["refused", "refused under 3.3"]
 InstructionChannel = Literal["email", "fax", "licence_grant", "portal", "phone", "letter"]
 RejectionGround = Literal["not_written", "identity", "integrity", "out_of_scope", "other"]
@@ -172,10 +208,14 @@ AssistanceSubject = Literal["dsr", "security", "breach", "dpia", "prior_consulta
 ReturnMethod = Literal["download_link", "carrier"]
 RefusalGround = Literal["annual_limit", "not_independent", "not_expert", "other"]
 BreachNature = Literal["C", "I", "A"]
-Nature = Annotated[
-    BreachNature | Annotated[list[BreachNature], Field(min_length=1), AfterValidator(_unique)],
-    Field(description="Confidentiality, integrity, availability"),
-]
+Nature = (
+    BreachNature
+    | Annotated[
+        list[BreachNature],
+        Field(min_length=1, json_schema_extra=_UNIQUE),
+        AfterValidator(_unique_text),
+    ]
+)
 AuditLimit = Annotated[StrictStr, Field(pattern=r"^[0-9]{1,3}(?:/year)?$")] | Count
 
 Scalar = Bool | Annotated[StrictInt, Field(ge=-LARGEST, le=LARGEST)] | StrictFloat | Text
@@ -187,11 +227,14 @@ Numbers = Count | FactMap | Text
 ClauseMap = Annotated[dict[Name, Name], Field(max_length=100)]
 
 
-class Range(Part):
+class Between(Part):
     """An approximate number: at least `min`, at most `max`."""
 
     min: Count
     max: Count
+
+
+Range = Annotated[Between, NotPersonal()]
 
 
 CountOrRange = Count | Range
@@ -206,7 +249,9 @@ class DataCategory(Part):
 
 
 DataCategories = Annotated[
-    list[Slug | DataCategory], Field(max_length=200), AfterValidator(_unique)
+    list[Slug | DataCategory],
+    Field(max_length=200, json_schema_extra=_UNIQUE),
+    AfterValidator(_unique),
 ]
 
 
@@ -231,8 +276,13 @@ class Establishment(Part):
 Established = Bool | Text | Establishment
 
 
-class FieldChange(Part):
-    """One corrected field: a dotted path below `data`, or `occurredat`; old and new value."""
+class FieldChange(BaseModel):
+    """One corrected field: a dotted path below `data`, or `occurredat`; old and new value.
+
+    The old value is null, or absent, where a field is added.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     field: Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_]{1,64}(?:\.[A-Za-z0-9_]{1,64}){0,7}$")]
     old: Any = None

@@ -12,6 +12,7 @@ from ledger.events.base import EventData, event_type
 
 
 @event_type(
+    nl="Instructie ontvangen",
     group="instruction",
     clauses="4.1, Schriftelijk",
     gdpr="28(3)(a), 29",
@@ -35,6 +36,7 @@ class InstructionReceived(EventData):
 
 
 @event_type(
+    nl="Instructie geverifieerd",
     group="instruction",
     clauses="1 (Schriftelijk)",
     gdpr="28(3)(a)",
@@ -63,6 +65,7 @@ class InstructionVerified(EventData):
 
 
 @event_type(
+    nl="Instructie afgewezen",
     group="instruction",
     clauses="4.1, 4.4, Schriftelijk",
     gdpr="28(3)(a)",
@@ -80,6 +83,7 @@ class InstructionRejected(EventData):
 
 
 @event_type(
+    nl="Instructie beoordeeld",
     group="instruction",
     clauses="4.6",
     gdpr="28(3) last para",
@@ -100,6 +104,7 @@ class InstructionAssessed(EventData):
 
 
 @event_type(
+    nl="Onrechtmatigheid van instructie gemeld",
     group="instruction",
     clauses="4.6",
     gdpr="28(3) last para",
@@ -119,6 +124,7 @@ class InfringementConcernNotified(EventData):
 
 
 @event_type(
+    nl="Instructie opgeschort",
     group="instruction",
     tier="ext",
     clauses="4.6",
@@ -137,6 +143,7 @@ class InstructionSuspended(EventData):
 
 
 @event_type(
+    nl="Instructie bevestigd",
     group="instruction",
     tier="ext",
     clauses="4.6",
@@ -156,6 +163,7 @@ class InstructionConfirmed(EventData):
 
 
 @event_type(
+    nl="Instructie ingetrokken",
     group="instruction",
     tier="ext",
     clauses="4.6",
@@ -174,6 +182,7 @@ class InstructionWithdrawn(EventData):
 
 
 @event_type(
+    nl="Instructie uitgevoerd",
     group="instruction",
     clauses="4.1, 5.8",
     gdpr="28(3)(a), 29, 32(4)",

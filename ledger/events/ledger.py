@@ -12,6 +12,7 @@ from ledger.events.base import EventData, event_type
 
 
 @event_type(
+    nl="Gebeurtenis gecorrigeerd",
     group="ledger",
     gdpr="5(1)(d), 5(2)",
     iso27001=("A.5.33", "A.5.28"),
@@ -30,6 +31,7 @@ class EventCorrected(EventData):
 
 
 @event_type(
+    nl="Gebeurtenis teruggenomen",
     group="ledger",
     gdpr="5(1)(d)",
     iso27001=("A.5.33",),
@@ -45,6 +47,7 @@ class EventRetracted(EventData):
 
 
 @event_type(
+    nl="Ondertekensleutel ingeschreven",
     group="ledger",
     clauses="1 (Schriftelijk)",
     gdpr="32(1)(b)",
@@ -57,7 +60,7 @@ class SigningKeyEnrolled(EventData):
     key_id: f.Id = Field(description="Id of the key")
     service: f.Slug = Field(description="Service whose key it is")
     algorithm: f.Algorithm | None = Field(None, description="Signature algorithm")
-    public_key: f.PublicKey | None = Field(None, description="Public key, 32 bytes in base64")
+    public_key: f.Bytes32 | None = Field(None, description="Public key, 32 bytes in base64")
     valid_from: f.Moment | None = Field(None, description="From when the key may sign")
     valid_until: f.Moment | None = Field(None, description="Until when the key may sign")
     event_types: f.Slugs | None = Field(
@@ -69,6 +72,7 @@ class SigningKeyEnrolled(EventData):
 
 
 @event_type(
+    nl="Ondertekensleutel ingetrokken",
     group="ledger",
     gdpr="32(1)(b)",
     iso27001=("A.8.24", "A.5.17"),
@@ -84,6 +88,7 @@ class SigningKeyRevoked(EventData):
 
 
 @event_type(
+    nl="Controlepunt ondertekend",
     group="ledger",
     gdpr="5(2)",
     iso27001=("A.5.28", "A.5.33", "A.8.15"),
@@ -94,13 +99,14 @@ class CheckpointSigned(EventData):
     """The ledger notes a checkpoint of itself."""
 
     tree_size: f.Count | None = Field(None, description="Size of the log")
-    root: f.RootHash | None = Field(None, description="Root of the log, 32 bytes in base64")
+    root: f.Bytes32 | None = Field(None, description="Root of the log, 32 bytes in base64")
     key_id: f.Id | None = Field(None, description="Id of the key")
     at: f.Moment | None = Field(None, description="When it happened, if not at occurredat")
     witness_signatures: f.Texts | None = Field(None, description="Cosignature lines of witnesses")
 
 
 @event_type(
+    nl="Gegevens ingezien",
     group="ledger",
     clauses="11.1",
     gdpr="28(3)(h)",
@@ -120,6 +126,7 @@ class RecordsInspected(EventData):
 
 
 @event_type(
+    nl="Bewijspakket geëxporteerd",
     group="ledger",
     clauses="11.1",
     gdpr="28(3)(h), 30(4)",
@@ -138,6 +145,7 @@ class EvidencePackExported(EventData):
 
 
 @event_type(
+    nl="Inhoud onleesbaar gemaakt",
     group="ledger",
     clauses="6.1",
     gdpr="17, 5(1)(c)",

@@ -12,6 +12,7 @@ from ledger.events.base import EventData, event_type
 
 
 @event_type(
+    nl="Teruggave of wissing gekozen",
     group="lifecycle",
     clauses="10.1",
     gdpr="28(3)(g)",
@@ -30,6 +31,7 @@ class ReturnOrErasureChosen(EventData):
 
 
 @event_type(
+    nl="Gegevens teruggegeven",
     group="lifecycle",
     clauses="10.1, 10.2",
     gdpr="28(3)(g), 20",
@@ -53,6 +55,7 @@ class DataReturned(EventData):
 
 
 @event_type(
+    nl="Ontvangst van teruggave bevestigd",
     group="lifecycle",
     tier="ext",
     clauses="10.2",
@@ -72,6 +75,7 @@ class DataReturnAcknowledged(EventData):
 
 
 @event_type(
+    nl="Persoonsgegevens gewist",
     group="lifecycle",
     clauses="4.3, 10.1",
     gdpr="28(3)(g), 17",
@@ -94,6 +98,7 @@ class PersonalDataErased(EventData):
 
 
 @event_type(
+    nl="Kopieën gewist",
     group="lifecycle",
     clauses="10.1",
     gdpr="28(3)(g)",
@@ -113,6 +118,7 @@ class CopiesErased(EventData):
 
 
 @event_type(
+    nl="Wissing schriftelijk bevestigd",
     group="lifecycle",
     tier="ext",
     clauses="10.1, 11.1",

@@ -12,6 +12,7 @@ from ledger.events.base import EventData, event_type
 
 
 @event_type(
+    nl="Verwerker geregistreerd",
     group="party",
     clauses="1 (Leverancier, Verwerker), Annex I",
     gdpr="30(2)(a)",
@@ -36,6 +37,7 @@ class ProcessorRegistered(EventData):
 
 
 @event_type(
+    nl="Verwerkingsverantwoordelijke geregistreerd",
     group="party",
     clauses="1 (Klant), 2.1, Annex I",
     gdpr="30(2)(a)",

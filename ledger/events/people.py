@@ -12,6 +12,7 @@ from ledger.events.base import EventData, event_type
 
 
 @event_type(
+    nl="Geheimhouding ondertekend",
     group="people",
     clauses="6.2",
     gdpr="28(3)(b)",
@@ -29,6 +30,7 @@ class ConfidentialityUndertakingSigned(EventData):
 
 
 @event_type(
+    nl="Toegang tot gegevens verleend",
     group="people",
     clauses="5.8, 6.2",
     gdpr="28(3)(b), 29, 32(4)",
@@ -49,6 +51,7 @@ class DataAccessAuthorised(EventData):
 
 
 @event_type(
+    nl="Toegang tot gegevens ingetrokken",
     group="people",
     tier="ext",
     clauses="5.8, 6.2",

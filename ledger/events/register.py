@@ -12,6 +12,7 @@ from ledger.events.base import EventData, event_type
 
 
 @event_type(
+    nl="Verwerking geregistreerd",
     group="register",
     clauses="4.2, Annex I",
     gdpr="30(2)(b)-(d), 28(3)",
@@ -24,7 +25,7 @@ class ProcessingActivityRegistered(EventData):
     """A category of processing entered the processing register."""
 
     activity_id: f.Id = Field(description="Id of the processing activity")
-    controller_ids: f.Ids = Field(description="Ids of the controllers concerned")
+    controller_ids: f.Controllers = Field(description="Ids of the controllers concerned")
     data_categories: f.DataCategories = Field(
         description="Categories of personal data (clause 4.2), with art. 9 and BSN marked"
     )
@@ -45,6 +46,7 @@ class ProcessingActivityRegistered(EventData):
 
 
 @event_type(
+    nl="Verwerking gewijzigd",
     group="register",
     clauses="4.2, Annex I",
     gdpr="30(2)",
@@ -69,6 +71,7 @@ class ProcessingActivityAmended(EventData):
 
 
 @event_type(
+    nl="Verwerking beëindigd",
     group="register",
     tier="ext",
     clauses="Annex I",
@@ -81,12 +84,13 @@ class ProcessingActivityDiscontinued(EventData):
     """A processing activity ended for some controllers."""
 
     activity_id: f.Id = Field(description="Id of the processing activity")
-    controller_ids: f.Ids = Field(description="Ids of the controllers concerned")
+    controller_ids: f.Controllers = Field(description="Ids of the controllers concerned")
     at: f.Moment | None = Field(None, description="When it happened, if not at occurredat")
     reason: f.Text | None = Field(None, description="Why")
 
 
 @event_type(
+    nl="Wettelijke bewaarplicht ontstaan",
     group="register",
     clauses="4.3, 10.1",
     gdpr="28(3)(g), 17(3)",
@@ -108,6 +112,7 @@ class StatutoryRetentionImposed(EventData):
 
 
 @event_type(
+    nl="Wettelijke bewaarplicht vervallen",
     group="register",
     tier="ext",
     clauses="4.3, 10.1",

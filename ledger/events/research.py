@@ -12,6 +12,7 @@ from ledger.events.base import EventData, event_type
 
 
 @event_type(
+    nl="Toestemming voor onderzoek verklaard",
     group="research",
     clauses="4.5",
     gdpr="9(2)(a), 7(1)",
@@ -40,6 +41,7 @@ class ResearchConsentAttested(EventData):
 
 
 @event_type(
+    nl="Toestemming voor onderzoek ingetrokken",
     group="research",
     clauses="4.5",
     gdpr="7(3)",
@@ -58,6 +60,7 @@ class ResearchConsentWithdrawn(EventData):
 
 
 @event_type(
+    nl="Gegevens voor onderzoek gedeeld",
     group="research",
     clauses="4.5",
     gdpr="9(2)(a), 28(3)(a)",
@@ -87,6 +90,7 @@ class ResearchDataShared(EventData):
 
 
 @event_type(
+    nl="Delen voor onderzoek geweigerd",
     group="research",
     clauses="4.5",
     gdpr="9(1), 28(3)",

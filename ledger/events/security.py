@@ -12,6 +12,7 @@ from ledger.events.base import EventData, event_type
 
 
 @event_type(
+    nl="Beveiligingsmaatregel getroffen",
     group="security",
     clauses="2.4, 5.1, 5.2, Annex II",
     gdpr="32(1), 30(2)(d)",
@@ -25,8 +26,8 @@ class SecurityMeasureAdopted(EventData):
     measure_id: f.Id = Field(description="Id of the security measure")
     title: f.Name = Field(description="Title of the measure")
     description: f.Text | None = Field(None, description="Description")
-    art32_class: f.Art32Class | None = Field(
-        None, description="Class of measure: letter of GDPR art. 32(1)"
+    art32_class: f.TextOrTexts | None = Field(
+        None, description="Class of measure: letter a, b, c or d of GDPR art. 32(1)"
     )
     control_refs: f.Texts | None = Field(None, description="Controls it belongs to")
     in_force_from: f.Moment | None = Field(None, description="When the measure takes effect")
@@ -37,6 +38,7 @@ class SecurityMeasureAdopted(EventData):
 
 
 @event_type(
+    nl="Beveiligingsmaatregel gewijzigd",
     group="security",
     clauses="5.2, Annex II",
     gdpr="32(1)(d)",
@@ -54,6 +56,7 @@ class SecurityMeasureAmended(EventData):
 
 
 @event_type(
+    nl="Beveiligingsmaatregel beëindigd",
     group="security",
     tier="ext",
     clauses="5.2, Annex II",
@@ -71,6 +74,7 @@ class SecurityMeasureRetired(EventData):
 
 
 @event_type(
+    nl="Beveiligingsmaatregelen meegedeeld",
     group="security",
     clauses="5.5",
     gdpr="28(3)(f)",
@@ -81,13 +85,14 @@ class SecurityMeasureRetired(EventData):
 class SecurityMeasuresCommunicated(EventData):
     """Controllers were told of the security measures."""
 
-    controller_ids: f.Ids = Field(description="Ids of the controllers concerned")
+    controller_ids: f.Controllers = Field(description="Ids of the controllers concerned")
     measure_ids: f.Ids = Field(description="Ids of security measures")
     at: f.Moment | None = Field(None, description="When it happened, if not at occurredat")
     occasion: f.Text | None = Field(None, description="What gave occasion (clause 5.5)")
 
 
 @event_type(
+    nl="Risicobeoordeling afgerond",
     group="security",
     clauses="5.2",
     gdpr="32(1), 32(2)",

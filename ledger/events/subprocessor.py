@@ -12,6 +12,7 @@ from ledger.events.base import EventData, event_type
 
 
 @event_type(
+    nl="Wijziging van subverwerkers bekendgemaakt",
     group="subprocessor",
     clauses="7.2",
     gdpr="28(2)",
@@ -41,6 +42,7 @@ class SubprocessorChangeAnnounced(EventData):
 
 
 @event_type(
+    nl="Bezwaar tegen subverwerker gemaakt",
     group="subprocessor",
     clauses="7.2",
     gdpr="28(2)",
@@ -62,6 +64,7 @@ class SubprocessorObjectionRaised(EventData):
 
 
 @event_type(
+    nl="Bezwaar tegen subverwerker afgehandeld",
     group="subprocessor",
     clauses="7.2",
     gdpr="28(2)",
@@ -81,6 +84,7 @@ class SubprocessorObjectionResolved(EventData):
 
 
 @event_type(
+    nl="Subverwerkersovereenkomst gesloten",
     group="subprocessor",
     clauses="7.1",
     gdpr="28(4)",
@@ -101,6 +105,7 @@ class SubprocessingContractConcluded(EventData):
 
 
 @event_type(
+    nl="Subverwerker ingeschakeld",
     group="subprocessor",
     clauses="7.1, 7.2",
     gdpr="28(2), 28(4)",
@@ -113,7 +118,7 @@ class SubprocessorEngaged(EventData):
     """A subprocessor was engaged for some controllers."""
 
     subprocessor_id: f.Id = Field(description="Id of the subprocessor")
-    controller_ids: f.Ids = Field(description="Ids of the controllers concerned")
+    controller_ids: f.Controllers = Field(description="Ids of the controllers concerned")
     countries: f.Countries = Field(description="Countries of processing")
     change_id: f.Id | None = Field(None, description="Id of the announced change")
     started_at: f.Moment | None = Field(None, description="When it started")
@@ -121,6 +126,7 @@ class SubprocessorEngaged(EventData):
 
 
 @event_type(
+    nl="Inschakeling van subverwerker beëindigd",
     group="subprocessor",
     clauses="7.1",
     gdpr="28(4), 28(3)(g)",
@@ -133,7 +139,7 @@ class SubprocessorDisengaged(EventData):
     """A subprocessor was disengaged for some controllers."""
 
     subprocessor_id: f.Id = Field(description="Id of the subprocessor")
-    controller_ids: f.Ids = Field(description="Ids of the controllers concerned")
+    controller_ids: f.Controllers = Field(description="Ids of the controllers concerned")
     at: f.Moment | None = Field(None, description="When it happened, if not at occurredat")
     data_returned_or_erased: f.BoolOrText | None = Field(
         None, description="What happened with the data"

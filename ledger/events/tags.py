@@ -13,10 +13,12 @@ A correction that gives a field of one of these another value is found by the ne
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ledger.events.base import EventData
+from ledger.events.fields import ID, Delivery
 
 CONTROLLERS = (
     "controller_id",
@@ -60,6 +62,8 @@ CASES = {
     "transfer_id": "transfer",
 }
 
+_ID = re.compile(ID)
+
 TARGETS = ("corrects_event_id", "retracts_event_id", "event_id")
 
 
@@ -99,10 +103,11 @@ def _of_fields(data: EventData) -> Iterator[str]:
 
 
 def _of_change(field: str, new: Any) -> Iterator[str]:
-    first = field.split(".", maxsplit=1)[0]
-    if first in CONTROLLERS:
-        yield from (f"controller:{controller}" for controller in _ids(new))
-    elif field in CASES and isinstance(new, str):
+    # Whether the new value fits its field is not known yet: only what can be an id becomes a tag.
+    first, *rest = field.split(".")
+    if first in CONTROLLERS and rest[1:] in ([], ["controller"]):
+        yield from (f"controller:{id}" for id in _ids(new) if _ID.fullmatch(id))
+    elif field in CASES and isinstance(new, str) and _ID.fullmatch(new):
         yield f"{CASES[field]}:{new}"
 
 
@@ -113,7 +118,7 @@ def _ids(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for item in value:
             yield from _ids(item)
+    elif isinstance(value, Delivery):
+        yield value.controller
     elif isinstance(value, Mapping):
         yield from _ids(value.get("controller"))
-    elif value is not None:
-        yield value.controller

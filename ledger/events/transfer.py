@@ -12,6 +12,7 @@ from ledger.events.base import EventData, event_type
 
 
 @event_type(
+    nl="Toestemming voor doorgifte verleend",
     group="transfer",
     clauses="5.3",
     gdpr="28(3)(a), 44",
@@ -37,6 +38,7 @@ class TransferConsentGranted(EventData):
 
 
 @event_type(
+    nl="Toestemming voor doorgifte ingetrokken",
     group="transfer",
     tier="ext",
     clauses="5.3",
@@ -54,6 +56,7 @@ class TransferConsentWithdrawn(EventData):
 
 
 @event_type(
+    nl="Doorgifte buiten de Unie begonnen",
     group="transfer",
     clauses="5.3",
     gdpr="30(2)(c), 44-49",
@@ -68,7 +71,7 @@ class ThirdCountryTransferStarted(EventData):
     transfer_id: f.Id = Field(description="Id of the transfer")
     subprocessor_id: f.Id = Field(description="Id of the subprocessor")
     country: f.Country = Field(description="Country, ISO 3166-1 alpha-2")
-    controller_ids: f.Ids = Field(description="Ids of the controllers concerned")
+    controller_ids: f.Controllers = Field(description="Ids of the controllers concerned")
     mechanism: f.Mechanism = Field(description="Basis of the transfer under GDPR chapter V")
     safeguard_ref: f.Text | None = Field(None, description="Where the safeguards are documented")
     tia_ref: f.Text | None = Field(
@@ -78,6 +81,7 @@ class ThirdCountryTransferStarted(EventData):
 
 
 @event_type(
+    nl="Doorgifte buiten de Unie beëindigd",
     group="transfer",
     tier="ext",
     clauses="5.3",
@@ -92,5 +96,5 @@ class ThirdCountryTransferEnded(EventData):
     transfer_id: f.Id = Field(description="Id of the transfer")
     subprocessor_id: f.Id = Field(description="Id of the subprocessor")
     country: f.Country = Field(description="Country, ISO 3166-1 alpha-2")
-    controller_ids: f.Ids = Field(description="Ids of the controllers concerned")
+    controller_ids: f.Controllers = Field(description="Ids of the controllers concerned")
     at: f.Moment | None = Field(None, description="When it happened, if not at occurredat")
