@@ -6,6 +6,7 @@ A registration says anew what an activity is like; an amendment changes what it 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from projections.agreement import CONCLUDED, ENDED, last_spell
@@ -67,12 +68,12 @@ def activity_rows(controller: str, facts: Sequence[Fact]) -> Iterator[Row]:
 
 def described(own: Mapping[str, Any], general: Mapping[str, Any]) -> dict[str, Any]:
     """The activity as it is for one controller: its own amendments go before what is for all."""
-    versions = sorted([*general["versions"], *own["versions"]], key=lambda v: str(v["since"]))
+    versions = _numbered([*general["versions"], *own["versions"]])
     return {
         **{key: own[key] or general[key] for key in (*TEXTS, *LISTS, "measures")},
         **{key: sorted({*general[key], *own[key]}) for key in _ADDED},
         "versions": versions,
-        "version": _current(versions),
+        "version": versions[-1]["version"] if versions else None,
     }
 
 
@@ -94,31 +95,31 @@ def _content(facts: Sequence[Fact]) -> dict[str, Any]:
             content |= members(fact.data, "changes")
             categories += _categories(members(fact.data, "changes").get("data_categories"))
             categories += _categories(fact.data.get("added_data_categories"))
-    versions = [_version(fact) for fact in facts]
     return {
         **{key: text(content, key) for key in TEXTS},
         **{key: texts(content, key) for key in LISTS},
         "measures": texts(content, "measure_ids"),
         "data_categories": sorted({name for name, _ in categories}),
         "special_categories": sorted({f"{name} ({mark})" for name, mark in categories if mark}),
-        "versions": versions,
-        "version": _current(versions),
+        "versions": [_version(fact) for fact in facts],
     }
 
 
 def _version(fact: Fact) -> dict[str, Any]:
+    added = _categories(fact.data.get("added_data_categories"))
     return {
         "version": text(fact.data, "new_version") or text(fact.data, "version"),
         "since": when(fact),
         "changes": fact.data.get("changes"),
+        "added_data_categories": sorted({name for name, _ in added}),
         "reason": text(fact.data, "reason"),
     }
 
 
-def _current(versions: Sequence[Mapping[str, Any]]) -> str | None:
-    """The last version that has a name, or else how many there have been."""
-    named = [str(v["version"]) for v in versions if v["version"]]
-    return named[-1] if named else str(len(versions)) if versions else None
+def _numbered(versions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The versions in order of time; one without a name of its own is called by its number."""
+    ordered = sorted(versions, key=lambda version: datetime.fromisoformat(version["since"]))
+    return [{**v, "version": v["version"] or str(n)} for n, v in enumerate(ordered, start=1)]
 
 
 def _categories(value: Any) -> list[tuple[str, str | None]]:
