@@ -1,0 +1,218 @@
+"""How many events a second the ledger appends, and how long an append takes.
+
+    python -m benchmarks.append [--seconds 5] [--json FILE]
+
+One embedded PostgreSQL with durable commits, the real `verantwoord serve` in a process of its own
+and its clients in another; references before and after, since machines have moods. Nothing is
+judged here: `docs/performance.md` says what the figures mean.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import psycopg
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import load, references
+from benchmarks.load import Measured, Producer, Run
+from benchmarks.references import References
+from ledger import cloudevent, deployment, envelope, keys
+from ledger.append import Appended
+from ledger.deployment import Home, Ledger
+from ledger.embedded import EmbeddedServer
+from ledger.keyring import ADMINISTRATOR
+from projections import sql
+
+KVK = "12345678"
+SERVICE = "crm"
+CONTROLLERS = tuple(f"C{n}" for n in range(1, 21))
+ON = ("fsync", "synchronous_commit", "full_page_writes")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Everything one call measured."""
+
+    machine: dict[str, Any]
+    before: References
+    runs: list[Measured]
+    after: References
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "machine": self.machine,
+            "references": {"before": self.before.as_dict(), "after": self.after.as_dict()},
+            "runs": [asdict(run) for run in self.runs],
+        }
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure, print a table, and write JSON where asked."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.append")
+    parser.add_argument("--seconds", type=float, default=5.0, help="length of each measurement")
+    parser.add_argument("--json", type=Path, help="file for the result")
+    asked = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="verantwoord-benchmark-") as directory:
+        result = measure(Path(directory), asked.seconds)
+    show(result)
+    if asked.json is not None:
+        asked.json.write_text(json.dumps(result.as_dict(), indent=2) + "\n")
+
+
+def measure(directory: Path, seconds: float) -> Result:
+    """A new ledger in a directory, its references, and the runs against it."""
+    home = Home(directory / "data")
+    deployment.init(
+        home, origin="benchmark.example/log", kvk=KVK, tables=[sql.text("registers.sql")]
+    )
+    with EmbeddedServer.open(home.data / "postgres") as server:
+        machine = _machine(server.url())
+        references.prepare(server.url())
+        with deployment.open_ledger(home) as ledger:
+            producer = _enrol(home, ledger)
+        before = references.measure(server.url(), seconds)
+        vkey = home.vkey_file.read_text().strip()
+        with _served(home) as port:
+            runs = [load.measure(port, vkey, producer, run) for run in _runs(seconds)]
+        after = references.measure(server.url(), seconds)
+    return Result(machine, before, runs, after)
+
+
+def _runs(seconds: float) -> list[Run]:
+    """More events are signed than any machine of today appends in the time."""
+    counted = seconds + load.WARM_UP
+    return [
+        Run("single", clients=1, batch=1, seconds=seconds, most=int(counted * 2_000)),
+        Run("concurrent", clients=64, batch=1, seconds=seconds, most=int(counted * 4_000)),
+        Run("batched", clients=1, batch=500, seconds=seconds, most=int(counted * 8_000)),
+    ]
+
+
+def _machine(url: str) -> dict[str, Any]:
+    """What was measured on; raises when the server could lose what it acknowledged."""
+    with psycopg.connect(url) as conn:
+        found = {name: conn.execute(f"SHOW {name}".encode()).fetchone() for name in ON}
+        if any(value != ("on",) for value in found.values()):
+            raise RuntimeError(f"the server does not commit durably: {found}")
+        return {
+            "cores": len(os.sched_getaffinity(0)),
+            "python": platform.python_version(),
+            "postgresql": conn.info.parameter_status("server_version"),
+            **dict.fromkeys(ON, "on"),
+        }
+
+
+def _enrol(home: Home, ledger: Ledger) -> Producer:
+    """A producer with a key in force, and the parties of its events."""
+    key = keys.make_key("k-crm")
+    administrator = keys.load(keys.key_file(home.keys, ADMINISTRATOR))
+    producer = Producer(
+        key.key_id, key.private_key.private_bytes_raw(), _source(SERVICE), CONTROLLERS
+    )
+    _append(ledger, administrator, ADMINISTRATOR, "SigningKeyEnrolled", key.enrolment(SERVICE))
+    processor = {"processor_id": "P", "legal_name": "Beweegzorg Online B.V."}
+    _append(ledger, key, SERVICE, "ProcessorRegistered", processor)
+    for controller in CONTROLLERS:
+        data = {"controller_id": controller, "legal_name": f"Praktijk {controller}"}
+        _append(ledger, key, SERVICE, "ControllerRegistered", data)
+    return producer
+
+
+def _source(service: str) -> str:
+    return f"urn:nld:kvk:{KVK}:systeem:{service}"
+
+
+def _append(
+    ledger: Ledger, key: keys.SigningKey, service: str, type_: str, data: dict[str, Any]
+) -> None:
+    now = ledger.clock()
+    payload = cloudevent.format(
+        id=f"first-{ledger.reader.size()}",
+        source=_source(service),
+        type=type_,
+        time=now,
+        occurred_at=now,
+        data=data,
+    )
+    (answer,) = ledger.append([envelope.format(key.sign(payload))])
+    if not isinstance(answer, Appended):
+        raise answer
+
+
+@contextmanager
+def _served(home: Home) -> Iterator[int]:
+    """The service as users start it, on a free port."""
+    command = [Path(sys.executable).with_name("verantwoord"), "serve", "--port", "0"]
+    server = subprocess.Popen(
+        [*command, "--data", home.data],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    try:
+        assert server.stdout is not None
+        for line in server.stdout:
+            if found := re.search(r"at http://[\d.]+:(\d+)", line):
+                yield int(found[1])
+                return
+        raise RuntimeError("the service ended before it served")
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def show(result: Result) -> None:
+    """Print the runs, each beside the references, and the references before and after."""
+    before, after = result.before, result.after
+    save = mean([before.application_save, after.application_save])
+    insert = mean([before.insert_ms, after.insert_ms])
+    verify = mean([before.verify, after.verify])
+    runs = Table("run", "clients", "batch", "events/s", "p50 ms", "p99 ms")
+    for name in ("x save()", "p50 / INSERT", "% of verify"):
+        runs.add_column(name)
+    for column in runs.columns[1:]:
+        column.justify = "right"
+    for run in result.runs:
+        speed = run.events_per_second
+        ratios = (speed / save, run.p50_ms / insert, 100 * speed / verify)
+        runs.add_row(
+            run.name,
+            str(run.clients),
+            str(run.batch),
+            f"{speed:,.0f}",
+            f"{run.p50_ms:.1f}",
+            f"{run.p99_ms:.1f}",
+            *(f"{ratio:.1f}" for ratio in ratios),
+        )
+    compared = Table("reference", "before", "after")
+    for name, values in {
+        "eventsourcing Application.save(), events/s": (
+            before.application_save,
+            after.application_save,
+        ),
+        "durable INSERT of one row, median ms": (before.insert_ms, after.insert_ms),
+        "Ed25519 verify, one core, /s": (before.verify, after.verify),
+    }.items():
+        compared.add_row(name, *(f"{value:,.2f}" for value in values))
+    console = Console()
+    console.print(result.machine, runs, compared, sep="\n")
+
+
+if __name__ == "__main__":
+    main()

