@@ -13,6 +13,7 @@ import orjson
 import psycopg
 
 from ledger import cloudevent, entry, events
+from ledger.events.tags import CORRECTS_CORRECTION
 from projections.facts import CORRECTED, RETRACTED, SHREDDED, Recorded
 
 AMENDMENTS = frozenset({CORRECTED, RETRACTED, SHREDDED})
@@ -59,8 +60,10 @@ def of_cases(
 ) -> list[Recorded]:
     """The events of some cases up to a position, of some types, and all that amends them."""
     topics = _topics({*types, *AMENDMENTS})
+    # A corrected correction may have moved any event into these cases; such chains are rare.
+    tags = [*cases, CORRECTS_CORRECTION]
     return with_amendments(
-        conn, [*_tagged(conn, cases, topics, upto), *_typed(conn, cases, upto)], upto=upto
+        conn, [*_tagged(conn, tags, topics, upto), *_typed(conn, cases, upto)], upto=upto
     )
 
 

@@ -78,6 +78,16 @@ def test_a_correction_that_moves_an_event_moves_its_rows(ledger: TestLedger) -> 
     assert engaged_for(ledger) == {"C1"}
 
 
+def test_a_corrected_correction_moves_rows_as_well(ledger: TestLedger) -> None:
+    """Moved to C2 by a correction, to C3 by the correction of that: the rows are those of C3."""
+    story(ledger)
+    ledger.append("EventCorrected", correction("engaged", "controller_ids", ["C2"]), id_="moved")
+    check_registers(ledger)
+    ledger.append("EventCorrected", correction("moved", "field_changes.0.new", ["C3"]))
+    check_registers(ledger)
+    assert engaged_for(ledger) == {"C3"}
+
+
 def engaged_for(made: TestLedger) -> set[str]:
     answer = ask(made.ledger.pool, REGISTERS["subprocessors"])
     return {

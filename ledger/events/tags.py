@@ -7,7 +7,10 @@
     concerns:<event id>         the event it corrects, retracts or shreds
     party:controller:<id>, party:processor      it registers a party
 
-A correction that gives a field of one of these another value is found by the new value as well.
+    corrects:correction         it corrects a correction
+
+A correction that gives a field of one of these another value is found by the new value as well;
+one of a correction cannot be, since it does not name the field of the event at the end of the chain.
 `tests/test_tags.py`.
 """
 
@@ -19,6 +22,8 @@ from typing import Any
 
 from ledger.events.base import EventData
 from ledger.events.fields import ID, Delivery
+
+CORRECTS_CORRECTION = "corrects:correction"
 
 CONTROLLERS = (
     "controller_id",
@@ -109,6 +114,8 @@ def _of_change(field: str, new: Any) -> Iterator[str]:
         yield from (f"controller:{id}" for id in _ids(new) if _ID.fullmatch(id))
     elif field in CASES and isinstance(new, str) and _ID.fullmatch(new):
         yield f"{CASES[field]}:{new}"
+    elif first == "field_changes":
+        yield CORRECTS_CORRECTION
 
 
 def _ids(value: Any) -> Iterator[str]:
