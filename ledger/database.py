@@ -123,5 +123,5 @@ def acknowledged(conn: psycopg.Connection) -> Iterator[None]:
 
 
 def _scalar(conn: psycopg.Connection, query: str, *args: object) -> object:
-    row = conn.execute(query, args).fetchone()  # type: ignore[arg-type]
+    row = conn.execute(query.encode(), args).fetchone()
     return row[0] if row else None

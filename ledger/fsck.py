@@ -20,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import psycopg
 
@@ -260,7 +261,7 @@ def _suspect(conn: psycopg.Connection, ring: KeyRing) -> Iterator[int]:
             yield position - 1
 
 
-def _entries(conn: psycopg.Connection) -> Iterator[tuple[object, ...]]:
+def _entries(conn: psycopg.Connection) -> Iterator[tuple[Any, ...]]:
     with conn.cursor("fsck_entries") as cursor:
         cursor.itersize = BATCH
         cursor.execute(

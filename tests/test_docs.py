@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from api import problems
-from ledger import cloudevent, envelope, form_rules
+from ledger import cloudevent, envelope, form_rules, keyring
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -193,4 +193,8 @@ def test_every_form_rule_is_explained() -> None:
     source = Path(form_rules.__file__).read_text(encoding="utf-8")
     raised = re.findall(r'(_conflict|_nothing)\([^()]*?"([a-z-]+)",', source)
     status = {"_conflict": "409", "_nothing": "422"}
-    assert rows == {rule: status[how] for how, rule in raised}
+    answered = {rule: status[how] for how, rule in raised}
+    of_keys = Path(keyring.__file__).read_text(encoding="utf-8")
+    for rule, conflict in re.findall(r'_misplaced\("([a-z-]+)",[^()]*conflict=(\w+)\)', of_keys):
+        answered[rule] = "409" if conflict == "True" else "422"
+    assert rows == answered

@@ -123,9 +123,9 @@ def _start(
             stderr=out,
             cwd=data,
             env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
-            user=account and account[0],
-            group=account and account[1],
-            extra_groups=account and [],
+            user=account[0] if account else None,
+            group=account[1] if account else None,
+            extra_groups=[] if account else None,
             preexec_fn=_die_with_parent,  # noqa: PLW1509 - there are no threads here
         )
 
