@@ -159,9 +159,11 @@ def _walk(
     key: str, value: Any, parent: str, shape: str, allowed: Allowed
 ) -> Iterator[PersonalData]:
     """Search one member. `shape` is the pointer to it with `*` for every number in a list."""
-    yield from (PersonalData(parent or "/", kind) for kind in kinds_in(key))
-    escaped = key.replace("~", "~0").replace("/", "~1")
-    yield from _search(value, f"{parent}/{escaped}", f"{shape}/{escaped}", allowed)
+    in_key = [PersonalData(parent, kind) for kind in kinds_in(key)]
+    yield from in_key
+    # No pointer leads through a key that is itself what was found.
+    step = "/" + ("-" if in_key else key.replace("~", "~0").replace("/", "~1"))
+    yield from _search(value, parent + step, shape + step, allowed)
 
 
 def _search(value: Any, pointer: str, shape: str, allowed: Allowed) -> Iterator[PersonalData]:

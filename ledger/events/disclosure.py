@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from ledger.events import fields as f
@@ -93,6 +93,12 @@ class DisclosureDemandContested(EventData):
 )
 class PersonalDataDisclosed(EventData):
     """Personal data were disclosed to a third party."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [{"required": ["demand_id"]}, {"required": ["instruction_id"]}]
+        }
+    )
 
     disclosure_id: f.Id = Field(description="Id of the disclosure")
     controller_ids: f.Controllers = Field(description="Ids of the controllers concerned")

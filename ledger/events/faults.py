@@ -53,9 +53,10 @@ def of(error: ValidationError, data: Any, pointer: str) -> tuple[Fault, ...]:
         else:
             found.setdefault(place, []).append(_rule(each))
     for place, asked in shapes.items():
-        # A fault below shows that the value is of this JSON type after all, or could be.
-        if not any(other.startswith(place + "/") for other in (*found, *shapes)):
-            found.setdefault(place, []).append(_one_of(asked))
+        # A fault of another kind, here or below, is of the alternative whose JSON type this is.
+        others = (*found, *shapes)
+        if place not in found and not any(other.startswith(place + "/") for other in others):
+            found[place] = [_one_of(asked)]
     return tuple(dict.fromkeys(Fault(p, *rule) for p, rules in found.items() for rule in rules))
 
 
@@ -89,8 +90,5 @@ def _place(error: Any, data: Any) -> list[str]:
             continue
         data = data[part]
         steps.append(str(part))
-    if error["type"] == "missing":
-        steps.append(str(error["loc"][-1]))
-    elif error["type"] == "null":
-        steps.append(error["ctx"]["name"])
-    return steps
+    ending = {"missing": error["loc"][-1:], "null": [error.get("ctx", {}).get("name", "")]}
+    return steps + [name for name in ending.get(error["type"], ()) if _NAME.fullmatch(name)]
