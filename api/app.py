@@ -10,17 +10,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import anyio.to_thread
-from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
-from starlette.middleware.base import RequestResponseEndpoint
+from fastapi import APIRouter, FastAPI, HTTPException
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import events, health, problems, registers, transparency, vocabulary
+from api.pushback import PushBack
 from api.state import State
 
 VERSION = "1.0.0"
 """The version of the interface, sent as `API-Version` with every answer."""
 
-THREADS = 200
-"""Requests that may wait at once, most of them for a commit they share."""
+AT_ONCE = 200
+"""Requests that are worked on at once, most of them waiting for a commit they share."""
 
 
 def create_app(state: State) -> FastAPI:
@@ -35,7 +37,8 @@ def create_app(state: State) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.served = state
-    app.middleware("http")(_headers)
+    app.add_middleware(PushBack, most=AT_ONCE)
+    app.add_middleware(_Headers)
     problems.install(app)
     for prefix, router in ROUTERS:
         app.include_router(router, prefix=prefix)
@@ -72,13 +75,23 @@ def get_problem(code: str) -> dict[str, object]:
 
 @asynccontextmanager
 async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
-    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+    anyio.to_thread.current_default_thread_limiter().total_tokens = AT_ONCE
     yield
 
 
-async def _headers(request: Request, call_next: RequestResponseEndpoint) -> Response:
-    response = await call_next(request)
-    response.headers["API-Version"] = VERSION
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response
+class _Headers:
+    """Puts the headers of every answer on it, without reading along with its body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["API-Version"] = VERSION
+                headers.setdefault("Cache-Control", "no-store")
+                headers["X-Content-Type-Options"] = "nosniff"
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)

@@ -8,6 +8,7 @@ line touches no other. Both answer only when the events are durable and under a 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -40,6 +41,9 @@ LONGEST_WAIT = 30
 
 HEARTBEAT = 15.0
 """Seconds after which a silent stream sends a comment, so that both ends notice a dead line."""
+
+STREAMS = threading.BoundedSemaphore(50)
+"""Streams that are open at once; each keeps a thread waiting."""
 
 LARGEST = 2**53
 """Larger numbers are no index of any log, and some JSON readers do not keep them."""
@@ -194,6 +198,8 @@ def stream_events(
 
     The id of each is its index, so a client that reconnects with Last-Event-ID misses nothing.
     """
+    if not STREAMS.acquire(blocking=False):
+        raise HTTPException(503, headers={"Retry-After": str(LONGEST_WAIT)})
     last = request.headers.get("last-event-id", "")
     begin = int(last) if last.isascii() and last.isdigit() and len(last) < 19 else after
     return StreamingResponse(
@@ -252,6 +258,13 @@ def _event(stored: StoredEntry) -> Event:
 
 
 def _stream(ledger: Ledger, position: int) -> Iterator[bytes]:
+    try:
+        yield from _events_after(ledger, position)
+    finally:
+        STREAMS.release()
+
+
+def _events_after(ledger: Ledger, position: int) -> Iterator[bytes]:
     while not ledger.listener.closed:
         for stored in ledger.reader.events(after=position):
             position = stored.position

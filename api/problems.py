@@ -72,6 +72,12 @@ def document(error: LedgerError) -> dict[str, Any]:
     return problem
 
 
+def of_status(status: int, detail: str | None = None) -> dict[str, Any]:
+    """The problem document of an HTTP status, for what is not an error of the ledger."""
+    code, title, meaning = HTTP_PROBLEMS.get(status, HTTP_PROBLEMS[500])
+    return _document(code, status, title, detail or meaning)
+
+
 def explanations() -> dict[str, dict[str, Any]]:
     """What each problem type means, by its code."""
     known = {
@@ -125,18 +131,14 @@ def _ledger_error(request: Request, error: Exception) -> JSONResponse:
 
 def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
-    code, title, meaning = HTTP_PROBLEMS.get(error.status_code, HTTP_PROBLEMS[500])
     # Starlette's default detail is the bare phrase of the status; the meaning says more.
-    phrase = HTTPStatus(error.status_code).phrase
-    detail = meaning if error.detail == phrase else error.detail
-    headers = dict(error.headers or {})
-    return _answer(_document(code, error.status_code, title, detail), headers)
+    own = error.detail if error.detail != HTTPStatus(error.status_code).phrase else None
+    return _answer(of_status(error.status_code, own), dict(error.headers or {}))
 
 
 def _validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
-    code, title, meaning = HTTP_PROBLEMS[422]
-    problem = _document(code, 422, title, meaning)
+    problem = of_status(422)
     problem["errors"] = [
         {"parameter": ".".join(str(part) for part in fault["loc"][1:]), "detail": fault["msg"]}
         for fault in error.errors()
@@ -146,5 +148,4 @@ def _validation_error(request: Request, error: Exception) -> JSONResponse:
 
 def _unexpected(request: Request, error: Exception) -> JSONResponse:
     log.error("unexpected error", path=request.url.path, error=repr(type(error)), exc_info=error)
-    code, title, meaning = HTTP_PROBLEMS[500]
-    return _answer(_document(code, 500, title, meaning))
+    return _answer(of_status(500))

@@ -46,5 +46,8 @@ def reader(made: TestLedger, follower: Follower | None = None) -> Iterator[httpx
     """A client of a served ledger that holds the read token."""
     token = made.home.token_file.read_text()
     headers = {"Authorization": f"Bearer {token}"}
-    with serving(made, follower) as url, httpx.Client(base_url=url, headers=headers, timeout=40) as client:
+    with (
+        serving(made, follower) as url,
+        httpx.Client(base_url=url, headers=headers, timeout=40) as client,
+    ):
         yield client

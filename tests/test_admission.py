@@ -256,7 +256,9 @@ def test_the_first_check_that_fails_answers(producers: Producers) -> None:
 
 def test_url_safe_base64_is_read_as_well(producers: Producers) -> None:
     """DSSE asks verifiers to take both alphabets."""
-    raw = json.loads(signed(producers.keys["k-help"], payload(data={**INSTRUCTION, "summary_nl": "é>?"})))
+    raw = json.loads(
+        signed(producers.keys["k-help"], payload(data={**INSTRUCTION, "summary_nl": "é>?"}))
+    )
     raw["payload"] = base64.urlsafe_b64encode(base64.b64decode(raw["payload"])).decode()
     assert producers.admit(json.dumps(raw).encode())
 
@@ -265,7 +267,9 @@ def test_an_entry_that_would_not_fit_is_refused_before_the_lock(producers: Produ
     """Quotes double when text is quoted; with many countersignatures the entry grows too large."""
     facts = {f"k{n}": '"' * 3900 for n in range(4)}
     data = {"breach_id": "B-1", "update_no": 1, "delivered_to": [], "changed_facts": facts}
-    facts["k4"] = '"' * ((cloudevent.MAX_PAYLOAD - len(payload("BreachUpdateIssued", data))) // 2 - 5)
+    facts["k4"] = '"' * (
+        (cloudevent.MAX_PAYLOAD - len(payload("BreachUpdateIssued", data))) // 2 - 5
+    )
     made = producers.keys["k-help"].sign(payload("BreachUpdateIssued", data))
     assert producers.admit(envelope.format(made))
     for number in range(15):

@@ -237,7 +237,9 @@ def test_a_stream_misses_nothing_across_reconnections(
     ledger.fill(5, start=10)
     timer = threading.Timer(0.2, ledger.fill, args=(5, 20))
     timer.start()
-    seen += take(http, ledger.ledger.reader.size() + 5 - len(seen), {"Last-Event-ID": str(seen[-1])})
+    seen += take(
+        http, ledger.ledger.reader.size() + 5 - len(seen), {"Last-Event-ID": str(seen[-1])}
+    )
     timer.join()
     assert seen == list(range(len(seen)))
 
@@ -292,7 +294,9 @@ def test_a_register_is_asked_about_any_moment(http: httpx.Client, ledger: TestLe
     before = http.get("/v1/registers/processing", params={"known_at": size - 1}).json()
     assert before["basis"]["size"] == size - 1
     assert "C3" not in json.dumps(before["rows"])
-    problem(http.get("/v1/registers/processing", params={"known_at": "2001-01-01"}), 404, "not-found")
+    problem(
+        http.get("/v1/registers/processing", params={"known_at": "2001-01-01"}), 404, "not-found"
+    )
     wrong = http.get("/v1/registers/processing", params={"as_of": "yesterday"})
     assert "as_of" in problem(wrong, 422, "parameters-invalid")["detail"]
 
@@ -377,6 +381,7 @@ def test_an_unexpected_error_says_nothing(
     ledger: TestLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No trace, no message of a library, no table name."""
+
     def fail() -> None:
         raise RuntimeError("secret detail of table entries")
 
@@ -386,8 +391,11 @@ def test_an_unexpected_error_says_nothing(
     assert "secret" not in json.dumps(found)
 
 
-def test_too_much_at_once_is_pushed_back(ledger: TestLedger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_much_at_once_is_pushed_back(
+    ledger: TestLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """503 with Retry-After, as a problem."""
+
     def full(events: object) -> None:
         raise errors.Unavailable("more events wait than the ledger can hold", retry_after=2)
 

@@ -29,7 +29,9 @@ def instruction(number: int, controller: str = "C1") -> Event:
     return Event("InstructionReceived", data, f"client-{number}", AT)
 
 
-def client_of(made: TestLedger, url: str, receipts: Path | None = None, **options: object) -> Client:
+def client_of(
+    made: TestLedger, url: str, receipts: Path | None = None, **options: object
+) -> Client:
     return Client(
         url,
         made.services["helpdesk"],

@@ -29,7 +29,13 @@ BREACH = {
 
 def update(number: int, **more: Any) -> dict[str, Any]:
     facts = {"subject_count": 2115}
-    return {"breach_id": "B-1", "update_no": number, "delivered_to": [], "changed_facts": facts, **more}
+    return {
+        "breach_id": "B-1",
+        "update_no": number,
+        "delivered_to": [],
+        "changed_facts": facts,
+        **more,
+    }
 
 
 def refused(made: TestLedger, type_: str, data: dict[str, Any], **options: Any) -> FormRuleViolated:
@@ -62,7 +68,10 @@ def test_an_answer_to_nothing_is_refused(ledger: TestLedger, name: str) -> None:
     fault = refused(ledger, name, data)
     field = form_rules.ANSWERS[name][0]
     assert not fault.conflict
-    assert (fault.faults[0].field, fault.faults[0].rule) == (f"/data/{field}", "answer-needs-question")
+    assert (fault.faults[0].field, fault.faults[0].rule) == (
+        f"/data/{field}",
+        "answer-needs-question",
+    )
 
 
 def test_breach_updates_follow_without_a_gap(ledger: TestLedger) -> None:
@@ -150,7 +159,9 @@ def test_keys_are_enrolled_and_revoked_once(ledger: TestLedger) -> None:
     again = make_key("k-crm").enrolment("crm")
     fault = refused(ledger, "SigningKeyEnrolled", again, service=ADMINISTRATOR)
     assert fault.faults[0].rule == "enrolled-once"
-    nothing = refused(ledger, "SigningKeyRevoked", {**theft, "key_id": "k-x"}, service=ADMINISTRATOR)
+    nothing = refused(
+        ledger, "SigningKeyRevoked", {**theft, "key_id": "k-x"}, service=ADMINISTRATOR
+    )
     assert nothing.faults[0].rule == "revokes-key"
     ledger.append("SigningKeyRevoked", theft, service=ADMINISTRATOR)
     twice = refused(ledger, "SigningKeyRevoked", theft, service=ADMINISTRATOR)
@@ -190,7 +201,10 @@ def test_parties_come_first(home: Home) -> None:
 @pytest.mark.parametrize(
     ("name", "data"),
     [
-        ("SubprocessorEngaged", {"subprocessor_id": "S9", "controller_ids": ["C1"], "countries": ["US"]}),
+        (
+            "SubprocessorEngaged",
+            {"subprocessor_id": "S9", "controller_ids": ["C1"], "countries": ["US"]},
+        ),
         (
             "ResearchDataShared",
             {
@@ -207,7 +221,12 @@ def test_parties_come_first(home: Home) -> None:
         ("DataAccessAuthorised", {"person_pseudonym": "D"}),
         (
             "PersonalDataDisclosed",
-            {"disclosure_id": "PD-1", "demand_id": "DD-404", "controller_ids": ["C1"], "subject_count": 1},
+            {
+                "disclosure_id": "PD-1",
+                "demand_id": "DD-404",
+                "controller_ids": ["C1"],
+                "subject_count": 1,
+            },
         ),
         ("BreachConfirmed", BREACH),
         ("PersonalDataErased", {"controller_id": "C1", "scope": "all", "partial": False}),

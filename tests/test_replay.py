@@ -43,7 +43,9 @@ def demo() -> Path:
 
 def write(tmp_path: Path, lines: list[Any]) -> Path:
     file = tmp_path / "feed.ndjson"
-    file.write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines))
+    file.write_text(
+        "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
+    )
     return file
 
 
