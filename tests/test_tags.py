@@ -105,6 +105,7 @@ def test_parties_are_found_by_being_registered() -> None:
         ("delivered_to.1.message_id", "C2", ()),
         ("breach_id", "B-2", ("breach:B-2",)),
         ("changed_facts.breach_id", "B-2", ()),
+        ("field_changes.0.new", "C2", ("corrects:correction",)),
         ("reason", "C2", ()),
         ("controller_id", 5, ()),
         ("controller_id", "x" * 65, ()),

@@ -95,9 +95,7 @@ class PersonalDataDisclosed(EventData):
     """Personal data were disclosed to a third party."""
 
     model_config = ConfigDict(
-        json_schema_extra={
-            "anyOf": [{"required": ["demand_id"]}, {"required": ["instruction_id"]}]
-        }
+        json_schema_extra={"anyOf": [{"required": ["demand_id"]}, {"required": ["instruction_id"]}]}
     )
 
     disclosure_id: f.Id = Field(description="Id of the disclosure")

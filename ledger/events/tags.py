@@ -9,8 +9,8 @@
 
     corrects:correction         it corrects a correction
 
-A correction that gives a field of one of these another value is found by the new value as well;
-one of a correction cannot be, since it does not name the field of the event at the end of the chain.
+A correction that gives a field of one of these another value is found by the new value as well; one
+of a correction cannot be, since it does not name the field of the event at the end of the chain.
 `tests/test_tags.py`.
 """
 
