@@ -239,7 +239,7 @@ def test_every_country_has_its_code() -> None:
 def test_names_lead_to_versions() -> None:
     """A name has its versions, oldest first; an unknown name has none."""
     assert [t.version for t in versions("BreachConfirmed")] == [1]
-    assert versions("Nothing") == []
+    assert not versions("Nothing")
     with pytest.raises(KeyError):
         latest("Nothing")
 
