@@ -7,14 +7,15 @@ anything that the controller can read. `tests/test_demands.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from projections.civil import begin_of
 from projections.facts import Fact
-from projections.reading import day, ids, instant, moment, truth
+from projections.reading import day, instant, moment, truth
+from projections.rows import by_id, of_type
 
 RECEIVED = "DisclosureDemandReceived"
 NOTIFIED = "DisclosureDemandNotified"
@@ -78,15 +79,16 @@ class Demand:
         return "deferred" if prohibited else "late"
 
 
-def demand_of(controller: str, facts: Iterable[Fact]) -> Demand:
-    """The demand as it concerns one controller, from all facts of the demand."""
-    by_type: dict[str, list[Fact]] = {}
-    for fact in facts:
-        named = ids(fact.data, "controller_id", "controller_ids")
-        if controller in named or fact.type == CLOSED:
-            by_type.setdefault(fact.type, []).append(fact)
+def demands(facts: Sequence[Fact]) -> dict[str, Demand]:
+    """One demand, from all facts of it, as it concerns each controller that is named with it."""
+    closed = of_type(facts, CLOSED)
+    named = by_id(facts, "controller_id", "controller_ids")
+    return {controller: _demand([*own, *closed]) for controller, own in sorted(named.items())}
+
+
+def _demand(facts: Sequence[Fact]) -> Demand:
     parts = (RECEIVED, NOTIFIED, CONTESTED, DISCLOSED, CLOSED)
-    return Demand(*(by_type.get(type_, []) for type_ in parts))
+    return Demand(*(of_type(facts, part) for part in parts))
 
 
 def lapses_at(received: Fact) -> datetime | None:

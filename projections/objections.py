@@ -3,7 +3,8 @@
 The window is so many days after the announcement by the terms in force *then*, and closes at 24:00
 in Dutch civil time. An objection must be Schriftelijk and gemotiveerd, and come before the window
 closes. For a controller that the announcement never reached no window runs, so nothing it says
-comes too late. `tests/test_objections.py`.
+comes too late. `facts` are always those that concern one controller: of the announcements, the
+ones that reached it. `tests/test_objections.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Literal
 
 from projections.civil import days_after
 from projections.facts import Fact
-from projections.reading import ids, moment, text, truth
+from projections.reading import moment, text, truth
 from projections.rows import of_type
 from projections.terms import terms_at
 
@@ -25,18 +26,14 @@ RESOLVED = "SubprocessorObjectionResolved"
 Validity = Literal["valid", "form_not_met", "out_of_time"]
 
 
-def announcement_to(controller: str, change: str | None, facts: Iterable[Fact]) -> Fact | None:
-    """The last announcement of a change that reached a controller."""
-    reached = [
-        fact
-        for fact in of_type(facts, ANNOUNCED)
-        if controller in ids(fact.data, "delivered_to") and text(fact.data, "change_id") == change
-    ]
+def announcement(change: str | None, facts: Iterable[Fact]) -> Fact | None:
+    """The last announcement of a change that reached the controller."""
+    reached = [f for f in of_type(facts, ANNOUNCED) if text(f.data, "change_id") == change]
     return reached[-1] if reached and change else None
 
 
 def window_closes(announced: Fact, facts: Sequence[Fact]) -> datetime:
-    """The first moment that is too late, from the facts about the controller and its terms."""
+    """The first moment that is too late."""
     at = moment(announced, "announced_at")
     return days_after(at, terms_at(facts, at).objection_days)
 

@@ -52,11 +52,11 @@ def _cases(event: Recorded, pattern: str) -> Iterable[str]:
     return [f"{tag}:{value}" for value in ids(event.data, field)] if colon else [pattern]
 
 
-def by_id(facts: Iterable[Fact], field: str) -> dict[str, list[Fact]]:
-    """The facts by each id in a field; those without one are left out."""
+def by_id(facts: Iterable[Fact], *fields: str) -> dict[str, list[Fact]]:
+    """The facts by each id in some fields; those without one are left out."""
     found: dict[str, list[Fact]] = {}
     for fact in facts:
-        for value in ids(fact.data, field):
+        for value in ids(fact.data, *fields):
             found.setdefault(value, []).append(fact)
     return found
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from projections.demands import Demand, demand_of, lapses_at
+from projections.demands import Demand, demands, lapses_at
 from projections.facts import effective
 from tests.recording import Recording, local, scenario
 
@@ -25,7 +25,7 @@ def demand(
         story.add("DisclosureDemandNotified", DAYS[told], one)
     if disclosed:
         story.add("PersonalDataDisclosed", DAYS[disclosed], {**both, "disclosure_id": "PD-1"})
-    found = demand_of("C1", effective(story.events))
+    found = demands(effective(story.events))["C1"]
     return found, found.notice(found.disclosed_at)
 
 
@@ -81,7 +81,7 @@ def test_a_demand_that_is_not_known_is_secret() -> None:
     story = Recording()
     disclosed = {"demand_id": "DD-1", "controller_ids": ["C1"], "disclosure_id": "PD-1"}
     story.add("PersonalDataDisclosed", DAYS[8], disclosed)
-    assert demand_of("C1", effective(story.events)).is_secret
+    assert demands(effective(story.events))["C1"].is_secret
 
 
 def test_a_controller_is_told_for_itself() -> None:
@@ -93,7 +93,7 @@ def test_a_controller_is_told_for_itself() -> None:
     story.add("DisclosureDemandReceived", DAYS[5], both)
     one = {"demand_id": "DD-1", "controller_id": "C1"}
     story.add("DisclosureDemandNotified", DAYS[6], one)
-    assert demand_of("C2", effective(story.events)).told_at is None
+    assert demands(effective(story.events))["C2"].told_at is None
 
 
 @pytest.mark.parametrize(
@@ -103,5 +103,5 @@ def test_a_controller_is_told_for_itself() -> None:
 def test_the_demands_of_the_scenario(id_: str, controller: str, notice: str) -> None:
     """The prosecutor's was told first, the FIOD's when the ban lapsed, the regulator's late."""
     facts = [f for f in effective(scenario()) if f.data.get("demand_id") == id_]
-    found = demand_of(controller, facts)
+    found = demands(facts)[controller]
     assert found.notice(found.disclosed_at) == notice

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from ledger.events.tags import CONTROLLERS
 from projections.facts import Fact, effective
-from projections.objections import RAISED, announcement_to, validity, window_closes
+from projections.objections import RAISED, announcement, validity, window_closes
+from projections.rows import by_id
 from tests.recording import Recording, local, scenario
 
 
@@ -20,14 +22,19 @@ def objection(**fields: Any) -> dict[str, Any]:
     return {"objection_id": "O-1", "change_id": "CH-1", "controller_id": "C1", **form, **fields}
 
 
+def about(controller: str, facts: list[Fact]) -> list[Fact]:
+    """The facts that concern a controller."""
+    return by_id(facts, *CONTROLLERS).get(controller, [])
+
+
 def judged(at: str, *delivered: Any, **fields: Any) -> str:
     """The validity of an objection raised then, to a change announced on 13 January at 09:00."""
     story = Recording()
     story.add("SubprocessorChangeAnnounced", "2025-01-13 09:00", announced(*delivered))
     story.add(RAISED, at, objection(**fields))
-    facts = effective(story.events)
+    facts = about("C1", effective(story.events))
     raised = next(fact for fact in facts if fact.type == RAISED)
-    return validity(raised, announcement_to("C1", "CH-1", facts), facts)
+    return validity(raised, announcement("CH-1", facts), facts)
 
 
 def test_the_last_second_of_the_seventh_day_is_in_time() -> None:
@@ -63,7 +70,7 @@ def test_an_announcement_sent_again_opens_the_window_again() -> None:
     facts = effective(story.events)
 
     def closes(controller: str) -> Any:
-        found = announcement_to(controller, "CH-1", facts)
+        found = announcement("CH-1", about(controller, facts))
         return found and window_closes(found, facts)
 
     assert closes("C1") == local("2025-01-23 00:00")
@@ -88,14 +95,10 @@ def test_the_windows_of_the_scenario() -> None:
     facts = effective(scenario())
 
     def closes(controller: str, change: str) -> str | None:
-        own = [f for f in facts if f.data.get("controller_id") == controller or _is_change(f)]
-        found = announcement_to(controller, change, own)
+        own = about(controller, facts)
+        found = announcement(change, own)
         return window_closes(found, own).isoformat()[:16] if found else None
 
     assert {closes(f"C{n}", "CH-1") for n in range(1, 7)} == {"2025-01-20T23:00"}
     expected = {"C1": "2026-01-19T23:00", "C3": "2026-01-26T23:00", "C6": None}
     assert {c: closes(c, "CH-2") for c in expected} == expected
-
-
-def _is_change(fact: Fact) -> bool:
-    return fact.type == "SubprocessorChangeAnnounced"

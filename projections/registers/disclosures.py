@@ -10,7 +10,7 @@ several controllers has one number of data subjects for all; it is in a row of t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +22,7 @@ from projections.demands import (
     NOTIFIED,
     RECEIVED,
     Demand,
-    demand_of,
+    demands,
     lapses_at,
 )
 from projections.facts import Fact, Recorded
@@ -42,7 +42,7 @@ from projections.reading import (
 )
 from projections.register import Column, Label, Register, Row
 from projections.research_consent import SHARED, subject_count
-from projections.rows import PROCESSOR_ONLY, by_id, cases_by, row, row_key
+from projections.rows import PROCESSOR_ONLY, by_id, cases_by, of_type, row, row_key
 
 BY_TYPE = {
     RECEIVED: ("demand:demand_id",),
@@ -109,14 +109,13 @@ def fold(case: str, facts: Sequence[Fact]) -> Sequence[Row]:
     tag, _, id_ = case.partition(":")
     if tag == "share":
         return list(_shares(id_, facts))
-    named = {c for fact in facts for c in ids(fact.data, "controller_id", "controller_ids")}
+    joint = {f.position for f in facts if len(ids(f.data, "controller_ids")) > 1}
     rows: list[Row] = []
-    for controller in sorted(named):
-        demand = demand_of(controller, facts)
+    for controller, demand in demands(facts).items():
         if tag == "demand":
             rows.append(_demand(id_, controller, demand))
-        rows += _disclosures(id_ if tag == "demand" else None, controller, demand)
-    return [*rows, *_joint_disclosures(case, facts)]
+        rows += _disclosures(id_ if tag == "demand" else None, controller, demand, joint)
+    return [*rows, *_joint_disclosures(case, facts, joint)]
 
 
 def _demand(demand_id: str, controller: str, demand: Demand) -> Row:
@@ -178,8 +177,14 @@ def _contested(demand: Demand) -> dict[str, Any]:
     }
 
 
-def _disclosures(demand_id: str | None, controller: str, demand: Demand) -> Iterator[Row]:
+def _disclosures(
+    demand_id: str | None, controller: str, demand: Demand, joint: Container[int]
+) -> Iterator[Row]:
     """Each disclosure for one controller; on instruction when there is no demand."""
+
+    def shown(fact: Fact, field: str) -> bool:
+        return field != "subject_count" or fact.position not in joint
+
     for disclosure, turns in by_id(demand.disclosed, "disclosure_id").items():
         fact = turns[-1]
         at = moment(fact, "disclosed_at")
@@ -199,20 +204,21 @@ def _disclosures(demand_id: str | None, controller: str, demand: Demand) -> Iter
             "notified_at": stamp(demand.told_at),
             "notice": demand.notice(at) if demand_id else None,
             "disclosed_at": when(fact, "disclosed_at"),
-            "subject_count": _own_count(fact),
+            "subject_count": (
+                None if fact.position in joint else whole(fact.data, "subject_count")
+            ),
             "method": text(fact.data, "method"),
             "file_sha256": text(fact.data, "file_sha256"),
         }
         key = row_key("disclosure", demand_id or "", disclosure, controller)
         told = [*demand.received, *demand.notified]
-        yield row(COLUMNS, key, owner, values, [*turns, *told], shown=_own_change)
+        yield row(COLUMNS, key, owner, values, [*turns, *told], shown=shown)
 
 
-def _joint_disclosures(case: str, facts: Sequence[Fact]) -> Iterator[Row]:
-    disclosures = by_id((f for f in facts if f.type == DISCLOSED), "disclosure_id")
-    for disclosure, turns in disclosures.items():
+def _joint_disclosures(case: str, facts: Sequence[Fact], joint: Container[int]) -> Iterator[Row]:
+    for disclosure, turns in by_id(of_type(facts, DISCLOSED), "disclosure_id").items():
         fact = turns[-1]
-        if _own_count(fact) is None:
+        if fact.position in joint:
             values = {
                 "kind": "joint_disclosure",
                 "id": disclosure,
@@ -223,15 +229,6 @@ def _joint_disclosures(case: str, facts: Sequence[Fact]) -> Iterator[Row]:
             }
             key = row_key("joint_disclosure", case, disclosure)
             yield row(COLUMNS, key, PROCESSOR_ONLY, values, turns)
-
-
-def _own_count(fact: Fact) -> int | None:
-    alone = len(ids(fact.data, "controller_ids")) == 1
-    return whole(fact.data, "subject_count") if alone else None
-
-
-def _own_change(fact: Fact, field: str) -> bool:
-    return field != "subject_count" or _own_count(fact) is not None
 
 
 def _shares(share: str, facts: Sequence[Fact]) -> Iterator[Row]:

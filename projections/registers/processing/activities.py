@@ -48,7 +48,7 @@ def activity_rows(controller: str, facts: Sequence[Fact]) -> Iterator[Row]:
     """Every activity that was ever done for a controller, with the amendments for it alone."""
     steps = of_type(facts, REGISTERED, AMENDED, DISCONTINUED)
     for activity, own in by_id(steps, "activity_id").items():
-        turns = [fact for fact in own if fact.type == DISCONTINUED or _begins(fact, controller)]
+        turns = [fact for fact in own if fact.type != AMENDED or _adds(fact, controller)]
         spell = last_spell(turns, facts, starts=lambda fact: fact.type != DISCONTINUED)
         if spell.start is None:
             continue
@@ -80,9 +80,9 @@ def described(own: Mapping[str, Any], general: Mapping[str, Any]) -> dict[str, A
 _ADDED = ("data_categories", "special_categories")
 
 
-def _begins(fact: Fact, controller: str) -> bool:
-    """Whether the activity is done for a controller from this fact on."""
-    return controller in ids(fact.data, "controller_ids", "added_controller_ids")
+def _adds(amendment: Fact, controller: str) -> bool:
+    """Whether the activity is done for a controller from this amendment on."""
+    return controller in ids(amendment.data, "added_controller_ids")
 
 
 def _content(facts: Sequence[Fact]) -> dict[str, Any]:

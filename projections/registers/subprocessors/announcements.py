@@ -11,7 +11,7 @@ from projections.objections import (
     ANNOUNCED,
     RAISED,
     RESOLVED,
-    announcement_to,
+    announcement,
     validity,
     window_closes,
 )
@@ -47,7 +47,7 @@ def change_row(change: str, facts: Sequence[Fact]) -> Row:
 def announcement_rows(controller: str, facts: Sequence[Fact]) -> Iterator[Row]:
     """One row for each announced change that reached a controller, with its window."""
     for change in by_id(of_type(facts, ANNOUNCED), "change_id"):
-        if fact := announcement_to(controller, change, facts):
+        if fact := announcement(change, facts):
             values = {
                 "kind": "announcement",
                 "controller": controller,
@@ -84,6 +84,8 @@ def categories(fact: Fact) -> list[str]:
 
 
 def _delivery(controller: str, fact: Fact) -> dict[str, Any]:
+    if controller in fact.data["delivered_to"]:
+        return {}  # a bare id; and the list may be long
     deliveries = objects(fact.data, "delivered_to")
     own: Mapping[str, Any] = next((d for d in deliveries if d.get("controller") == controller), {})
     return {"delivered_at": given(own, "at"), "message_id": text(own, "message_id")}
@@ -108,7 +110,7 @@ def _objection(controller: str, objection: str, own: Sequence[Fact], facts: Sequ
     raised = of_type(own, RAISED)[-1:]
     resolved = of_type(own, RESOLVED)[-1:]
     change = last_text(own, "change_id")
-    announced = announcement_to(controller, change, facts)
+    announced = announcement(change, facts)
     valid = validity(raised[0], announced, facts) if raised else None
     outcome = text(resolved[0].data, "outcome") if resolved else None
     values = {

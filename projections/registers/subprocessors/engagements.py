@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from projections.agreement import AMENDED, CONCLUDED, ENDED, last_spell
 from projections.facts import Fact
-from projections.objections import announcement_to
+from projections.objections import announcement
 from projections.reading import text, texts, when
 from projections.register import Row
 from projections.registers.subprocessors.announcements import window
@@ -32,7 +32,7 @@ def _engagement(
     spell = last_spell(own, facts, starts=lambda fact: fact.type == ENGAGED)
     engaged = spell.latest.data if spell.latest else {}
     change = text(engaged, "change_id")
-    announced = announcement_to(controller, change, facts)
+    announced = announcement(change, facts)
     values = {
         "kind": "engagement",
         "subprocessor": subprocessor,
