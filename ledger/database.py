@@ -1,8 +1,8 @@
 """Connections to the PostgreSQL schema that holds one log.
 
 One log is one schema; statements name tables without it, and every connection sets `search_path`
-and the role that serves. That role may insert and read entries, no more (`sql/schema.sql`). A server
-that does not keep what it acknowledges is refused (`tests/test_database.py`).
+and the role that serves. That role may insert and read entries, no more (`sql/schema.sql`). A
+server that does not keep what it acknowledges is refused (`tests/test_deployment.py`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Private keys and tokens on disk.
 
-A private key is a PKCS#8 PEM file of mode 0600, encrypted when VERANTWOORD_KEY_PASSPHRASE is set. It
-is never overwritten, never printed, and refused when others can read it. What signs is behind
+A private key is a PKCS#8 PEM file of mode 0600, encrypted when VERANTWOORD_KEY_PASSPHRASE is set.
+It is never overwritten, never printed, and refused when others can read it. What signs is behind
 `SigningKey`, so that a key in hardware can take its place. `tests/test_keys.py`.
 """
 

@@ -129,7 +129,8 @@ def _matching(
         for tag_number, tag in enumerate(item.tags):
             name = f"tag{number}_{tag_number}"
             values[name] = tag
-            parts.append(f"position IN (SELECT position FROM tags WHERE tag = %({name})s)")
+            # Only names of parameters go into the statement.
+            parts.append(f"position IN (SELECT position FROM tags WHERE tag = %({name})s)")  # noqa: S608
         items.append(" AND ".join(parts))
     statement = MATCHING.format(items=" OR ".join(f"({item})" for item in items) or "true")
     rows = conn.execute(statement.encode(), values)

@@ -80,7 +80,7 @@ def test_other_bytes_under_the_same_id_are_refused(ledger: TestLedger) -> None:
 
 
 def test_a_refused_event_does_not_touch_its_neighbours(ledger: TestLedger) -> None:
-    """In a batch with a bad signature, an unknown party and an answer to nothing, the rest stands."""
+    """Beside an unknown party, no envelope at all and an answer to nothing, the rest stands."""
     unknown = ledger.instruction(2, controller="C9")
     answer_to_nothing = ledger.sign(
         "InstructionVerified", {"instruction_id": "I-404", "controller_id": "C1"}
@@ -88,7 +88,7 @@ def test_a_refused_event_does_not_touch_its_neighbours(ledger: TestLedger) -> No
     answers = ledger.ledger.append(
         [ledger.instruction(1), unknown, b"{}", answer_to_nothing, ledger.instruction(3)]
     )
-    assert [type(a) for a in answers[1:4]][0] is PartyUnknown
+    assert isinstance(answers[1], PartyUnknown)
     assert isinstance(answers[2], Refused)
     assert isinstance(answers[3], FormRuleViolated)
     first, last = answers[0], answers[4]
@@ -170,7 +170,7 @@ def test_a_key_revoked_by_another_process_is_refused_at_once(ledger: TestLedger)
 
 
 def test_interleaving_writers_keep_one_dense_order(ledger: TestLedger) -> None:
-    """Two processes' worth of ledgers on one log: no index twice, none missing, all receipts good."""
+    """Three ledgers open on one log: no index twice, none missing, every receipt good."""
     given: list[Appended] = []
     failures: list[BaseException] = []
 

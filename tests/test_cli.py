@@ -12,10 +12,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from typer.main import get_command
 
 from api.cli import app
+from ledger.deployment import DATABASE
+from ledger.embedded import EmbeddedServer
 from tests.vectors import shared
 
 PROGRAM = Path(sys.executable).with_name("verantwoord")
@@ -196,11 +199,6 @@ def test_a_ledger_is_made_and_used_from_the_command_line(tmp_path: Path) -> None
 
 def test_a_tampered_database_ends_with_status_1(tmp_path: Path) -> None:
     """`fsck` names the entry (N10: one flipped byte)."""
-    import psycopg
-
-    from ledger.deployment import DATABASE
-    from ledger.embedded import EmbeddedServer
-
     data = tmp_path / "data"
     run("demo", "--no-serve", "--data", data)
     with EmbeddedServer.open(data / "postgres") as server:

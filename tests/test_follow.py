@@ -1,4 +1,4 @@
-"""Following: stored registers are the folds of the log, exactly once, whatever happens on the way."""
+"""Following: stored registers are the folds of the log, exactly once, whatever happens."""
 
 from __future__ import annotations
 

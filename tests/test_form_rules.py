@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from ledger import form_rules
+from ledger import form_rules, keys
 from ledger.append import Appended
+from ledger.deployment import Home, open_ledger
 from ledger.errors import FormRuleViolated, PartyUnknown, Refused
-from ledger.events import EVENT_TYPES
+from ledger.events import EVENT_TYPES, latest
 from ledger.keyring import ADMINISTRATOR, KEY_EVENTS
 from ledger.keys import make_key
 from tests.check_ledger import check_ledger, check_registers
-from tests.ledgers import TestLedger, make_home, Clock
-from ledger.deployment import Home, open_ledger
+from tests.ledgers import Clock, TestLedger, make_home
+from tests.test_events import golden
 
 BREACH = {
     "breach_id": "B-1",
@@ -59,11 +61,6 @@ def test_every_event_type_has_its_place() -> None:
 @pytest.mark.parametrize("name", form_rules.ANSWERS)
 def test_an_answer_to_nothing_is_refused(ledger: TestLedger, name: str) -> None:
     """422 with the rule and the field, for every type that answers."""
-    import json
-
-    from ledger.events import latest
-    from tests.test_events import golden
-
     data = json.loads(golden(latest(name)))["data"]
     fault = refused(ledger, name, data)
     field = form_rules.ANSWERS[name][0]
@@ -173,8 +170,6 @@ def test_parties_come_first(home: Home) -> None:
     controller nobody registered (clause 2.1)."""
     clock = Clock()
     make_home(home, clock)
-    from ledger import keys
-
     with open_ledger(home, clock=clock) as ledger:
         made = TestLedger(home, ledger, clock)
         made.services[ADMINISTRATOR] = keys.load(keys.key_file(home.keys, ADMINISTRATOR))

@@ -23,13 +23,13 @@ ORIGIN = "demo.verantwoord.example/replay"
 
 
 def append(
-    file: Annotated[Path, typer.Argument(help="Events as lines of JSON: id, type, occurred_at, data")],
+    file: Annotated[Path, typer.Argument(help="Lines of JSON: id, type, occurred_at, data")],
     key: Annotated[Path, typer.Option(help="Private key that signs them, as `keys new` made it.")],
-    receipts: Annotated[Path | None, typer.Option(help="Directory the receipts are kept in.")] = None,
+    receipts: Annotated[Path | None, typer.Option(help="Directory for the receipts.")] = None,
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
-    format: Formatted = Format.TEXT,  # noqa: A002
+    format: Formatted = Format.TEXT,
 ) -> None:
     """Sign events with the key of a service and append them; print where each one lies.
 
@@ -68,7 +68,7 @@ def _report(
     lines: list[dict[str, str]],
     answers: list[Appended | Refused],
     receipts: Path | None,
-    format: Format,  # noqa: A002
+    format: Format,
 ) -> None:
     for line, answer in zip(lines, answers, strict=True):
         if isinstance(answer, Appended) and receipts is not None:
@@ -93,14 +93,14 @@ def _as_json(line: dict[str, str], answer: Appended | Refused) -> dict[str, obje
 
 def replay(
     file: Annotated[Path, typer.Argument(metavar="FEED", help="A feed: one event a line.")],
-    origin: Annotated[str, typer.Option(help="Origin of the new ledger; starts with demo.")] = ORIGIN,
+    origin: Annotated[str, typer.Option(help="Origin of the ledger; starts with demo.")] = ORIGIN,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where an earlier replay of it stopped.")
     ] = False,
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
-    format: Formatted = Format.TEXT,  # noqa: A002
+    format: Formatted = Format.TEXT,
 ) -> None:
     """Build a demonstration ledger from a feed, with the clock set by its recorded_at.
 
@@ -123,6 +123,7 @@ def replay(
         print_json({"recorded": done.recorded, "already": done.already, "size": size})
     else:
         console.print(
-            f"{done.recorded} events recorded, {done.already} were there; the log has {size} entries.",
+            f"{done.recorded} events recorded, {done.already} were there;"
+            f" the log has {size} entries.",
             highlight=False,
         )

@@ -33,10 +33,11 @@ def verify(
     vkey: Vkey = None,
     kept: Annotated[
         list[Path] | None,
-        typer.Option(help="A receipt or checkpoint kept from earlier; repeat. The log must go on"
-                     " from it."),
+        typer.Option(
+            help="A receipt or checkpoint kept from earlier; repeat. The log must go on from it."
+        ),
     ] = None,
-    format: Formatted = Format.TEXT,  # noqa: A002
+    format: Formatted = Format.TEXT,
 ) -> None:
     """Check a receipt or a whole exported log offline: no database, no settings, no network.
 
@@ -62,9 +63,9 @@ def fsck(
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
-    format: Formatted = Format.TEXT,  # noqa: A002
+    format: Formatted = Format.TEXT,
 ) -> None:
-    """Derive every hash, tile, tag, checkpoint and signature of the log again from its stored bytes.
+    """Derive every hash, tile, tag, checkpoint and signature again from the stored bytes.
 
     Names the first entry that differs. An older copy of the whole database can only be told by a
     checkpoint kept elsewhere: give one with --kept.
@@ -97,15 +98,15 @@ def fsck(
         print_json({"sound": True, **answer})
         return
     console.print(
-        f"Every hash, tile, tag, checkpoint and signature of {sound.size} entries is what the stored"
-        f" bytes give ({sound.checkpoints} checkpoints, {sound.tiles} full tiles)."
+        f"Every hash, tile, tag, checkpoint and signature of {sound.size} entries is what the"
+        f" stored bytes give ({sound.checkpoints} checkpoints, {sound.tiles} full tiles)."
     )
     console.print(f"root {sound.root.hex()}", highlight=False)
     if sound.suspect:
         console.print(f"signed by a key under suspicion: entries {list(sound.suspect)}")
 
 
-def _verify_receipt(file: Path, pinned: str | None, format: Format) -> None:  # noqa: A002
+def _verify_receipt(file: Path, pinned: str | None, format: Format) -> None:
     beside = file.parent / "log.vkey"
     if pinned is None and not beside.exists():
         raise ConfigurationError(
@@ -152,7 +153,7 @@ NOT_BY_A_RECEIPT = (
 )
 
 
-def _print_report(report: Report, format: Format) -> None:  # noqa: A002
+def _print_report(report: Report, format: Format) -> None:
     if format is Format.JSON:
         print_json(
             {
@@ -188,7 +189,7 @@ def _print_report(report: Report, format: Format) -> None:  # noqa: A002
             console.print(f"  · {sentence}", highlight=False, soft_wrap=True)
 
 
-def _fail(failed: VerificationFailed, format: Format) -> None:  # noqa: A002
+def _fail(failed: VerificationFailed, format: Format) -> None:
     if format is Format.JSON:
         print_json({"verdict": "failed", "index": failed.index, "detail": str(failed)})
     else:

@@ -26,7 +26,7 @@ KeyId = Annotated[str, typer.Argument(help="Id of the key, used once for ever: k
 @app.command()
 def new(
     key_id: KeyId,
-    service: Annotated[str, typer.Option(help="Service that signs with it: the end of its source.")],
+    service: Annotated[str, typer.Option(help="Service that signs: the end of its source.")],
     into: Annotated[Path, typer.Option(help="Directory the private key is written to.")] = Path(),
     event_type: Annotated[
         list[str] | None, typer.Option(help="Event type it may sign; repeat. Default: any.")
@@ -37,7 +37,7 @@ def new(
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
-    format: Formatted = Format.TEXT,  # noqa: A002
+    format: Formatted = Format.TEXT,
 ) -> None:
     """Make a key for a service and enrol it: an event signed by the administrator key."""
     file = keys.save(into, keys.make_key(key_id))
@@ -64,7 +64,7 @@ def revoke(
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
-    format: Formatted = Format.TEXT,  # noqa: A002
+    format: Formatted = Format.TEXT,
 ) -> None:
     """Revoke a key: from now on the ledger refuses what it signs, whatever date that claims."""
     content = {"key_id": key_id, "reason": reason, "suspect_since": suspect_since}
@@ -77,7 +77,7 @@ def list_keys(
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
-    format: Formatted = Format.TEXT,  # noqa: A002
+    format: Formatted = Format.TEXT,
 ) -> None:
     """Every key the log enrolled, in force or not."""
     with open_ledger(home(data, database_url, schema)) as ledger:
@@ -129,7 +129,7 @@ def _administer(where: Home, event_type: str, content: dict[str, Any]) -> Append
     return answer
 
 
-def _say(format: Format, text: str, appended: Appended) -> None:  # noqa: A002
+def _say(format: Format, text: str, appended: Appended) -> None:
     if format is Format.JSON:
         print_json({"index": appended.index, "receipt": appended.receipt})
     else:

@@ -52,7 +52,7 @@ def register(
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
-    format: Annotated[  # noqa: A002
+    format: Annotated[
         RegisterFormat, typer.Option(help="table for people; json or csv on stdout.")
     ] = RegisterFormat.TABLE,
 ) -> None:
@@ -126,12 +126,14 @@ def rebuild(
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
-    format: Formatted = Format.TEXT,  # noqa: A002
+    format: Formatted = Format.TEXT,
 ) -> None:
     """Make all registers anew from the log, and swap them in whole; readers see no gap."""
-    with open_ledger(home(data, database_url, schema)) as ledger:
-        with progress("entries", ledger.reader.size()) as show:
-            position = follow.rebuild(ledger.pool, progress=show)
+    with (
+        open_ledger(home(data, database_url, schema)) as ledger,
+        progress("entries", ledger.reader.size()) as show,
+    ):
+        position = follow.rebuild(ledger.pool, progress=show)
     if format is Format.JSON:
         print_json({"position": position})
     else:
@@ -143,13 +145,11 @@ def export_log(
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
-    format: Formatted = Format.TEXT,  # noqa: A002
+    format: Formatted = Format.TEXT,
 ) -> None:
     """Write the log as files (C2SP tlog-tiles), for `verantwoord verify` or another verifier."""
     with open_ledger(home(data, database_url, schema)) as ledger, progress("tiles") as show:
-        size = write_log(
-            ledger.reader, ledger.identity.vkey, directory, lambda done, _: show(done)
-        )
+        size = write_log(ledger.reader, ledger.identity.vkey, directory, lambda done, _: show(done))
     if format is Format.JSON:
         print_json({"size": size, "directory": str(directory)})
     else:

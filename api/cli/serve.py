@@ -72,9 +72,10 @@ def _fill(where: Home, events: Path) -> None:
     console.print(f"[bold]1[/]  A ledger in {where.data}, with a PostgreSQL of its own")
     total = sum(1 for _ in feed.read(events))
     tables = [sql.text("registers.sql")]
-    with replaying.demo_ledger(
-        where, events, origin=DEMO_ORIGIN, tables=tables, resume=True
-    ) as (ledger, clock):
+    with replaying.demo_ledger(where, events, origin=DEMO_ORIGIN, tables=tables, resume=True) as (
+        ledger,
+        clock,
+    ):
         console.print("[bold]2[/]  Two years of events, each signed by its producer, appended")
         with progress("events", total) as show:
             done = replaying.replay(where, ledger, clock, events, show)
@@ -105,9 +106,10 @@ def _serve(where: Home, host: str, port: int) -> None:
         listening = _listen(host, port)
         try:
             address = f"http://{host}:{listening.getsockname()[1]}"
-            console.print(f"Serving {ledger.identity.origin} at [bold]{address}[/]", highlight=False)
+            origin = ledger.identity.origin
+            console.print(f"Serving {origin} at [bold]{address}[/]", highlight=False)
             console.print(
-                f"Read with: curl -H \"Authorization: Bearer $(cat {where.token_file})\""
+                f'Read with: curl -H "Authorization: Bearer $(cat {where.token_file})"'
                 f" {address}/v1/registers/processing",
                 highlight=False,
                 soft_wrap=True,

@@ -15,13 +15,13 @@ from projections import sql
 def init(
     origin: Annotated[
         str,
-        typer.Option(help="Name of the log for ever, as a URL without scheme: ledger.example.nl/log"),
+        typer.Option(help="Name of the log for ever, without scheme: ledger.example.nl/log"),
     ],
-    kvk: Annotated[str, typer.Option(help="Chamber of Commerce number of the processor, 8 digits.")],
+    kvk: Annotated[str, typer.Option(help="Chamber of Commerce number of the processor.")],
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
-    format: Formatted = Format.TEXT,  # noqa: A002
+    format: Formatted = Format.TEXT,
 ) -> None:
     """Make a new ledger: keys, database, rights, the first entries, and a token that reads.
 
