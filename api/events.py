@@ -23,9 +23,9 @@ from api.body import body_up_to
 from api.state import ledger_of
 from ledger import entry as entries
 from ledger.append import Appended
-from ledger.deployment import Ledger
 from ledger.errors import Refused
 from ledger.events import EVENT_TYPES, versions
+from ledger.opening import Ledger
 from ledger.reader import StoredEntry
 
 ENVELOPE_LIMIT = 128 * 1024

@@ -7,7 +7,7 @@ from typing import cast
 
 from fastapi import Request
 
-from ledger.deployment import Ledger
+from ledger.opening import Ledger
 from projections.follow import Follower
 
 

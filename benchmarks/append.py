@@ -31,11 +31,12 @@ from rich.table import Table
 from benchmarks import load, references
 from benchmarks.load import Measured, Producer, Run
 from benchmarks.references import References
-from ledger import cloudevent, deployment, envelope, keys
+from ledger import cloudevent, deployment, envelope, keys, opening
 from ledger.append import Appended
-from ledger.deployment import Home, Ledger
+from ledger.deployment import Home
 from ledger.embedded import EmbeddedServer
 from ledger.keyring import ADMINISTRATOR
+from ledger.opening import Ledger
 from projections import sql
 
 KVK = "12345678"
@@ -84,7 +85,7 @@ def measure(directory: Path, seconds: float) -> Result:
     with EmbeddedServer.open(home.data / "postgres") as server:
         machine = _machine(server.url())
         references.prepare(server.url())
-        with deployment.open_ledger(home) as ledger:
+        with opening.open_ledger(home) as ledger:
             producer = _enrol(home, ledger)
         before = references.measure(server.url(), seconds)
         vkey = home.vkey_file.read_text().strip()

@@ -1,46 +1,35 @@
-"""Where a ledger lives, and opening it.
+"""Where a ledger lives, and making it.
 
     DIR/postgres/            the embedded server's data, unless --database-url names another server
     DIR/keys/                log.key, administrator.key, ledger.key: private keys, mode 0600
     DIR/log.vkey             the verifier key that auditors pin
     DIR/read.token           the token that reads, mode 0600
 
-`init` makes all of it once; `open_ledger` is what the service, the command line and the tests use.
-The first two entries of every log enrol its own keys: the administrator's, signed by itself, and
-the ledger's own. `tests/test_deployment.py`.
+`init` makes all of it once. The first two entries of every log enrol its own keys: the
+administrator's, signed by itself, and the ledger's own. `tests/test_deployment.py`.
 """
 
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import psycopg
 from psycopg import sql
-from psycopg_pool import ConnectionPool
 
-from ledger import admission, cloudevent, entry, events, head, keys
+from ledger import cloudevent, entry, head, keys
 from ledger import sql as sql_files
-from ledger.admission import Admitted
-from ledger.append import Appended, Outcome, append
-from ledger.checkpoint import Checkpoint
 from ledger.checkpoint import sign as sign_checkpoint
-from ledger.committer import Committer
 from ledger.database import Database, require_durable
 from ledger.embedded import EmbeddedServer
-from ledger.errors import ConfigurationError, Refused, UnknownKey
-from ledger.keyring import ADMINISTRATOR, KEY_EVENTS, LEDGER, EnrolledKey, KeyRing
+from ledger.errors import ConfigurationError
+from ledger.keyring import ADMINISTRATOR, LEDGER
 from ledger.keys import SigningKey
-from ledger.listener import Listener
 from ledger.note import Signer
-from ledger.reader import Reader
 
 SCHEMA_VERSION = 1
 DATABASE = "verantwoord"
@@ -126,7 +115,7 @@ def init(
     with home.database() as database:
         with database.connect_as_owner() as conn:
             require_durable(conn)
-            if _holds_log(conn, home.schema):
+            if holds_log(conn, home.schema):
                 raise ConfigurationError(
                     f"schema {home.schema!r} holds a log already; give another --data directory"
                     " or database"
@@ -156,7 +145,8 @@ def _check_names(home: Home, origin: str, kvk: str) -> None:
         raise ConfigurationError("a schema is named with lower-case letters, digits and _")
 
 
-def _holds_log(conn: psycopg.Connection, schema: str) -> bool:
+def holds_log(conn: psycopg.Connection, schema: str) -> bool:
+    """Whether a schema holds a log."""
     row = conn.execute("SELECT to_regclass(%s)", (f'"{schema}".log',)).fetchone()
     return row is not None and row[0] is not None
 
@@ -254,183 +244,8 @@ def _enrolment(administrator: SigningKey, key: SigningKey, kvk: str, at: datetim
     return head.NewEntry(event.type.topic, event.tags(), leaf)
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
-    """How much one process takes on."""
-
-    connections: int = 10
-    batch: int = 1000
-    waiting: int = 4000
-
-
-class Ledger:
-    """One open log: append, read, follow. Made by `open_ledger`."""
-
-    def __init__(
-        self,
-        database: Database,
-        pool: ConnectionPool,
-        identity: LogIdentity,
-        signer: Signer | None,
-        *,
-        clock: Clock,
-        limits: admission.Limits,
-        load: Load,
-    ) -> None:
-        self.database = database
-        self.pool = pool
-        self.identity = identity
-        self.reader = Reader(pool)
-        self.clock = clock
-        self.limits = limits
-        self.listener = Listener(database)
-        self._signer = signer
-        self._ring = _Ring(self.reader)
-        self._committer: Committer[Admitted, Outcome] = Committer(
-            self._commit, batch=load.batch, waiting=load.waiting
-        )
-
-    def append(self, envelopes: Sequence[bytes]) -> list[Appended | Refused]:
-        """Admit and commit envelopes; an answer for each, in order, once they are durable.
-
-        A refused one does not touch the others. Raises Unavailable.
-        """
-        answers: dict[int, Appended | Refused] = {}
-        admitted: list[tuple[int, Admitted]] = []
-        for number, raw in enumerate(envelopes):
-            try:
-                admitted.append((number, self.admit(raw)))
-            except Refused as refused:
-                answers[number] = refused
-        if admitted:
-            outcomes = self._committer.append([event for _, event in admitted])
-            for (number, _), outcome in zip(admitted, outcomes, strict=True):
-                answers[number] = self._answer(outcome)
-        return [answers[number] for number in range(len(envelopes))]
-
-    def admit(self, raw: bytes) -> Admitted:
-        """The checks that need no lock. Raises Refused."""
-        try:
-            return admission.admit(raw, self._ring.find, self.clock(), self.limits)
-        except UnknownKey:
-            # Enrolled meanwhile, perhaps by another process.
-            self._ring.refresh()
-            return admission.admit(raw, self._ring.find, self.clock(), self.limits)
-
-    def find_key(self, key_id: str) -> EnrolledKey | None:
-        """The key of this id, as the log enrols it now."""
-        self._ring.refresh()
-        return self._ring.find(key_id)
-
-    def enrolled_keys(self) -> list[EnrolledKey]:
-        """Every key the log enrols, in force or not."""
-        self._ring.refresh()
-        return self._ring.all()
-
-    def own_source(self, system: str) -> str:
-        """The `source` of a system of this processor, under the number `init` was given."""
-        first = cloudevent.parse(entry.parse(self.reader.entry(0).leaf).payload)
-        return f"{first.source.rpartition(':')[0]}:{system}"
-
-    def sign(self, checkpoint: Checkpoint) -> str:
-        """Sign a checkpoint with the key of this log."""
-        if self._signer is None:
-            raise ConfigurationError("the private key of the log is not here: this ledger reads")
-        return sign_checkpoint(checkpoint, self._signer)
-
-    def close(self) -> None:
-        """Commit what waits, and let go of the database."""
-        self._committer.close()
-        self.listener.close()
-        self.pool.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def _commit(self, batch: Sequence[Admitted]) -> Sequence[Outcome]:
-        with self.pool.connection() as conn:
-            return append(
-                conn, batch, origin=self.identity.origin, sign=self.sign, clock=self.clock
-            )
-
-    def _answer(self, outcome: Outcome) -> Appended | Refused:
-        if isinstance(outcome, Appended | Refused):
-            return outcome
-        index = outcome.position - 1
-        recorded_at = self.reader.entry(index).recorded_at
-        return Appended(index, recorded_at, self.reader.receipt(index), created=False)
-
-
-class _Ring:
-    """The enrolled keys, read from the log and kept up to date."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-        self._ring = KeyRing()
-        self._position = 0
-        self._lock = threading.Lock()
-
-    def find(self, key_id: str) -> EnrolledKey | None:
-        return self._ring.find(key_id)
-
-    def all(self) -> list[EnrolledKey]:
-        return list(self._ring)
-
-    def refresh(self) -> None:
-        with self._lock:
-            for stored in self._reader.events(after=self._position, types=KEY_TYPES, limit=100_000):
-                event = cloudevent.parse(entry.parse(stored.leaf).payload)
-                self._ring.apply(event.type.name, event.raw["data"], stored.recorded_at)
-                self._position = stored.position
-
-
-KEY_TYPES = [t.topic for t in events.EVENT_TYPES.values() if t.name in KEY_EVENTS]
-
-
-@contextmanager
-def open_ledger(
-    home: Home,
-    *,
-    clock: Clock = now,
-    limits: admission.Limits | None = None,
-    load: Load | None = None,
-) -> Iterator[Ledger]:
-    """Open the log of a home, until the block ends. Raises ConfigurationError."""
-    load = load or Load()
-    with ExitStack() as stack:
-        database = stack.enter_context(home.database())
-        with database.connect_as_owner() as conn:
-            require_durable(conn)
-            if not _holds_log(conn, home.schema):
-                raise ConfigurationError(
-                    f"there is no ledger in {home.data}; make one with `verantwoord init`"
-                )
-        with database.connect() as conn:
-            identity = _identity(conn)
-        signer = _log_signer(home, identity)
-        pool = stack.enter_context(database.pool(load.connections))
-        yield stack.enter_context(
-            Ledger(
-                database,
-                pool,
-                identity,
-                signer,
-                clock=clock,
-                limits=limits or admission.Limits(),
-                load=load,
-            )
-        )
-
-
-def _identity(conn: psycopg.Connection) -> LogIdentity:
+def read_identity(conn: psycopg.Connection) -> LogIdentity:
+    """Who the log of a connection's schema is. Raises ConfigurationError."""
     row = conn.execute(
         "SELECT origin, vkey, administrator_key, read_token_sha256, schema_version FROM log"
     ).fetchone()
@@ -443,14 +258,3 @@ def _identity(conn: psycopg.Connection) -> LogIdentity:
             " use the program of that version"
         )
     return LogIdentity(*identity)
-
-
-def _log_signer(home: Home, identity: LogIdentity) -> Signer | None:
-    """The private key of the log; None where there is none, as on a machine that only reads."""
-    file = keys.key_file(home.keys, "log")
-    if not file.exists():
-        return None
-    signer = Signer(identity.origin, keys.load(file).private_key)
-    if signer.verifier.vkey != identity.vkey:
-        raise ConfigurationError(f"{file} is not the key of the log {identity.origin}")
-    return signer

@@ -258,9 +258,10 @@ class AmendsEvent(FormRule):
     """A correction, retraction or shredding names one event that is there, and a correction fits
     it. An id that several sources used is named as `<source> <id>`."""
 
-    def __init__(self, candidate: Admitted, field: str) -> None:
+    def __init__(self, candidate: Admitted, field: str, recorded_at: datetime) -> None:
         super().__init__(candidate)
         self.field = field
+        self.recorded_at = recorded_at
 
     def consistency_boundary(self) -> list[Selector]:
         target = str(self.data[self.field])
@@ -279,16 +280,20 @@ class AmendsEvent(FormRule):
 
     def _check_change(self, pointer: str, change: dict[str, Any]) -> None:
         target = self.seen[0].event
-        data = copy.deepcopy(target.raw["data"])
-        try:
-            if change["field"] == OCCURRED_AT:
-                cloudevent.read_instant(change["new"])
-            else:
-                replace_at(data, change["field"], change["new"])
-                cloudevent.read_data(target.type, data)
-        except (LookupError, ValueError, FieldsInvalid):
+        if not self._fits(target, change["field"], change["new"]):
             detail = f"the {target.type.name} it names would not be valid after this change"
-            raise _nothing(pointer, "correction-fits", detail) from None
+            raise _nothing(pointer, "correction-fits", detail)
+
+    def _fits(self, target: cloudevent.CloudEvent, field: str, new: Any) -> bool:
+        try:
+            if field == OCCURRED_AT:
+                return cloudevent.read_instant(new) <= self.recorded_at
+            data = copy.deepcopy(target.raw["data"])
+            replace_at(data, field, new)
+            cloudevent.read_data(target.type, data)
+        except (LookupError, ValueError, FieldsInvalid):
+            return False
+        return True
 
 
 TAGS = {**CASES, "controller_id": "controller"}
@@ -396,7 +401,7 @@ def _rules(candidate: Admitted, recorded_at: datetime) -> Iterator[FormRule]:
     if name in KEY_EVENTS:
         yield KeyChanges(candidate)
     if name in AMENDS:
-        yield AmendsEvent(candidate, AMENDS[name])
+        yield AmendsEvent(candidate, AMENDS[name], recorded_at)
 
 
 def _pairs(selectors: Iterable[Selector]) -> Iterator[tuple[str, str]]:

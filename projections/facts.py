@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from ledger.cloudevent import read_instant
 from ledger.corrections import OCCURRED_AT, replace_at
 
 CORRECTED = "EventCorrected"
@@ -127,25 +129,32 @@ def _settle(event: Recorded, named: list[Fact]) -> Fact | None:
 
 
 def correct(fact: Fact, amendment: Recorded) -> Fact:
-    """The fact after one `EventCorrected`; the amended event itself stays as it was."""
-    data = copy.deepcopy(dict(fact.data))
-    occurred_at = fact.occurred_at
-    done: list[Correction] = []
-    for change in amendment.data["field_changes"]:
-        field, new = change["field"], change["new"]
-        if field == OCCURRED_AT:
-            old: Any = occurred_at.isoformat()
-            occurred_at = datetime.fromisoformat(new)
-        else:
-            old = replace_at(data, field, new)
-        done.append(
-            Correction(
-                amendment.position,
-                amendment.recorded_at,
-                field,
-                old,
-                new,
-                str(amendment.data["reason"]),
-            )
-        )
-    return replace(fact, data=data, occurred_at=occurred_at, corrections=(*fact.corrections, *done))
+    """The fact after one `EventCorrected`; the amended event itself stays as it was.
+
+    A change that no longer fits is left out: each fitted the event when it was appended, but
+    corrections of corrections can take away what another one builds on, and a fold never fails.
+    """
+    changes = amendment.data.get("field_changes")
+    for change in changes if isinstance(changes, list) else ():
+        with suppress(LookupError, TypeError, ValueError):
+            fact = _changed(fact, amendment, change["field"], change["new"])
+    return fact
+
+
+def _changed(fact: Fact, amendment: Recorded, field: str, new: Any) -> Fact:
+    data, occurred_at = copy.deepcopy(dict(fact.data)), fact.occurred_at
+    if field == OCCURRED_AT:
+        old: Any = occurred_at.isoformat()
+        occurred_at = read_instant(new)
+    else:
+        old = replace_at(data, field, new)
+    correction = Correction(
+        amendment.position,
+        amendment.recorded_at,
+        field,
+        old,
+        new,
+        str(amendment.data.get("reason")),
+    )
+    corrections = (*fact.corrections, correction)
+    return replace(fact, data=data, occurred_at=occurred_at, corrections=corrections)

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ledger import admission, cloudevent, deployment, envelope, keys
+from ledger import admission, cloudevent, deployment, envelope, keys, opening
 from ledger.append import Appended
-from ledger.deployment import Home, Ledger, Load
+from ledger.deployment import Home
 from ledger.errors import Refused
 from ledger.keyring import ADMINISTRATOR
 from ledger.keys import SigningKey
 from ledger.note import Verifier, parse_vkey
+from ledger.opening import Ledger, Load
 from projections import sql
 
 KVK = "12345678"
@@ -114,7 +115,7 @@ def make_ledger(
     """A new log with parties and keys, open for the block."""
     clock = Clock()
     make_home(home, clock)
-    with deployment.open_ledger(home, clock=clock, load=load, limits=limits) as ledger:
+    with opening.open_ledger(home, clock=clock, load=load, limits=limits) as ledger:
         made = TestLedger(home, ledger, clock)
         made.services[ADMINISTRATOR] = keys.load(keys.key_file(home.keys, ADMINISTRATOR))
         for service in SERVICES:

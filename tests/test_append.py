@@ -10,9 +10,9 @@ import pytest
 
 from ledger import receipt
 from ledger.append import Appended
-from ledger.deployment import open_ledger
 from ledger.errors import FormRuleViolated, IdAlreadyUsed, KeyNotInForce, PartyUnknown, Refused
 from ledger.keyring import ADMINISTRATOR
+from ledger.opening import open_ledger
 from tests.check_ledger import check_ledger
 from tests.ledgers import TestLedger, enrol
 

@@ -11,9 +11,10 @@ import pytest
 
 from ledger import cloudevent, entry, keys
 from ledger.database import Database, acknowledged, require_durable
-from ledger.deployment import Home, init, open_ledger
+from ledger.deployment import Home, init
 from ledger.errors import ConfigurationError
 from ledger.keyring import ADMINISTRATOR, LEDGER
+from ledger.opening import open_ledger
 from tests.check_ledger import check_ledger
 from tests.ledgers import Clock, TestLedger, make_home
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,6 +74,28 @@ def test_a_retraction_removes_from_then_on() -> None:
     """A retracted event stays visible as known before; retracting the retraction brings it back."""
     events = [recorded(1, "Update", {"facts": {"n": 1}}), retracted(2, "E1"), retracted(3, "E2")]
     assert [value(events, k) for k in (1, 2, 3)] == [[1], [], [1]]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("facts", 5), ("facts.n", 3)),
+        (("occurredat", "yesterday"), ("facts.n", 3)),
+        (("facts.n.deeper", 1), ("facts.n", 3)),
+        (("facts.0", None), ("facts.n", 3)),
+    ],
+)
+def test_a_change_that_no_longer_fits_is_left_out(
+    first: tuple[str, Any], second: tuple[str, Any]
+) -> None:
+    """Chains of corrections can take away what another builds on; a fold never fails."""
+    events = [
+        recorded(1, "Update", {"facts": {"n": 1}}),
+        corrected(2, "E1", *first),
+        corrected(3, "E1", *second),
+    ]
+    (fact,) = [f for f in effective(events) if f.type == "Update"]
+    assert fact.corrections
 
 
 def test_the_moment_itself_can_be_corrected() -> None:

@@ -9,11 +9,12 @@ import pytest
 
 from ledger import form_rules, keys
 from ledger.append import Appended
-from ledger.deployment import Home, open_ledger
+from ledger.deployment import Home
 from ledger.errors import FormRuleViolated, PartyUnknown, Refused
 from ledger.events import EVENT_TYPES, latest
 from ledger.keyring import ADMINISTRATOR, KEY_EVENTS
 from ledger.keys import make_key
+from ledger.opening import open_ledger
 from tests.check_ledger import check_ledger, check_registers
 from tests.ledgers import Clock, TestLedger, make_home
 from tests.test_events import golden
@@ -128,6 +129,7 @@ def test_a_correction_must_fit_its_target(ledger: TestLedger) -> None:
         ("controller_ids.7", "C2"),
         ("breach_id.x", 1),
         ("occurredat", "yesterday"),
+        ("occurredat", "2030-01-01T00:00:00Z"),
     ):
         fault = refused(ledger, "EventCorrected", correction("breach", field, new))
         assert fault.faults[0].rule == "correction-fits", field

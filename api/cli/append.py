@@ -14,8 +14,8 @@ from api.cli.output import Format, console, errors, print_json, progress
 from ledger import cloudevent, envelope, feed, keys
 from ledger import replay as replaying
 from ledger.append import Appended
-from ledger.deployment import open_ledger
 from ledger.errors import Refused
+from ledger.opening import open_ledger
 from projections import sql
 from projections.follow import catch_up
 

@@ -14,9 +14,10 @@ from ledger import checkpoint as checkpoints
 from ledger import fsck as checking
 from ledger import note
 from ledger import receipt as receipts
-from ledger.deployment import Home, open_ledger
+from ledger.deployment import Home
 from ledger.errors import ConfigurationError, VerificationFailed
 from ledger.note import parse_vkey
+from ledger.opening import open_ledger
 from ledger.report import Pins, Report
 from ledger.verify import verify as verify_log
 

@@ -14,9 +14,10 @@ from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, For
 from api.cli.output import Format, console, print_json
 from ledger import cloudevent, envelope, keys
 from ledger.append import Appended
-from ledger.deployment import Home, open_ledger
+from ledger.deployment import Home
 from ledger.errors import Refused
 from ledger.keyring import ADMINISTRATOR
+from ledger.opening import open_ledger
 
 app = typer.Typer(help="Keys of services: make, enrol, revoke, list.", no_args_is_help=True)
 

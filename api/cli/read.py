@@ -12,9 +12,9 @@ from rich.table import Table
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
 from api.cli.output import Format, console, print_json, progress
 from api.moments import MomentError, parse_moment
-from ledger.deployment import open_ledger
 from ledger.errors import ConfigurationError
 from ledger.export import export_log as write_log
+from ledger.opening import open_ledger
 from projections import follow
 from projections.exports import tables
 from projections.question import Answer, ask

@@ -17,9 +17,10 @@ from api.cli.read import print_register
 from api.state import State
 from ledger import feed, fsck
 from ledger import replay as replaying
-from ledger.deployment import Home, open_ledger
+from ledger.deployment import Home
 from ledger.errors import ConfigurationError
 from ledger.note import parse_vkey
+from ledger.opening import open_ledger
 from projections import sql
 from projections.follow import Follower, catch_up
 from projections.question import ask
