@@ -25,8 +25,6 @@ from statistics import mean
 from typing import Any
 
 import psycopg
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks import load, references
 from benchmarks.load import Measured, Producer, Run
@@ -159,9 +157,9 @@ def _append(
 @contextmanager
 def _served(home: Home) -> Iterator[int]:
     """The service as users start it, on a free port."""
-    command = [Path(sys.executable).with_name("verantwoord"), "serve", "--port", "0"]
+    program = str(Path(sys.executable).with_name("verantwoord"))
     server = subprocess.Popen(
-        [*command, "--data", home.data],
+        [program, "serve", "--port", "0", "--data", str(home.data)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
@@ -184,35 +182,29 @@ def show(result: Result) -> None:
     save = mean([before.application_save, after.application_save])
     insert = mean([before.insert_ms, after.insert_ms])
     verify = mean([before.verify, after.verify])
-    runs = Table("run", "clients", "batch", "events/s", "p50 ms", "p99 ms")
-    for name in ("x save()", "p50 / INSERT", "% of verify"):
-        runs.add_column(name)
-    for column in runs.columns[1:]:
-        column.justify = "right"
+    print(", ".join(f"{name} {value}" for name, value in result.machine.items()))
+    print(
+        f"\n{'run':<12}{'clients':>8}{'batch':>7}{'events/s':>10}{'p50 ms':>9}{'p99 ms':>9}"
+        f"{'x save()':>10}{'p50/INSERT':>12}{'x verify':>10}"
+    )
     for run in result.runs:
         speed = run.events_per_second
-        ratios = (speed / save, run.p50_ms / insert, 100 * speed / verify)
-        runs.add_row(
-            run.name,
-            str(run.clients),
-            str(run.batch),
-            f"{speed:,.0f}",
-            f"{run.p50_ms:.1f}",
-            f"{run.p99_ms:.1f}",
-            *(f"{ratio:.1f}" for ratio in ratios),
+        print(
+            f"{run.name:<12}{run.clients:>8}{run.batch:>7}{speed:>10,.0f}"
+            f"{run.p50_ms:>9.1f}{run.p99_ms:>9.1f}"
+            f"{speed / save:>10.2f}{run.p50_ms / insert:>12.0f}{speed / verify:>10.3f}"
         )
-    compared = Table("reference", "before", "after")
-    for name, values in {
-        "eventsourcing Application.save(), events/s": (
+    print(f"\n{'reference':<46}{'before':>10}{'after':>10}")
+    for name, first, second in (
+        (
+            "Application.save() of eventsourcing, events/s",
             before.application_save,
             after.application_save,
         ),
-        "durable INSERT of one row, median ms": (before.insert_ms, after.insert_ms),
-        "Ed25519 verify, one core, /s": (before.verify, after.verify),
-    }.items():
-        compared.add_row(name, *(f"{value:,.2f}" for value in values))
-    console = Console()
-    console.print(result.machine, runs, compared, sep="\n")
+        ("durable INSERT of one row, median ms", before.insert_ms, after.insert_ms),
+        ("Ed25519 verify on one core, /s", before.verify, after.verify),
+    ):
+        print(f"{name:<46}{first:>10,.2f}{second:>10,.2f}")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from statistics import median
+from uuid import UUID
 
 import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -71,7 +72,7 @@ def rate(work: Callable[[], object], seconds: float) -> float:
 
 def _application(url: str, seconds: float) -> float:
     server = conninfo_to_dict(url)
-    application: Application = Application(
+    application: Application[UUID] = Application(
         env={
             "PERSISTENCE_MODULE": "eventsourcing.postgres",
             "POSTGRES_DBNAME": DATABASE,
