@@ -1,4 +1,4 @@
-"""The embedded server: started, shared, killed, and never left behind. Real processes throughout."""
+"""The embedded server: started, shared, killed, never left behind. Real processes throughout."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_a_fresh_server_answers_durably_and_on_no_port(place: Path) -> None:
         assert conn.info.server_version >= 180000
         inodes = set()
         for link in Path(f"/proc/{postmaster(place)}/fd").iterdir():
-            target = os.readlink(link)
+            target = str(link.readlink())
             if target.startswith("socket:["):
                 inodes.add(target[8:-1])
         for table in ("tcp", "tcp6"):
@@ -284,7 +284,7 @@ def test_an_ordinary_user_runs_it_as_itself() -> None:
     if os.geteuid() != 0:
         pytest.skip("these tests run as an ordinary user already")
     python = shutil.which("python3", path="/usr/bin")
-    if python is None or f"{sys.version_info.minor}" not in os.readlink(python):
+    if python is None or f"{sys.version_info.minor}" not in str(Path(python).readlink()):
         pytest.skip("there is no Python of this version that an ordinary user may run")
     nobody = pwd.getpwnam("nobody")
     own = Path("/tmp") / f"verantwoord-user-{os.getpid()}"  # noqa: S108 - pytest's is root's alone
