@@ -1,7 +1,7 @@
 """Who may read: until people have roles, whoever holds the read token of `verantwoord init`.
 
 Appending needs no token: an event carries the signature of its producer. Every route declares one
-of the two ways or that it is public; `tests/test_access.py` walks all routes.
+of the two ways or that it is public; `tests/test_api.py` walks all routes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The HTTP interface: NLGov API Design Rules 2.x, problem documents (RFC 9457), OpenAPI 3.1.
 
 `create_app` serves an open ledger; who opens it also closes it. Routes that wait on the database
-are plain functions and run in threads. `tests/test_app.py` walks every route.
+are plain functions and run in threads. `tests/test_api.py` walks every route.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Reading a request body without trusting its size.
 
-`tests/test_events_api.py` sends one byte too many, with and without a Content-Length.
+`tests/test_api.py` sends one byte too many, with and without a Content-Length.
 """
 
 from __future__ import annotations

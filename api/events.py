@@ -3,7 +3,7 @@
 An append carries the signature of its producer and needs no token. One envelope is answered with
 its receipt; a batch, one envelope a line, with an answer for each line, in order, and a refused
 line touches no other. Both answer only when the events are durable and under a signed checkpoint.
-`tests/test_events_api.py`.
+`tests/test_api.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Whether the service lives, and whether it can do its work. Public; tells nothing else.
 
-`tests/test_app.py`.
+`tests/test_api.py`.
 """
 
 from __future__ import annotations

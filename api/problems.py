@@ -2,7 +2,7 @@
 
 `type` is a relative address that this API answers with the explanation, and never changes. A detail
 names fields and rules; no problem repeats a refused value, shows a secret or another controller's
-data, and an unexpected error says nothing but that it happened. `tests/test_problems.py` holds
+data, and an unexpected error says nothing but that it happened. `tests/test_api.py` holds
 every error class to this table.
 """
 

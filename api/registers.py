@@ -1,6 +1,6 @@
 """Registers over HTTP: now, as of any moment, as known at any moment; JSON or CSV; NL or EN.
 
-`tests/test_registers_api.py`.
+`tests/test_api.py`.
 """
 
 from __future__ import annotations

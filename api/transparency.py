@@ -1,6 +1,6 @@
 """The log itself: checkpoints and proofs, for whoever checks instead of trusting.
 
-`tests/test_transparency_api.py` follows a growing log with consistency proofs.
+`tests/test_api.py` follows a growing log with consistency proofs.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The event types, with a JSON Schema of each as a CloudEvent. Public: it holds no data.
 
-`tests/test_vocabulary_api.py`.
+`tests/test_api.py`.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@
     └── ConfigurationError    the operator's settings or machine
 
 The numbers are those of the admission checks (`ledger/admission.py`). `code` is stable and becomes
-the last part of the problem type in the HTTP interface (RFC 9457); `tests/test_problems.py` holds
+the last part of the problem type in the HTTP interface (RFC 9457); `tests/test_api.py` holds
 every class to a mapping.
 """
 

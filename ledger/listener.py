@@ -1,7 +1,7 @@
 """Waiting for the log to grow.
 
 NOTIFY only wakes whoever polls anyway: a notification can be lost (a failover, a distributed
-server), so the size is read again at the latest after `POLL` seconds. `tests/test_listener.py`
+server), so the size is read again at the latest after `POLL` seconds. `tests/test_reader.py`
 takes the connection away while somebody waits.
 """
 

@@ -30,6 +30,10 @@ BATCH = 500
 REBUILD_BATCH = 20_000
 """Events in one transaction while rebuilding: fewer cases are folded twice."""
 
+GATHER = 0.1
+"""Seconds in which more events may come, to be applied together: applying each alone would take as
+long as appending it did."""
+
 Cases = dict[str, set[str]]
 """Case keys by register name."""
 
@@ -107,8 +111,7 @@ class Follower:
         while not self._closing.is_set():
             self._new.clear()
             try:
-                while not self._closing.is_set() and follow_once(self._pool):
-                    pass
+                more = follow_once(self._pool) == BATCH
             except psycopg.OperationalError as error:
                 log.warning("following waits for the database", error=type(error).__name__)
                 self._closing.wait(1)
@@ -118,7 +121,9 @@ class Follower:
                 log.exception("following stopped")
                 self.error = error
                 return
-            self._new.wait()
+            if not more:
+                self._new.wait()
+                self._closing.wait(GATHER)
 
 
 def _apply(

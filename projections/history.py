@@ -2,7 +2,7 @@
 
 A *case* is a tag (`controller:C1`, `breach:B-1`) or, for events that hang together without one, the
 names of their types joined by `+`. The events of a case are those with the tag, whatever they
-correct or retract, and whatever amends them in turn (`tests/test_history.py`).
+correct or retract, and whatever amends them in turn (`tests/test_follow.py`).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 `as_of` is about the world (`occurred_at`), `known_at` about the ledger (`recorded_at`); either may
 be left out. `known_at` is an instant or a log size; both lead to one checkpoint, and the answer
-rests on the entries under it and names it. `tests/test_question.py`.
+rests on the entries under it and names it. `tests/test_follow.py`.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A register belongs to no database. Its `cases` say which facts hang together (on
 breach, one subprocessor): the rows of a case depend on the facts of that case alone, so a stored
 copy is kept up to date by folding only the cases that new events touch (`projections/follow.py`),
 and a question about the past folds them anew. Labels are in Dutch, in the words of the agreement,
-and English, in those of the GDPR. `tests/test_registers.py` shows each of them.
+and English, in those of the GDPR. `tests/registers` shows each of them.
 """
 
 from __future__ import annotations

@@ -9,13 +9,14 @@ and the policy is here. `tests/test_terms.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
 from projections.facts import Fact
-from projections.reading import moment, text, whole
+from projections.reading import moment, objects, text, texts, whole
 
 STANDARD_CATEGORIES = frozenset(
     {
@@ -73,12 +74,29 @@ _NUMBERS = {f.name for f in fields(Terms) if f.type == "int"}
 
 def terms_at(facts: Iterable[Fact], at: datetime) -> Terms:
     """The terms of one controller's agreement in force at a moment, from the facts about it."""
-    turns = [f for f in facts if f.type in TERMS_EVENTS and effective_from(f) <= at]
-    terms = POLICY
-    for turn in sorted(turns, key=lambda f: (effective_from(f), f.position)):
+    return in_force(versions(facts), at)
+
+
+Versions = Sequence[tuple[datetime, Terms]]
+"""The terms of one controller, each with the moment from which they hold, the earliest first."""
+
+
+def versions(facts: Iterable[Fact], policy: Terms = POLICY) -> Versions:
+    """Every version of the terms, from the facts about one controller."""
+    turns = [(effective_from(f), f.position, f) for f in facts if f.type in TERMS_EVENTS]
+    found: list[tuple[datetime, Terms]] = []
+    terms = policy
+    for since, _, turn in sorted(turns, key=lambda turn: turn[:2]):
         # A new agreement starts from the policy; an amendment changes what it names.
-        terms = _changed(POLICY if turn.type.endswith("Concluded") else terms, turn.data)
-    return terms
+        terms = _changed(policy if turn.type.endswith("Concluded") else terms, turn.data)
+        found.append((since, terms))
+    return found
+
+
+def in_force(known: Versions, at: datetime, policy: Terms = POLICY) -> Terms:
+    """The version that holds at a moment; the policy before the first."""
+    number = bisect_right(known, at, key=lambda version: version[0])
+    return known[number - 1][1] if number else policy
 
 
 def effective_from(fact: Fact) -> datetime:
@@ -93,4 +111,12 @@ def _changed(terms: Terms, data: Mapping[str, Any]) -> Terms:
             named[name] = min(max(number, 0), LONGEST)
     if (limit := whole(data, "audit_limit")) is not None:
         named["audit_limit"] = f"{limit}/year"
+    if categories := category_names(data, "data_categories"):
+        named["data_categories"] = frozenset(categories)
     return replace(terms, **named)
+
+
+def category_names(data: Mapping[str, Any], field: str) -> list[str]:
+    """The names of the categories of personal data in a field: plain, or {category, special …}."""
+    marked = (text(item, "category") for item in objects(data, field))
+    return sorted({*texts(data, field), *(name for name in marked if name)})

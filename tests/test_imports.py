@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 REFUSING = """
 import sys
+from pathlib import Path
 from importlib.abc import MetaPathFinder
 
 class Refuse(MetaPathFinder):
@@ -57,3 +60,12 @@ def test_the_refusal_works(module: str) -> None:
     done = _import(module)
     assert done.returncode == 1
     assert "is not to be imported" in done.stderr
+
+
+def test_every_test_that_a_docstring_names_is_there() -> None:
+    """A module that claims a test shows it must not claim in vain."""
+    root = Path(__file__).resolve().parents[1]
+    for folder in ("ledger", "projections", "api"):
+        for module in (root / folder).rglob("*.py"):
+            for name in re.findall(r"tests/[a-z_/]+(?:\.py)?", module.read_text()):
+                assert (root / name).exists(), f"{module.relative_to(root)} names {name}"
