@@ -7,7 +7,6 @@ rests on the entries under it and names it. `tests/test_follow.py`.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,8 +16,7 @@ import orjson
 import psycopg
 from psycopg_pool import ConnectionPool
 
-from projections import history
-from projections.facts import Fact, effective
+from projections.needed import facts_for
 from projections.register import Register, Row
 
 
@@ -132,11 +130,6 @@ def _folded(
     as_of: datetime | None,
     controller: str | None,
 ) -> list[Row]:
-    events = history.of_types(conn, register.types, upto=size)
-    facts: dict[str, list[Fact]] = defaultdict(list)
-    for fact in effective(events, as_of=as_of):
-        if fact.type in register.types:
-            for case in register.cases(fact):
-                facts[case].append(fact)
+    facts = facts_for(conn, register, controller, upto=size, as_of=as_of)
     rows = [row for case in facts for row in register.fold(case, facts[case])]
     return [row for row in rows if controller is None or row.controllers in ((), (controller,))]

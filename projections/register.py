@@ -61,6 +61,11 @@ class Register:
     tag of the event (`controller:C1`), or type names joined by `+` for what hangs together without
     a tag, so that the events of a case can be found again in the log. `fold` gives the rows of one
     case from its facts, which come sorted by (occurred_at, position).
+
+    `wide` are the types of which each event belongs to a case that may give rows for every reader,
+    and without which a case gives none: a question about one controller reads all of these, and of
+    the others what names the controller (`projections/needed.py`). The case `controller:C1` gives
+    rows of C1 alone, and a row of a controller rests on a fact that names it.
     """
 
     name: str
@@ -71,3 +76,4 @@ class Register:
     cases: Callable[[Recorded], Sequence[str]]
     fold: Callable[[str, Sequence[Fact]], Sequence[Row]]
     present: Callable[[Sequence[Row]], Sequence[Row]] = lambda rows: rows
+    wide: frozenset[str] = frozenset()

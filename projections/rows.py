@@ -45,6 +45,15 @@ def cases_by(by_type: Mapping[str, Sequence[str]]) -> Callable[[Recorded], Seque
     return cases
 
 
+def leading_to(by_type: Mapping[str, Sequence[str]], *tags: str) -> frozenset[str]:
+    """The types in a table of cases that lead to a case of one of some tags."""
+    return frozenset(
+        name
+        for name, patterns in by_type.items()
+        if any(pattern.partition(":")[0] in tags for pattern in patterns)
+    )
+
+
 def _cases(event: Recorded, pattern: str) -> Iterable[str]:
     if pattern == ITSELF:
         return [f"source-id:{event.source} {event.id}"]

@@ -17,6 +17,7 @@ from projections.rows import (
     PROCESSOR_ONLY,
     PROCESSOR_WIDE,
     cases_by,
+    leading_to,
     of_type,
     row,
     row_key,
@@ -163,4 +164,5 @@ REGISTER = Register(
     types=frozenset(BY_TYPE),
     cases=cases_by(BY_TYPE),
     fold=fold,
+    wide=frozenset({"CheckpointSigned"}) | leading_to(BY_TYPE, "key"),
 )

@@ -12,7 +12,7 @@ from typing import Any
 from projections.facts import Fact
 from projections.reading import text, texts, when
 from projections.register import Column, Label, Register, Row
-from projections.rows import ITSELF, PROCESSOR_WIDE, cases_by, of_type, row, row_key
+from projections.rows import ITSELF, PROCESSOR_WIDE, cases_by, leading_to, of_type, row, row_key
 
 BY_TYPE = {
     "SecurityMeasureAdopted": ("measure:measure_id",),
@@ -133,4 +133,5 @@ REGISTER = Register(
     types=frozenset(BY_TYPE),
     cases=cases_by(BY_TYPE),
     fold=fold,
+    wide=leading_to(BY_TYPE, "measure", "assessment"),
 )

@@ -14,7 +14,7 @@ from typing import Any
 from projections.facts import Fact
 from projections.reading import moment, stamp, text
 from projections.register import Column, Label, Register, Row
-from projections.rows import PROCESSOR_WIDE, cases_by, of_type, row, row_key
+from projections.rows import PROCESSOR_WIDE, cases_by, leading_to, of_type, row, row_key
 
 BY_TYPE = {
     "ConfidentialityUndertakingSigned": ("person:person_pseudonym",),
@@ -122,4 +122,5 @@ REGISTER = Register(
     types=frozenset(BY_TYPE),
     cases=cases_by(BY_TYPE),
     fold=fold,
+    wide=leading_to(BY_TYPE, "person"),
 )

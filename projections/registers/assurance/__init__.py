@@ -17,7 +17,7 @@ from projections.registers.assurance.columns import COLUMNS
 from projections.registers.assurance.controller_audits import controller_audit_rows
 from projections.registers.assurance.external import external_audit_rows, information_rows
 from projections.registers.assurance.findings import costs_row, finding_row, statement_row
-from projections.rows import ITSELF, cases_by
+from projections.rows import ITSELF, cases_by, leading_to
 
 CERTIFICATES = "CertificateIssued+CertificateWithdrawn"
 """The one case of all certificates: whether there is a gap depends on every one of them."""
@@ -72,4 +72,6 @@ REGISTER = Register(
     types=frozenset(BY_TYPE),
     cases=cases_by(BY_TYPE),
     fold=fold,
+    wide=leading_to(BY_TYPE, CERTIFICATES)
+    | {"ExternalAuditCompleted", "ApplicabilityStatementIssued"},
 )

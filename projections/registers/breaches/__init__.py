@@ -23,7 +23,15 @@ from projections.reading import first_when, members, text, texts, when
 from projections.register import Label, Register, Row
 from projections.registers.breaches.columns import COLUMNS
 from projections.registers.breaches.notices import notice_row
-from projections.rows import PROCESSOR_ONLY, PROCESSOR_WIDE, cases_by, of_type, row, row_key
+from projections.rows import (
+    PROCESSOR_ONLY,
+    PROCESSOR_WIDE,
+    cases_by,
+    leading_to,
+    of_type,
+    row,
+    row_key,
+)
 
 BY_TYPE = {
     "SecurityEventReported": ("security-event:event_ref",),
@@ -140,4 +148,5 @@ REGISTER = Register(
     types=frozenset(BY_TYPE),
     cases=cases_by(BY_TYPE),
     fold=fold,
+    wide=leading_to(BY_TYPE, "breach"),
 )

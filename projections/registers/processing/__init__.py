@@ -39,7 +39,7 @@ from projections.registers.processing.controllers import (
     controller_row,
 )
 from projections.registers.processing.for_all import NAME, measure_row, name_row, processor_row
-from projections.rows import cases_by
+from projections.rows import cases_by, leading_to
 
 BY_TYPE: Mapping[str, tuple[str, ...]] = {
     "ProcessorRegistered": ("processor:processor_id",),
@@ -142,4 +142,5 @@ REGISTER = Register(
     cases=cases,
     fold=fold,
     present=present,
+    wide=leading_to(BY_TYPE, "processor", "activity", "subprocessor", "measure") | {AMENDED},
 )
