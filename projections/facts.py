@@ -141,7 +141,9 @@ def correct(fact: Fact, amendment: Recorded) -> Fact:
     return fact
 
 
-def _changed(fact: Fact, amendment: Recorded, field: str, new: Any) -> Fact:
+def _changed(fact: Fact, amendment: Recorded, field: Any, new: Any) -> Fact:
+    if not isinstance(field, str):
+        raise TypeError("a correction of a correction made the field something else than a text")
     data, occurred_at = copy.deepcopy(dict(fact.data)), fact.occurred_at
     if field == OCCURRED_AT:
         old: Any = occurred_at.isoformat()

@@ -98,6 +98,17 @@ def test_a_change_that_no_longer_fits_is_left_out(
     assert fact.corrections
 
 
+def test_a_field_that_is_no_longer_a_text_is_left_out() -> None:
+    """A correction of a correction can put anything where the name of the field was."""
+    events = [
+        recorded(1, "Update", {"facts": {"n": 1}}),
+        corrected(2, "E1", "facts.n", 2),
+        corrected(3, "E2", "field_changes.0.field", "facts.n"),
+        corrected(4, "E3", "field_changes.0.new", ["facts.n"]),
+    ]
+    assert value(events, 4) == [1]
+
+
 def test_the_moment_itself_can_be_corrected() -> None:
     """A correction of `occurredat` moves the fact in valid time."""
     moved = (START + timedelta(hours=9)).isoformat()
