@@ -19,10 +19,11 @@ import structlog
 from psycopg_pool import ConnectionPool
 
 from ledger.listener import Listener
-from projections import history
+from projections import context, history
 from projections.facts import Fact, Recorded, effective
 from projections.register import Register, Row
 from projections.registers import REGISTERS
+from projections.rules import JUDGED
 
 BATCH = 500
 """Events in one transaction while following."""
@@ -34,13 +35,16 @@ GATHER = 0.1
 """Seconds in which more events may come, to be applied together: applying each alone would take as
 long as appending it did."""
 
+FOLLOWED: Mapping[str, Register] = {**REGISTERS, **JUDGED}
+"""What is kept up to date: every register, and the findings and clocks of every chapter."""
+
 Cases = dict[str, set[str]]
 """Case keys by register name."""
 
 log = structlog.get_logger(__name__)
 
 
-def follow_once(pool: ConnectionPool, registers: Mapping[str, Register] = REGISTERS) -> int:
+def follow_once(pool: ConnectionPool, registers: Mapping[str, Register] = FOLLOWED) -> int:
     """Apply one batch of new events; how many there were. 0: nothing new, or another follows."""
     with pool.connection() as conn, conn.transaction():
         row = conn.execute(
@@ -56,7 +60,7 @@ def follow_once(pool: ConnectionPool, registers: Mapping[str, Register] = REGIST
         return len(events)
 
 
-def catch_up(pool: ConnectionPool, registers: Mapping[str, Register] = REGISTERS) -> int:
+def catch_up(pool: ConnectionPool, registers: Mapping[str, Register] = FOLLOWED) -> int:
     """Apply all events there are; how many there were."""
     total = 0
     while count := follow_once(pool, registers):
@@ -66,7 +70,7 @@ def catch_up(pool: ConnectionPool, registers: Mapping[str, Register] = REGISTERS
 
 def rebuild(
     pool: ConnectionPool,
-    registers: Mapping[str, Register] = REGISTERS,
+    registers: Mapping[str, Register] = FOLLOWED,
     progress: Callable[[int], None] = lambda position: None,
 ) -> int:
     """Make all stored rows anew from the log and swap them in whole; the position reached.
@@ -156,6 +160,11 @@ def _touched(
         for event in [*events, *effective(before), *effective(chains)]:
             if event.type in register.types:
                 touched[name].update(register.cases(event))
+        if register.context:
+            # Under the terms of before and after: each may be what a case rests on.
+            changed = [*events, *effective(before), *effective(chains)]
+            resting = context.cases_resting_on(conn, register, changed, upto=upto)
+            touched[name].update(resting)
     return touched
 
 
@@ -163,12 +172,23 @@ def _events_by_case(
     conn: psycopg.Connection, register: Register, cases: set[str], upto: int
 ) -> dict[str, Sequence[Row]]:
     events = history.of_cases(conn, cases, register.types, upto=upto)
-    facts: dict[str, list[Fact]] = defaultdict(list)
+    found: dict[str, list[Fact]] = defaultdict(list)
     for fact in effective(events):
         if fact.type in register.types:
             for case in cases.intersection(register.cases(fact)):
-                facts[case].append(fact)
+                found[case].append(fact)
+    facts = _with_context(conn, register, found, upto)
     return defaultdict(tuple, {case: register.fold(case, facts[case]) for case in facts})
+
+
+def _with_context(
+    conn: psycopg.Connection, register: Register, cases: Mapping[str, list[Fact]], upto: int
+) -> Mapping[str, list[Fact]]:
+    if not register.context:
+        return cases
+    named = context.controllers_in(fact for facts in cases.values() for fact in facts)
+    about = context.events_of(conn, register, named, upto=upto)
+    return context.joined(cases, [f for f in effective(about) if f.type in register.context])
 
 
 def _replace(
