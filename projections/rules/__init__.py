@@ -1,4 +1,4 @@
-"""Every rule of the agreement, by chapter; `docs/reference/rules.md` lists what each of them reads."""
+"""Every rule of the agreement, by chapter; `docs/reference/rules.md` lists them."""
 
 from __future__ import annotations
 

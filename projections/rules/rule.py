@@ -51,10 +51,10 @@ class Finding:
     """What a rule found. The text says why in one sentence; it names no other controller.
 
     `at` is the moment the finding is about; `holds_from` the moment from which it can be told,
-    which is later when a term had to pass first. `owner` is the controller it concerns, None for all of
-    them, "" for the processor alone. Findings of one rule with the same `group` are one finding
-    about several controllers to whoever may see them all; their texts are the same. `subject` tells
-    apart what one rule finds at one moment in one case.
+    which is later when a term had to pass first. `owner` is the controller it concerns, None for
+    all of them, "" for the processor alone. Findings of one rule and moment with the same `group`
+    are one finding about several controllers to whoever may see them all; their texts are the
+    same. `subject` tells apart what one rule finds at one moment in one case.
     """
 
     rule: Rule
