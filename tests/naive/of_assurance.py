@@ -1,0 +1,143 @@
+"""Clause 11: certificates and audits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+
+from tests.naive.agreements import terms
+from tests.naive.civil import after_days, day, minute_before_midnight, months_later
+from tests.naive.found import Found
+from tests.naive.story import Fact, Story
+
+STANDARDS = ("27001", "7510")
+"""How a standard is recognised in the name on a certificate: ISO 27001 and NEN 7510."""
+
+EXEMPT = ("authority", "breach")
+"""Grounds of an audit that no yearly limit stops (1.7 number 18)."""
+
+
+def r_11_2(story: Story) -> Iterator[Found]:
+    """Days without a valid certificate, day by day."""
+    registered = [day(fact.occurred) for fact in story.all("ProcessorRegistered")]
+    if not registered:
+        return
+    for standard in STANDARDS:
+        certified = valid_days(story, standard)
+        today = min(registered)
+        last_with = max((end for _, end in certified if end < today), default=None)
+        covered = True
+        while today <= day(story.now):
+            has = any(begin <= today <= end for begin, end in certified)
+            if covered and not has:
+                at = minute_before_midnight(last_with or min(registered))
+                yield Found("R-11.2", "major", (), at)
+            last_with = today if has else last_with
+            covered = has
+            today += timedelta(days=1)
+
+
+def valid_days(story: Story, standard: str) -> list[tuple[date, date]]:
+    """The first and last day of each certificate of a standard. A day on which a certificate was
+    valid for some time is a day with one."""
+    found = []
+    for issued in story.all("CertificateIssued"):
+        if standard not in issued.data["standard"]:
+            continue
+        begin, end = day_in(issued, "valid_from"), day_in(issued, "valid_until")
+        for withdrawn in story.all("CertificateWithdrawn"):
+            if withdrawn.data["certificate_id"] == issued.data["certificate_id"]:
+                end = min(end, day(withdrawn.when("at")))
+        if begin <= end:
+            found.append((begin, end))
+    return found
+
+
+def day_in(fact: Fact, field: str) -> date:
+    """The civil day that a field names."""
+    return day(fact.when(field))
+
+
+def o_11_2(story: Story) -> Iterator[Found]:
+    """Information or results were provided more than 30 days after they were asked for."""
+    for provided in story.all("AuditResultsProvided", "ComplianceInformationProvided"):
+        at = provided.when("provided_at")
+        if "requested_at" in provided.data and at >= after_days(provided.when("requested_at"), 30):
+            yield Found("O-11.2", "observation", (provided.controller,), at)
+
+
+def requested(story: Story, answer: Fact) -> Iterator[Fact]:
+    """The request that an answer belongs to."""
+    for fact in story.all("ControllerAuditRequested"):
+        if fact.data["audit_id"] == answer.data["audit_id"]:
+            yield fact
+
+
+def held_before(story: Story, request: Fact, by: datetime) -> list[date]:
+    """On which days the other audits of this controller were asked for that had been accepted, or
+    completed, by a moment, and were asked for no later than this one."""
+    found = {}
+    for other in story.all("ControllerAuditRequested"):
+        granted = any(
+            fact.data["audit_id"] == other.data["audit_id"] and fact.occurred <= by
+            for fact in story.all("ControllerAuditAccepted", "ControllerAuditCompleted")
+        )
+        if (
+            other.controller == request.controller
+            and other.data["audit_id"] != request.data["audit_id"]
+            and granted
+            and other.when("requested_at") <= request.when("requested_at")
+        ):
+            found[other.data["audit_id"]] = day(other.when("requested_at"))
+    return list(found.values())
+
+
+def in_calendar_year(days: list[date], of: date) -> int:
+    """How many lie in the calendar year of a day."""
+    return sum(one.year == of.year for one in days)
+
+
+def in_rolling_year(days: list[date], of: date) -> int:
+    """How many lie in the twelve months that end with a day."""
+    return sum(months_later(of, -12) < one for one in days)
+
+
+def r_11_3(story: Story) -> Iterator[Found]:
+    """Refused on a ground that the facts contradict."""
+    for refused in story.all("ControllerAuditRefused"):
+        at = refused.when("at")
+        for request in requested(story, refused):
+            asked = request.when("requested_at")
+            limit = terms(story, refused.controller, asked).audit_limit
+            others = in_calendar_year(held_before(story, request, at), day(asked))
+            exempt = request.data.get("grounds") in EXEMPT
+            contradicted = {
+                "annual_limit": others < limit or exempt,
+                "not_independent": request.data["auditor_independent"],
+                "not_expert": request.data.get("auditor_expert") is True,
+                "other": False,
+            }
+            if contradicted[refused.data["ground"]]:
+                yield Found("R-11.3", "major", (refused.controller,), at)
+
+
+def o_11_3(story: Story) -> Iterator[Found]:
+    """Accepted although the auditor is not independent."""
+    for accepted in story.all("ControllerAuditAccepted"):
+        for request in requested(story, accepted):
+            if not request.data["auditor_independent"]:
+                at = accepted.when("at")
+                yield Found("O-11.3", "observation", (accepted.controller,), at)
+
+
+def note_11_3(story: Story) -> Iterator[Found]:
+    """Accepted, as the calendar year allows, and within a rolling year of as many as are allowed."""
+    for accepted in story.all("ControllerAuditAccepted"):
+        for request in requested(story, accepted):
+            asked = request.when("requested_at")
+            limit = terms(story, accepted.controller, asked).audit_limit
+            others = held_before(story, request, accepted.when("at"))
+            allowed = in_calendar_year(others, day(asked)) < limit
+            exempt = request.data.get("grounds") in EXEMPT
+            if allowed and in_rolling_year(others, day(asked)) >= limit and not exempt:
+                yield Found("NOTE-11.3", "policy", (accepted.controller,), asked)
