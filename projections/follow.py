@@ -56,6 +56,13 @@ def follow_once(pool: ConnectionPool, registers: Mapping[str, Register] = FOLLOW
         return len(events)
 
 
+def position(pool: ConnectionPool) -> int:
+    """How many entries the stored rows have followed."""
+    with pool.connection() as conn:
+        row = conn.execute("SELECT position FROM followed").fetchone()
+        return int(row[0]) if row else 0
+
+
 def catch_up(pool: ConnectionPool, registers: Mapping[str, Register] = FOLLOWED) -> int:
     """Apply all events there are; how many there were."""
     total = 0
