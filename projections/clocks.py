@@ -27,7 +27,8 @@ STATES: Sequence[State] = ("running", "late", "met", "not_applicable")
 class SeenClock:
     """A clock and its state at a moment. `events` are log positions: what started and stopped it.
 
-    With `open_end` the moment `due_at` itself is too late: a term in days, to 24:00. `stopped_at` is None while it was not stopped; `excused` says why a duty does not apply.
+    With `open_end` the moment `due_at` itself is too late: a term in days, to 24:00. `stopped_at`
+    is None while it was not stopped; `excused` says why a duty does not apply.
     """
 
     rule: Rule

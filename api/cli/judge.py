@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +22,7 @@ from api.cli.output import Format, console, print_json
 from api.cli.read import AsOf, KnownAt, Lang, Language, RegisterFormat
 from api.moments import MomentError, parse_moment
 from ledger import candidate
+from ledger.cloudevent import read_instant
 from ledger.errors import ConfigurationError
 from ledger.opening import Ledger, open_ledger
 from projections import follow
@@ -233,12 +234,10 @@ def _occurred_at(file: Path, value: Any) -> datetime | None:
     if value is None:
         return None
     try:
-        moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise ConfigurationError(f"occurred_at in {file} is an instant with its offset")
-    return moment.astimezone(UTC)
+        return read_instant(value)
+    except ValueError:
+        detail = f"occurred_at in {file} is an instant with its offset (RFC 3339)"
+        raise ConfigurationError(detail) from None
 
 
 def _print_findings(answer: Findings, language: str) -> None:
@@ -274,16 +273,15 @@ def _findings_table(found: Sequence[HeldFinding], language: str) -> Table:
 
 
 def _clocks_table(title: str, seen: Sequence[SeenClock], language: str) -> Table:
-    table = _table(title, "Due", "State", "Rule", "Obligation", "Controllers", "Subject", "Since")
+    table = _table(title, "Due", "State", "Rule", "Controllers", "Subject", "Obligation")
     for clock in seen:
         table.add_row(
             _due(clock),
             _coloured(clock.state),
             clock.rule.id,
-            clock.rule.title.text(language),
             ", ".join(clock.controllers) or "-",
             clock.subject,
-            _local(clock.started_at),
+            clock.rule.title.text(language),
         )
     return table
 
