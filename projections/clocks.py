@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg_pool import ConnectionPool
@@ -27,7 +27,8 @@ STATES: Sequence[State] = ("running", "late", "met", "not_applicable")
 class SeenClock:
     """A clock and its state at a moment. `events` are log positions: what started and stopped it.
 
-    `stopped_at` is None while it was not stopped; `excused` says why a duty does not apply.
+    With `open_end` the moment `due_at` itself is too late: a term in days, to 24:00. `stopped_at`
+    is None while it was not stopped; `excused` says why a duty does not apply.
     """
 
     rule: Rule
@@ -37,6 +38,7 @@ class SeenClock:
     state: State
     started_at: datetime
     due_at: datetime
+    open_end: bool
     stopped_at: datetime | None
     excused: Label | None
     parameters: dict[str, Any]
@@ -65,11 +67,11 @@ def ask_clocks(
     *,
     controller: str | None = None,
     states: Collection[str] = (),
-    due_before: datetime | None = None,
+    within: timedelta | None = None,
 ) -> Clocks:
     """The clocks; with `controller` its own and those for all, in some `states` or in any.
 
-    `due_before` keeps those due before a moment. Without `states` these are the clocks that still
+    `within` keeps those due so soon, or overdue. Without `states` these are the clocks that still
     have to be stopped. Raises LookupError when nothing had been recorded yet at `known_at`.
     """
     basis, rows = ask_all(pool, [*JUDGED.values()], moment, controller=controller)
@@ -78,7 +80,7 @@ def ask_clocks(
         clock
         for clock in clocks_at(rows, at)
         if (clock.state in states if states else clock.open)
-        and (due_before is None or clock.due_at < due_before)
+        and (within is None or clock.due_at <= at + within)
     ]
     return Clocks(moment, at, basis, seen)
 
@@ -102,6 +104,7 @@ def _seen(row: Row, at: datetime) -> SeenClock:
         state=state(due_at, stopped_at, at, open_end=values["open_end"], excused=excused),
         started_at=datetime.fromisoformat(values["started_at"]),
         due_at=due_at,
+        open_end=values["open_end"],
         stopped_at=stopped_at,
         excused=Label(values["text_nl"], values["text_en"]) if excused else None,
         parameters=dict(values["parameters"]),

@@ -8,12 +8,13 @@ fold finds their facts among those of its case, in order. `tests/test_context.py
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 import psycopg
 
 from ledger.events.tags import CONTROLLERS
 from projections import history
-from projections.facts import Fact, Recorded
+from projections.facts import Fact, Recorded, effective
 from projections.reading import ids
 from projections.register import Register
 
@@ -46,6 +47,11 @@ def events_of(
     """The events that are the context of some controllers, with all that amends them."""
     tags = [f"controller:{controller}" for controller in controllers]
     return history.of_cases(conn, tags, register.context, upto=upto) if tags else ()
+
+
+def of(register: Register, events: Iterable[Recorded], as_of: datetime | None) -> list[Fact]:
+    """The facts among some events that are context, as of a moment."""
+    return [fact for fact in effective(events, as_of=as_of) if fact.type in register.context]
 
 
 def cases_resting_on(

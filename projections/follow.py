@@ -10,7 +10,6 @@ same from the first event into a new generation, which then takes the place of t
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 import orjson
@@ -19,11 +18,10 @@ import structlog
 from psycopg_pool import ConnectionPool
 
 from ledger.listener import Listener
-from projections import context, history
-from projections.facts import Fact, Recorded, effective
+from projections import cases, history
+from projections.facts import Recorded
+from projections.folds import FOLDS, FOLLOWED
 from projections.register import Register, Row
-from projections.registers import REGISTERS
-from projections.rules import JUDGED
 
 BATCH = 500
 """Events in one transaction while following."""
@@ -35,20 +33,16 @@ GATHER = 0.1
 """Seconds in which more events may come, to be applied together: applying each alone would take as
 long as appending it did."""
 
-FOLLOWED: Mapping[str, Register] = {**REGISTERS, **JUDGED}
-"""What is kept up to date: every register, and the findings and clocks of every chapter."""
-
-Cases = dict[str, set[str]]
-"""Case keys by register name."""
-
 log = structlog.get_logger(__name__)
 
 
 def follow_once(pool: ConnectionPool, registers: Mapping[str, Register] = FOLLOWED) -> int:
-    """Apply one batch of new events; how many there were. 0: nothing new, or another follows."""
+    """Apply one batch of new events; how many there were. 0: nothing new, or another follows, or
+    the rows are those of other folds than ours."""
     with pool.connection() as conn, conn.transaction():
         row = conn.execute(
-            "SELECT generation, position FROM followed FOR UPDATE SKIP LOCKED"
+            "SELECT generation, position FROM followed WHERE folds = %s FOR UPDATE SKIP LOCKED",
+            (FOLDS,),
         ).fetchone()
         if row is None:
             return 0
@@ -60,9 +54,29 @@ def follow_once(pool: ConnectionPool, registers: Mapping[str, Register] = FOLLOW
         return len(events)
 
 
+def remake(pool: ConnectionPool, registers: Mapping[str, Register] = FOLLOWED) -> int:
+    """Make anew the rows that earlier folds than ours made; the position reached, 0 if none."""
+    with pool.connection() as conn:
+        row = conn.execute("SELECT FROM followed WHERE folds < %s", (FOLDS,)).fetchone()
+    if row is None:
+        return 0
+    log.info("making the registers anew: this program has other folds")
+    return rebuild(pool, registers)
+
+
+def position(pool: ConnectionPool) -> int:
+    """How many entries the stored rows have followed."""
+    with pool.connection() as conn:
+        row = conn.execute("SELECT position FROM followed").fetchone()
+        return int(row[0]) if row else 0
+
+
 def catch_up(pool: ConnectionPool, registers: Mapping[str, Register] = FOLLOWED) -> int:
-    """Apply all events there are; how many there were."""
-    total = 0
+    """Apply all events there are; how many there were.
+
+    Rows that later folds than ours made are left to the program that has these.
+    """
+    total = remake(pool, registers)
     while count := follow_once(pool, registers):
         total += count
     return total
@@ -86,7 +100,10 @@ def rebuild(
             _apply(conn, registers, old + 1, events)
             position = events[-1].position
             progress(position)
-        conn.execute("UPDATE followed SET generation = %s, position = %s", (old + 1, position))
+        conn.execute(
+            "UPDATE followed SET generation = %s, position = %s, folds = %s",
+            (old + 1, position, FOLDS),
+        )
         conn.execute("DELETE FROM register_rows WHERE generation = %s", (old,))
     return position
 
@@ -115,6 +132,7 @@ class Follower:
         while not self._closing.is_set():
             self._new.clear()
             try:
+                remake(self._pool)
                 more = follow_once(self._pool) == BATCH
             except psycopg.OperationalError as error:
                 log.warning("following waits for the database", error=type(error).__name__)
@@ -137,70 +155,23 @@ def _apply(
     events: Sequence[Recorded],
 ) -> None:
     upto = events[-1].position
-    for name, cases in _touched(conn, registers, events, upto).items():
+    for name, touched in cases.touched(conn, registers, events, upto=upto).items():
         register = registers[name]
-        by_case = _events_by_case(conn, register, cases, upto)
-        rows = [(case, row) for case in sorted(cases) for row in by_case[case]]
-        _replace(conn, generation, name, cases, rows)
-
-
-def _touched(
-    conn: psycopg.Connection,
-    registers: Mapping[str, Register],
-    events: Sequence[Recorded],
-    upto: int,
-) -> Cases:
-    """The cases whose rows may change: those of the events, and of what they amend."""
-    touched: Cases = defaultdict(set)
-    amending = [event for event in events if event.type in history.AMENDMENTS]
-    chains = history.with_amendments(conn, amending, upto=upto)
-    before = [event for event in chains if event.position < events[0].position]
-    for name, register in registers.items():
-        # A correction can move an event to another case: fold the one it leaves as well.
-        for event in [*events, *effective(before), *effective(chains)]:
-            if event.type in register.types:
-                touched[name].update(register.cases(event))
-        if register.context:
-            # Under the terms of before and after: each may be what a case rests on.
-            changed = [*events, *effective(before), *effective(chains)]
-            resting = context.cases_resting_on(conn, register, changed, upto=upto)
-            touched[name].update(resting)
-    return touched
-
-
-def _events_by_case(
-    conn: psycopg.Connection, register: Register, cases: set[str], upto: int
-) -> dict[str, Sequence[Row]]:
-    events = history.of_cases(conn, cases, register.types, upto=upto)
-    found: dict[str, list[Fact]] = defaultdict(list)
-    for fact in effective(events):
-        if fact.type in register.types:
-            for case in cases.intersection(register.cases(fact)):
-                found[case].append(fact)
-    facts = _with_context(conn, register, found, upto)
-    return defaultdict(tuple, {case: register.fold(case, facts[case]) for case in facts})
-
-
-def _with_context(
-    conn: psycopg.Connection, register: Register, cases: Mapping[str, list[Fact]], upto: int
-) -> Mapping[str, list[Fact]]:
-    if not register.context:
-        return cases
-    named = context.controllers_in(fact for facts in cases.values() for fact in facts)
-    about = context.events_of(conn, register, named, upto=upto)
-    return context.joined(cases, [f for f in effective(about) if f.type in register.context])
+        facts = cases.facts_of(conn, register, touched, upto=upto)
+        rows = [(case, row) for case in sorted(facts) for row in register.fold(case, facts[case])]
+        _replace(conn, generation, name, touched, rows)
 
 
 def _replace(
     conn: psycopg.Connection,
     generation: int,
     register: str,
-    cases: set[str],
+    touched: set[str],
     rows: Sequence[tuple[str, Row]],
 ) -> None:
     conn.execute(
         "DELETE FROM register_rows WHERE generation = %s AND register = %s AND case_key = ANY(%s)",
-        (generation, register, sorted(cases)),
+        (generation, register, sorted(touched)),
     )
     with conn.cursor().copy(
         "COPY register_rows (generation, register, key, case_key, controller, body) FROM STDIN"

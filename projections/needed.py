@@ -36,7 +36,9 @@ def facts_for(
     if controller is None:
         types = register.types | register.context
         events = list(history.of_types(conn, types, upto=upto))
-        return context.joined(_by_case(register, events, as_of), _context(register, events, as_of))
+        return context.joined(
+            _by_case(register, events, as_of), context.of(register, events, as_of)
+        )
     own = f"controller:{controller}"
     first = history.of_cases(conn, [own], register.types, upto=upto)
     wide = history.of_types(conn, register.wide, upto=upto) if register.wide else ()
@@ -54,11 +56,7 @@ def facts_for(
     needed = {case: facts for case, facts in by_case.items() if case in cases}
     # What was agreed with others changes no row of this controller.
     about = context.events_of(conn, register, [controller] if register.context else (), upto=upto)
-    return context.joined(needed, _context(register, about, as_of))
-
-
-def _context(register: Register, events: Iterable[Recorded], as_of: datetime | None) -> list[Fact]:
-    return [fact for fact in effective(events, as_of=as_of) if fact.type in register.context]
+    return context.joined(needed, context.of(register, about, as_of))
 
 
 def _by_case(
