@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
+from tests.naive.civil import day
 from tests.naive.story import Fact, Story
 
 CATEGORIES = frozenset(
@@ -28,12 +29,17 @@ CATEGORIES = frozenset(
 
 @dataclass
 class Terms:
-    """The parameters of an agreement, with the policy where the agreement gives none."""
+    """The parameters of an agreement, with the policy where the agreement gives none.
+
+    `contract_day` is the day its contract year begins with.
+    """
 
     objection_days: int = 7
     retention_after_licence: str = "P1M"
     transfer_area: str = "EU"
     audit_limit: int = 1
+    audit_year_basis: str = "calendar"
+    contract_day: date | None = None
     breach_hours: int = 24
     update_silence_days: int = 14
     dsr_forward_days: int = 5
@@ -41,7 +47,17 @@ class Terms:
     data_categories: frozenset[str] = field(default=CATEGORIES)
 
 
-VARYING = ("objection_days", "retention_after_licence", "transfer_area", "breach_hours")
+VARYING = (
+    "objection_days",
+    "retention_after_licence",
+    "transfer_area",
+    "audit_year_basis",
+    "breach_hours",
+    "update_silence_days",
+    "dsr_forward_days",
+    "copies_days",
+)
+"""The fields of an agreement that hold a term as it is."""
 
 
 def terms(story: Story, controller: str, at: datetime) -> Terms:
@@ -57,13 +73,20 @@ def terms(story: Story, controller: str, at: datetime) -> Terms:
     found = Terms()
     for _, _, fact in sorted(versions, key=lambda version: version[:2]):
         if fact.type == "ProcessingAgreementConcluded":
-            found = Terms()
+            found = Terms(contract_day=day(fact.when("effective_from")))
         for name in VARYING:
             if name in fact.data:
                 setattr(found, name, fact.data[name])
         if "audit_limit" in fact.data:
             found.audit_limit = int(str(fact.data["audit_limit"]).removesuffix("/year"))
+        if "data_categories" in fact.data:
+            found.data_categories = frozenset(names(fact.data["data_categories"]))
     return found
+
+
+def names(categories: list[str | dict[str, object]]) -> set[str]:
+    """The names of categories of data, marked or not."""
+    return {str(c["category"]) if isinstance(c, dict) else c for c in categories}
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.naive.agreements import over, terms
+from tests.naive.agreements import names, over, terms
 from tests.naive.found import Found
 from tests.naive.story import Fact, Story
 
@@ -58,8 +58,3 @@ def change_activity(story: Story, has: dict[tuple[str, str], set[str]], fact: Fa
         for controller in concerned:
             has.setdefault((activity, controller), set(has.get((activity, ""), set())))
             has[activity, controller] |= added
-
-
-def names(categories: list[str | dict[str, object]]) -> set[str]:
-    """The names of categories, marked or not."""
-    return {str(c["category"]) if isinstance(c, dict) else c for c in categories}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
-from tests.naive.agreements import terms
+from tests.naive.agreements import Terms, terms
 from tests.naive.civil import after_days, day, minute_before_midnight, months_later
 from tests.naive.found import Found
 from tests.naive.story import Fact, Story
@@ -92,9 +92,22 @@ def held_before(story: Story, request: Fact, by: datetime) -> list[date]:
     return list(found.values())
 
 
-def in_calendar_year(days: list[date], of: date) -> int:
-    """How many lie in the calendar year of a day."""
+def in_same_year(days: list[date], of: date, agreed: Terms) -> int:
+    """How many lie in the same year as a day, by the year that was agreed on."""
+    if agreed.audit_year_basis == "rolling":
+        return in_rolling_year(days, of)
+    if agreed.audit_year_basis == "contract" and agreed.contract_day is not None:
+        begin = year_begin(of, agreed.contract_day)
+        return sum(begin <= one < months_later(begin, 12) for one in days)
     return sum(one.year == of.year for one in days)
+
+
+def year_begin(of: date, first: date) -> date:
+    """The first day of the contract year that a day lies in."""
+    years = 0
+    while months_later(first, 12 * (years + 1)) <= of:
+        years += 1
+    return months_later(first, 12 * years)
 
 
 def in_rolling_year(days: list[date], of: date) -> int:
@@ -108,11 +121,11 @@ def r_11_3(story: Story) -> Iterator[Found]:
         at = refused.when("at")
         for request in requested(story, refused):
             asked = request.when("requested_at")
-            limit = terms(story, refused.controller, asked).audit_limit
-            others = in_calendar_year(held_before(story, request, at), day(asked))
+            agreed = terms(story, refused.controller, asked)
+            others = in_same_year(held_before(story, request, at), day(asked), agreed)
             exempt = request.data.get("grounds") in EXEMPT
             contradicted = {
-                "annual_limit": others < limit or exempt,
+                "annual_limit": others < agreed.audit_limit or exempt,
                 "not_independent": request.data["auditor_independent"],
                 "not_expert": request.data.get("auditor_expert") is True,
                 "other": False,
@@ -131,13 +144,14 @@ def o_11_3(story: Story) -> Iterator[Found]:
 
 
 def note_11_3(story: Story) -> Iterator[Found]:
-    """Accepted, as the calendar year allows, and within a rolling year of as many as are allowed."""
+    """Accepted as the year agreed on allows, but twelve months would not."""
     for accepted in story.all("ControllerAuditAccepted"):
         for request in requested(story, accepted):
             asked = request.when("requested_at")
-            limit = terms(story, accepted.controller, asked).audit_limit
+            agreed = terms(story, accepted.controller, asked)
             others = held_before(story, request, accepted.when("at"))
-            allowed = in_calendar_year(others, day(asked)) < limit
+            allowed = in_same_year(others, day(asked), agreed) < agreed.audit_limit
+            rolling = in_rolling_year(others, day(asked)) < agreed.audit_limit
             exempt = request.data.get("grounds") in EXEMPT
-            if allowed and in_rolling_year(others, day(asked)) >= limit and not exempt:
+            if allowed and not rolling and not exempt:
                 yield Found("NOTE-11.3", "policy", (accepted.controller,), asked)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
-from tests.naive.agreements import Afterwards, Terms, afterwards, terms
-from tests.naive.civil import after_days, close, day, instant, is_date, period_later
+from tests.naive.agreements import Afterwards, afterwards, terms
+from tests.naive.civil import after_days, close, day, instant, is_date, period_later, start
 from tests.naive.found import Found
 from tests.naive.story import Fact, Story
 
@@ -89,17 +89,13 @@ def kept_too_long(story: Story, time: Afterwards) -> datetime | None:
     else:
         kept = [hold for at in in_time for hold in holds(story, time.controller, at)]
         lapse = last_lapse(story, time.controller, kept)
-    rest_due = max(due, close(lapse + timedelta(days=terms_of(story, time).copies_days)))
+    days = terms(story, time.controller, start(lapse)).copies_days
+    rest_due = max(due, close(lapse + timedelta(days=days)))
     if time.next_start is not None and time.next_start < rest_due:
         return None
     if any(at < rest_due for at in complete):
         return None
     return min(complete, default=rest_due)
-
-
-def terms_of(story: Story, time: Afterwards) -> Terms:
-    """The terms when the licence ended."""
-    return terms(story, time.controller, time.licence_end)
 
 
 def last_lapse(story: Story, controller: str, running: list[tuple[date, datetime]]) -> date:
@@ -173,7 +169,7 @@ def copies_kept(story: Story, time: Afterwards) -> Iterator[Found]:
     if not done:
         return
     first = done[0][0]
-    due = after_days(first, terms_of(story, time).copies_days)
+    due = after_days(first, terms(story, time.controller, first).copies_days)
     in_time = any(
         fact.controller == time.controller and first <= fact.when("erased_at") < due
         for fact in story.all("CopiesErased")

@@ -39,9 +39,9 @@ def o_7_1(story: Story) -> Iterator[Found]:
 def r_7_2a(story: Story) -> Iterator[Found]:
     """Engaged for a controller that no announcement had reached."""
     for engaged, controller, at in engagements(story):
-        if not in_annex(story, engaged, controller, at):
-            if reached(story, engaged, controller, at) is None:
-                yield Found("R-7.2a", "major", (controller,), at)
+        announced = reached(story, engaged, controller, at)
+        if announced is None and not in_annex(story, engaged, controller, at):
+            yield Found("R-7.2a", "major", (controller,), at)
 
 
 def r_7_2b(story: Story) -> Iterator[Found]:
@@ -129,8 +129,9 @@ def valid(story: Story, objection: Fact) -> bool:
     received = objection.when("received_at")
     return any(
         announced.data["change_id"] == objection.data["change_id"]
-        and announced.when("announced_at") <= received
-        and received < window_closes(story, announced, objection.controller)
+        and announced.when("announced_at")
+        <= received
+        < window_closes(story, announced, objection.controller)
         for announced in story.all("SubprocessorChangeAnnounced")
     )
 
