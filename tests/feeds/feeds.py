@@ -56,7 +56,7 @@ def feeds(
         script = Script(draw, len(scripts), controllers)
         agreement_stories.agreement(script, controller)
         scripts.append(script)
-    for name in draw(st.lists(st.sampled_from(tuple(stories)), min_size=least, max_size=most)):
+    for name in draw(st.lists(st.sampled_from([*stories]), min_size=least, max_size=most)):
         script = Script(draw, len(scripts), controllers)
         STORIES[name](script)
         scripts.append(script)
