@@ -44,6 +44,7 @@ COLOURS = {
     "late": "bold red",
     "running": "green",
     "met": "dim",
+    "ended": "dim",
     "not_applicable": "dim",
 }
 
