@@ -1,7 +1,8 @@
 """The clocks of all duties with a term, the soonest due first: the privacy officer's worklist.
 
 A clock runs from the fact that started it to its due moment, or until a fact stopped it; its state
-is that at the moment of the question (`projections/findings.moment_of`). `tests/test_clocks.py`.
+is that at the moment of the question (`projections/findings.moment_of`). A window, such as that in
+which a controller may object, is listed with them until it ends. `tests/test_clocks.py`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from projections.register import Label, Row
 from projections.rules import JUDGED, RULES
 from projections.rules.rule import Rule, State, state
 
-STATES: Sequence[State] = ("running", "late", "met", "not_applicable")
+STATES: Sequence[State] = ("running", "late", "met", "ended", "not_applicable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class SeenClock:
 
     @property
     def open(self) -> bool:
-        """Whether it still has to be stopped."""
+        """Whether it still has to be stopped, or is a window that did not end yet."""
         return self.stopped_at is None and self.state in ("running", "late")
 
 
@@ -71,8 +72,8 @@ def ask_clocks(
 ) -> Clocks:
     """The clocks; with `controller` its own and those for all, in some `states` or in any.
 
-    `within` keeps those due so soon, or overdue. Without `states` these are the clocks that still
-    have to be stopped. Raises LookupError when nothing had been recorded yet at `known_at`.
+    `within` keeps those due so soon, or overdue. Without `states` these are the clocks that are
+    `open`. Raises LookupError when nothing had been recorded yet at `known_at`.
     """
     basis, rows = ask_all(pool, [*JUDGED.values()], moment, controller=controller)
     at = moment_of(moment, basis, now)
@@ -99,9 +100,16 @@ def _seen(row: Row, at: datetime) -> SeenClock:
     return SeenClock(
         rule=RULES[values["rule"]],
         version=values["version"],
-        controllers=tuple(c for c in row.controllers if c),
+        controllers=(values["controller"],) if values["controller"] else (),
         subject=values["subject"],
-        state=state(due_at, stopped_at, at, open_end=values["open_end"], excused=excused),
+        state=state(
+            due_at,
+            stopped_at,
+            at,
+            open_end=values["open_end"],
+            window=values["window"],
+            excused=excused,
+        ),
         started_at=datetime.fromisoformat(values["started_at"]),
         due_at=due_at,
         open_end=values["open_end"],
