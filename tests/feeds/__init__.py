@@ -7,11 +7,12 @@ which the clock changes. What a feed says may break any rule of the agreement an
 so a ledger takes every line of it.
 
     feeds() -> SearchStrategy[list[dict]]     lines of a feed, parsed
+    seeded_feed(7) -> list[dict]     one that is always the same
     moments_of(feed) -> SearchStrategy[datetime]     where an answer may change
 """
 
 from __future__ import annotations
 
-from tests.feeds.feeds import STORIES, feeds, header, moments_of
+from tests.feeds.feeds import STORIES, feeds, moments_of, seeded_feed
 
-__all__ = ["STORIES", "feeds", "header", "moments_of"]
+__all__ = ["STORIES", "feeds", "moments_of", "seeded_feed"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from tests.feeds import (
     outside_stories,
 )
 from tests.feeds.amendments import amend
-from tests.feeds.script import BEGIN, Script, written
+from tests.feeds.script import BEGIN, Choose, Script, written
 from tests.naive.civil import after_days, close, day, instant, months_later
 
 STORIES: Mapping[str, Callable[[Script], None]] = {
@@ -41,36 +42,44 @@ STORIES: Mapping[str, Callable[[Script], None]] = {
 
 
 @st.composite
-def feeds(
-    draw: DrawFn,
+def feeds(draw: DrawFn, **how: Any) -> list[dict[str, Any]]:
+    """Feeds as `write` makes them."""
+    return write(lambda below: draw(st.integers(0, below - 1)), **how)
+
+
+def seeded_feed(seed: int, **how: Any) -> list[dict[str, Any]]:
+    """The feed of a number: the same one each time."""
+    return write(Random(seed).randrange, **how)  # noqa: S311 - not for secrets
+
+
+def write(
+    choose: Choose,
     *,
     stories: Sequence[str] = tuple(STORIES),
     least: int = 5,
     most: int = 12,
-    amended: bool = True,
+    controllers: int | None = None,
 ) -> list[dict[str, Any]]:
-    """A feed of 2 to 5 controllers with some of these stories."""
-    controllers = [f"C{number}" for number in range(1, draw(st.integers(2, 5)) + 1)]
-    scripts = []
-    for controller in controllers:
-        script = Script(draw, len(scripts), controllers)
-        agreement_stories.agreement(script, controller)
-        scripts.append(script)
-    for name in draw(st.lists(st.sampled_from([*stories]), min_size=least, max_size=most)):
-        script = Script(draw, len(scripts), controllers)
-        STORIES[name](script)
-        scripts.append(script)
-    if draw(st.booleans()):
-        script = Script(draw, len(scripts), controllers)
-        house_stories.certified(script)
-        scripts.append(script)
-    if amended:
-        script = Script(draw, len(scripts), controllers)
-        amend(script, [act for one in scripts for act in one.acts])
-        scripts.append(script)
+    """A feed of 2 to 5 controllers with some of these stories, told so many times in all."""
+    parties = [f"C{number}" for number in range(1, (controllers or 2 + choose(4)) + 1)]
+    prompt = not choose(2)
+    scripts: list[Script] = []
+
+    def begin() -> Script:
+        scripts.append(Script(choose, len(scripts), parties, prompt=prompt))
+        return scripts[-1]
+
+    for controller in parties:
+        agreement_stories.agreement(begin(), controller)
+    for _ in range(least + choose(most - least + 1)):
+        STORIES[stories[choose(len(stories))]](begin())
+    if choose(2):
+        house_stories.certified(begin())
     acts = [act for script in scripts for act in script.acts]
-    acts.sort(key=lambda act: act.recorded)
-    return [*header(controllers), *(act.line() for act in acts)]
+    amendments = begin()
+    amend(amendments, acts)
+    acts = sorted([*acts, *amendments.acts], key=lambda act: act.recorded)
+    return [*header(parties), *(act.line() for act in acts)]
 
 
 def header(controllers: Sequence[str]) -> list[dict[str, Any]]:

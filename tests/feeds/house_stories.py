@@ -110,8 +110,8 @@ def audits(script: Script) -> None:
     """A controller asks for audits, a year apart or less."""
     controller = script.controller()
     first = script.begin()
-    for number in range(script.pick(3, 1, 2)):
-        asked = first + number * timedelta(days=script.pick(112, 112, 365, 366, 20))
+    for number in range(script.pick(3, 2, 3)):
+        asked = first + number * timedelta(days=script.pick(112, 112, 112, 365, 366, 20))
         name = {"audit_id": f"CA-{script.number}-{number}", "controller_id": controller}
         requested = script.act(
             "ControllerAuditRequested",
@@ -120,12 +120,12 @@ def audits(script: Script) -> None:
                 **name,
                 "auditor_independent": script.often(),
                 **script.maybe("auditor_expert", True, False),
-                **script.maybe("grounds", "reason to doubt", "breach", "authority"),
+                **script.maybe("grounds", "doubt", "doubt", "doubt", "breach", "authority"),
             },
             field="requested_at",
         )
         decided = requested.at + timedelta(days=script.pick(7, 0, 40))
-        if script.pick(True, True, False):
+        if script.pick(True, True, True, False):
             script.act("ControllerAuditAccepted", decided, name, field="at", after=requested)
             if script.pick(True, False):
                 at = decided + timedelta(days=30)

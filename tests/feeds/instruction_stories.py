@@ -16,6 +16,8 @@ STEPS = (
     timedelta(days=3),
 )
 
+AT_LAST = timedelta(days=4)
+
 
 def instruction(script: Script) -> None:
     """An instruction, and what was done with it, in any order."""
@@ -35,7 +37,8 @@ def instruction(script: Script) -> None:
     if script.seldom():
         answer(script, "InstructionWithdrawn", received, field="at")
     for _ in range(script.pick(1, 1, 1, 0, 2)):
-        answer(script, "InstructionExecuted", received, field="executed_at")
+        step = script.pick(AT_LAST, *STEPS, AT_LAST)
+        answer(script, "InstructionExecuted", received, field="executed_at", step=step)
 
 
 def receive(script: Script, at: datetime, **more: Any) -> Act:
@@ -68,7 +71,13 @@ def opinion(script: Script) -> str:
 
 
 def answer(
-    script: Script, type_: str, received: Act, *, field: str | None = None, **more: Any
+    script: Script,
+    type_: str,
+    received: Act,
+    *,
+    field: str | None = None,
+    step: timedelta | None = None,
+    **more: Any,
 ) -> Act:
     """Something is done with an instruction, at one of a few moments after it came."""
     data = {
@@ -76,7 +85,7 @@ def answer(
         "controller_id": received.data["controller_id"],
         **more,
     }
-    at = received.at + script.pick(*STEPS)
+    at = received.at + (script.pick(*STEPS) if step is None else step)
     return script.act(type_, at, data, field=field, after=received)
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, TypeVar
-
-from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn
 
 from ledger.events import latest
 from tests.naive.civil import ZONE, day
 
 T = TypeVar("T")
+
+Choose = Callable[[int], int]
+"""A number from 0 and below another; 0 is the simplest."""
 
 DAYS = tuple(
     date.fromisoformat(text)
@@ -78,19 +78,22 @@ class Act:
 
 
 class Script:
-    """A story. `id` names things that belong to it alone."""
+    """A story. What belongs to it alone has its number in its id; `prompt` records all at once."""
 
-    def __init__(self, draw: DrawFn, number: int, controllers: Sequence[str]) -> None:
-        self.draw = draw
+    def __init__(
+        self, choose: Choose, number: int, controllers: Sequence[str], *, prompt: bool
+    ) -> None:
+        self.choose = choose
         self.number = number
         self.controllers = tuple(controllers)
+        self.delays = DELAYS[:1] if prompt else DELAYS
         self.acts: list[Act] = []
 
     # -- choices
 
     def pick(self, *choices: T) -> T:
         """One of several; the first is the simplest."""
-        return self.draw(st.sampled_from(choices))
+        return choices[self.choose(len(choices))]
 
     def often(self) -> bool:
         """Yes, four times in five."""
@@ -105,10 +108,10 @@ class Script:
         return self.pick(*self.controllers)
 
     def some(self, things: Sequence[str], least: int = 1) -> list[str]:
-        """Some of several things, at least so many."""
-        chosen = self.draw(
-            st.lists(st.sampled_from(tuple(things)), min_size=least, unique=True, max_size=4)
-        )
+        """Some of several things, each once, at least so many."""
+        left, chosen = [*things], []
+        for _ in range(least + self.choose(len(left) - least + 1)):
+            chosen.append(left.pop(self.choose(len(left))))
         return sorted(chosen)
 
     def maybe(self, name: str, *values: Any) -> dict[str, Any]:
@@ -159,7 +162,7 @@ class Script:
                 occurred = max(at - timedelta(days=20), BEGIN)
             if how != "plain":
                 data = {**data, field: day(at).isoformat() if "day" in how else written(at)}
-        recorded = occurred + self.pick(*DELAYS)
+        recorded = occurred + self.pick(*self.delays)
         if after is not None:
             recorded = max(recorded, after.recorded)
         act = Act(f"{self.number}.{len(self.acts)}", type_, at, occurred, recorded, data)
