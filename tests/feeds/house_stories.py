@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tests.feeds.script import BEGIN, Script
-from tests.naive.civil import ZONE, after_days, close, day, months_later, start
+from tests.naive.civil import after_days, close, day, months_later, start
 
 
 def measures(script: Script) -> None:
@@ -75,7 +75,7 @@ def certificates(script: Script) -> None:
         until = months_later(first, script.pick(12, 6, 24)) - timedelta(days=1)
         issued = script.act(
             "CertificateIssued",
-            start(first).astimezone(ZONE) + script.pick(timedelta(hours=9), timedelta(days=3)),
+            start(first) + script.pick(timedelta(hours=9), timedelta(days=3)),
             {
                 "certificate_id": f"CERT-{script.number}-{number}",
                 "standard": standard,

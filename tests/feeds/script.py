@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
 
 from ledger.events import latest
@@ -127,7 +127,7 @@ class Script:
 
     def begin(self) -> datetime:
         """When a story begins."""
-        return datetime.combine(self.pick(*DAYS), self.pick(*HOURS), ZONE)
+        return datetime.combine(self.pick(*DAYS), self.pick(*HOURS), ZONE).astimezone(UTC)
 
     def near(self, *moments: datetime) -> datetime:
         """A moment at, or close to, one of some that matter."""
@@ -171,8 +171,9 @@ class Script:
         return act
 
 
-BEGIN = datetime(2024, 9, 2, 9, 0, tzinfo=ZONE)
-"""When the first parties were registered; nothing happens before it."""
+BEGIN = datetime(2024, 9, 2, 7, 0, tzinfo=UTC)
+"""When the first parties were registered; nothing happens before it. Times are UTC: Python takes
+the hours on the wall for the time between two moments of one zone."""
 
 
 def written(moment: datetime) -> str:

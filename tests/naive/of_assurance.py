@@ -69,7 +69,8 @@ def o_11_2(story: Story) -> Iterator[Found]:
 def requested(story: Story, answer: Fact) -> Iterator[Fact]:
     """The request that an answer belongs to."""
     for fact in story.all("ControllerAuditRequested"):
-        if fact.data["audit_id"] == answer.data["audit_id"]:
+        same = fact.data["audit_id"] == answer.data["audit_id"]
+        if same and fact.controller == answer.controller:
             yield fact
 
 
@@ -79,7 +80,9 @@ def held_before(story: Story, request: Fact, by: datetime) -> list[date]:
     found = {}
     for other in story.all("ControllerAuditRequested"):
         granted = any(
-            fact.data["audit_id"] == other.data["audit_id"] and fact.occurred <= by
+            fact.data["audit_id"] == other.data["audit_id"]
+            and fact.controller == other.controller
+            and fact.occurred <= by
             for fact in story.all("ControllerAuditAccepted", "ControllerAuditCompleted")
         )
         if (

@@ -9,10 +9,11 @@ from tests.naive.found import Found
 from tests.naive.story import Fact, Story
 
 
-def about(story: Story, instruction: str, *types: str) -> Iterator[Fact]:
-    """The facts of some types about one instruction."""
+def about(story: Story, this: Fact, *types: str) -> Iterator[Fact]:
+    """The facts of some types about the instruction that a fact is about, of its controller."""
     for fact in story.all(*types):
-        if fact.data["instruction_id"] == instruction:
+        same = fact.data["instruction_id"] == this.data["instruction_id"]
+        if same and fact.controller == this.controller:
             yield fact
 
 
@@ -21,16 +22,15 @@ def r_4_1w(story: Story) -> Iterator[Found]:
     nothing was written."""
     for executed in story.all("InstructionExecuted"):
         at = executed.when("executed_at")
-        instruction = executed.data["instruction_id"]
         verified = any(
             fact.occurred <= at
             and fact.data.get("sender_identity_established") is not False
             and fact.data.get("integrity_established") is not False
-            for fact in about(story, instruction, "InstructionVerified")
+            for fact in about(story, executed, "InstructionVerified")
         )
         by_phone = any(
             fact.data["channel"] == "phone"
-            for fact in about(story, instruction, "InstructionReceived")
+            for fact in about(story, executed, "InstructionReceived")
         )
         if not verified or by_phone:
             yield Found("R-4.1w", "major", (executed.controller,), at)
@@ -40,17 +40,14 @@ def r_4_1s(story: Story) -> Iterator[Found]:
     """Executed while it could not be; or an activity changed that the instruction does not name."""
     for executed in story.all("InstructionExecuted"):
         at = executed.when("executed_at")
-        instruction = executed.data["instruction_id"]
-        rejected = any(f.occurred <= at for f in about(story, instruction, "InstructionRejected"))
-        withdrawn = any(
-            f.when("at") <= at for f in about(story, instruction, "InstructionWithdrawn")
-        )
+        rejected = any(f.occurred <= at for f in about(story, executed, "InstructionRejected"))
+        withdrawn = any(f.when("at") <= at for f in about(story, executed, "InstructionWithdrawn"))
         refused = any(
-            f.when("refused_at") <= at for f in about(story, instruction, "ResearchSharingRefused")
+            f.when("refused_at") <= at for f in about(story, executed, "ResearchSharingRefused")
         )
         suspended = any(
-            f.when("at") <= at and not confirmed_since(story, instruction, f.when("at"), at)
-            for f in about(story, instruction, "InstructionSuspended")
+            f.when("at") <= at and not confirmed_since(story, executed, f.when("at"), at)
+            for f in about(story, executed, "InstructionSuspended")
         )
         if rejected or withdrawn or refused or suspended:
             yield Found("R-4.1s", "major", (executed.controller,), at)
@@ -64,17 +61,17 @@ def r_4_1s(story: Story) -> Iterator[Found]:
                 yield Found("R-4.1s", "major", (received.controller,), amended.occurred)
 
 
-def confirmed_since(story: Story, instruction: str, suspended: datetime, at: datetime) -> bool:
+def confirmed_since(story: Story, executed: Fact, suspended: datetime, at: datetime) -> bool:
     """Whether an instruction was confirmed between a suspension and a moment."""
     return any(
-        suspended <= f.when("at") <= at for f in about(story, instruction, "InstructionConfirmed")
+        suspended <= f.when("at") <= at for f in about(story, executed, "InstructionConfirmed")
     )
 
 
 def r_4_4(story: Story) -> Iterator[Found]:
     """The processor changed contact data of a patient."""
     for executed in story.all("InstructionExecuted"):
-        for received in about(story, executed.data["instruction_id"], "InstructionReceived"):
+        for received in about(story, executed, "InstructionReceived"):
             if received.data.get("kind") == "patient_contact_change":
                 yield Found("R-4.4", "minor", (executed.controller,), executed.when("executed_at"))
 
@@ -83,15 +80,14 @@ def infringing_and_executed(story: Story) -> Iterator[tuple[Fact, bool]]:
     """Executions of instructions that were found infringing, and whether that was told before."""
     for executed in story.all("InstructionExecuted"):
         at = executed.when("executed_at")
-        instruction = executed.data["instruction_id"]
         opinions = [
             fact.data["opinion"]
-            for fact in about(story, instruction, "InstructionAssessed")
+            for fact in about(story, executed, "InstructionAssessed")
             if fact.occurred <= at
         ]
         told = any(
             fact.when("notified_at") <= at
-            for fact in about(story, instruction, "InfringementConcernNotified")
+            for fact in about(story, executed, "InfringementConcernNotified")
         )
         if opinions and opinions[-1] == "infringing":
             yield executed, told

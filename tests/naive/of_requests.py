@@ -31,6 +31,7 @@ def r_8_1(story: Story) -> Iterator[Found]:
             )
             for fact in story.all("DataSubjectRequestForwarded", "DataSubjectReferred")
             if fact.data["request_id"] == received.data["request_id"]
+            and fact.controller == received.controller
         ]
         if due <= story.now and not any(moment < due for moment in answers):
             yield Found("R-8.1", "minor", (received.controller,), at)

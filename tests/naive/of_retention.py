@@ -49,7 +49,11 @@ def hold_end(story: Story, imposed: Fact) -> tuple[date, datetime]:
         last = day(end)
     for lapsed in story.all("StatutoryRetentionLapsed"):
         moment = lapsed.when("at")
-        if lapsed.data["hold_id"] == imposed.data["hold_id"] and imposed.occurred <= moment < end:
+        same = (
+            lapsed.data["hold_id"] == imposed.data["hold_id"]
+            and lapsed.controller == imposed.controller
+        )
+        if same and imposed.occurred <= moment < end:
             last, end = day(moment), moment
     return last, end
 

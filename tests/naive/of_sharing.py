@@ -16,8 +16,7 @@ def r_4_5(story: Story) -> Iterator[Found]:
     for shared in story.all("ResearchDataShared"):
         at = shared.when("shared_at")
         instructed = any(
-            fact.controller == shared.controller and fact.when("received_at") <= at
-            for fact in about(story, shared.data["instruction_id"], "InstructionReceived")
+            fact.when("received_at") <= at for fact in about(story, shared, "InstructionReceived")
         )
         without = [t for t in shared.data["subject_tokens"] if not consents(story, shared, t, at)]
         if without or not instructed:

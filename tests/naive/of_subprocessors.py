@@ -141,6 +141,8 @@ def stands(story: Story, objection: Fact, at: datetime) -> bool:
     outcomes = [
         (fact.when("at"), fact.number, fact.data["outcome"])
         for fact in story.all("SubprocessorObjectionResolved")
-        if fact.data["objection_id"] == objection.data["objection_id"] and fact.when("at") <= at
+        if fact.data["objection_id"] == objection.data["objection_id"]
+        and fact.controller == objection.controller
+        and fact.when("at") <= at
     ]
     return not outcomes or max(outcomes)[2] == "upheld"

@@ -119,7 +119,10 @@ def consent_spans(
             end = close(date.fromisoformat(until)) if is_date(until) else instant(until)
         for withdrawal in story.all("TransferConsentWithdrawn"):
             moment = withdrawal.when("at")
-            mine = withdrawal.data["consent_id"] == fact.data["consent_id"]
+            mine = (
+                withdrawal.data["consent_id"] == fact.data["consent_id"]
+                and withdrawal.controller == controller
+            )
             if mine and moment >= fact.when("valid_from") and (end is None or moment < end):
                 end, withdrawn = moment, True
         found.append((fact.when("valid_from"), end, withdrawn))
