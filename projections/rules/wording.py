@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from projections.civil import AMSTERDAM
 from projections.register import Label
 
 DAY = timedelta(days=1)
+
+FEW = 10
+"""So many names are told; of the others their number."""
 
 
 def moment_text(at: datetime) -> str:
@@ -22,8 +26,29 @@ def elapsed(start: datetime, end: datetime) -> Label:
     """Elapsed time: whole days from three days on, hours and minutes below (49 h 55 min)."""
     took = end - start
     if took >= 3 * DAY:
-        days = took // DAY
-        return Label(f"{days} dagen", f"{days} days")
+        return days(took // DAY)
     minutes = took // timedelta(minutes=1)
     hours, rest = divmod(minutes, 60)
     return Label(f"{hours} u {rest} min", f"{hours} h {rest} min")
+
+
+def days(number: int) -> Label:
+    """A number of days."""
+    one = number == 1
+    return Label(f"{number} dag{'' if one else 'en'}", f"{number} day{'' if one else 's'}")
+
+
+def listed(names: Sequence[str]) -> Label:
+    """Names, in their order: a, b and 31 others."""
+    told, others = ", ".join(names[:FEW]), len(names) - FEW
+    if others <= 0:
+        return Label(told, told)
+    return Label(f"{told} en {others} andere", f"{told} and {others} others")
+
+
+def period(start: datetime, end: datetime | None) -> Label:
+    """From when until when; without an end, from when."""
+    begin = moment_text(start)
+    if end is None:
+        return Label(f"vanaf {begin}", f"from {begin}")
+    return Label(f"van {begin} tot {moment_text(end)}", f"from {begin} until {moment_text(end)}")
