@@ -1,4 +1,4 @@
-"""Events recorded long after they happened (clauses.md 1.6): legal, and visible.
+"""Events recorded long after they happened (11.1; GDPR art. 5(2)): legal, and visible.
 
 An event of a demand that its controller may not know of is shown to the processor alone (4.7).
 `tests/rules/test_lateness.py`.

@@ -41,7 +41,7 @@ SAME_DUTIES = Rule(
     gdpr="28(4)",
     title=Label(
         "Subcontract legt niet alle verplichtingen op",
-        "Contract with a subprocessor passes on not all duties",
+        "Contract with a subprocessor does not pass on all duties",
     ),
 )
 
