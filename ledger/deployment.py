@@ -31,7 +31,7 @@ from ledger.keyring import ADMINISTRATOR, LEDGER
 from ledger.keys import SigningKey
 from ledger.note import Signer
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 DATABASE = "verantwoord"
 """The database of the embedded server."""
 

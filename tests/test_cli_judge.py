@@ -20,16 +20,17 @@ def replayed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("judge")
     feed = folder / "feed.ndjson"
     start = datetime(2025, 3, 3, 9, tzinfo=UTC)
-    request = {"right": "access"}
+    first = {"request_id": "R-1", "controller_id": "C1"}
+    second = {"request_id": "R-2", "controller_id": "C2"}
     events: list[tuple[int, str, str, dict[str, Any]]] = [
         (0, "SigningKeyEnrolled", "administrator", {"key_id": "k", "service": "crm"}),
         (0, "ProcessorRegistered", "crm", {"processor_id": "P", "legal_name": "Beweegzorg"}),
         (0, "ControllerRegistered", "crm", {"controller_id": "C1", "legal_name": "Een"}),
         (0, "ControllerRegistered", "crm", {"controller_id": "C2", "legal_name": "Twee"}),
-        (1, "DataSubjectRequestReceived", "crm", {**request, "request_id": "R-1", "controller_id": "C1"}),
-        (12, "DataSubjectRequestForwarded", "crm", {"request_id": "R-1", "controller_id": "C1"}),
-        (13, "DataSubjectRequestReceived", "crm", {**request, "request_id": "R-2", "controller_id": "C2"}),
-    ]  # fmt: skip
+        (1, "DataSubjectRequestReceived", "crm", {**first, "right": "access"}),
+        (12, "DataSubjectRequestForwarded", "crm", first),
+        (13, "DataSubjectRequestReceived", "crm", {**second, "right": "access"}),
+    ]
     lines = []
     for number, (day, type_, producer, data) in enumerate(events):
         moment = (start + timedelta(days=day)).isoformat()

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import sys
 
+import psycopg
 import typer
+from rich.markup import escape
 
 from api import logs
 from api.cli import append, check, judge, keys, read, serve, setup
@@ -53,6 +55,10 @@ def main() -> None:
         sys.exit(2)
     except LedgerError as error:
         errors.print(f"[bold red]error:[/] {error}", highlight=False)
+        sys.exit(1)
+    except psycopg.Error as error:
+        said = error.diag.message_primary or type(error).__name__
+        errors.print(f"[bold red]error:[/] the database: {escape(said)}", highlight=False)
         sys.exit(1)
     except OSError as error:
         where = f" {error.filename}:" if error.filename else ""
