@@ -30,7 +30,7 @@ from projections.registers.subprocessors.engagements import ENGAGED
 from projections.rows import by_id, of_type
 from projections.rules.chapter import Chapter, Judged
 from projections.rules.rule import Clock, Finding, Rule
-from projections.rules.wording import days, moment_text
+from projections.rules.wording import moment_text, number_of_days
 from projections.terms import TERMS_EVENTS, effective_from, terms_at
 
 BY_TYPE = {
@@ -203,7 +203,7 @@ def _too_early(engagement: Engagement, announced: Fact) -> Judged:
     closes = window_closes(announced, facts)
     if engagement.at < closes:
         agreed, made = terms_at(facts, at).objection_days, moment_text(at)
-        term = days(agreed)
+        term = number_of_days(agreed)
         why = Label(
             f"voordat de termijn voor bezwaar sloot ({moment_text(closes)}, {term.nl} na "
             f"bekendmaking op {made})",
