@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from projections.findings import held_at
 from projections.rules import CHAPTERS, RULES
 from tests.feeds import STORIES, feeds, moments_of, seeded_feed
+from tests.feeds.smaller import smaller
 from tests.naive import Found, findings
 from tests.recording import local, of_feed, rows_of, scenario_file
 
@@ -92,16 +93,16 @@ def judged(
     ]
 
 
-def differences(
+def different(
     feed: Feed, rules: Collection[str], as_of: datetime | None, known_at: datetime | None
-) -> dict[str, list[Found]]:
-    """What one evaluation finds and the other does not."""
-    rules_found = Counter(judged(feed, rules, as_of, known_at))
-    naive_found = Counter(f for f in findings(feed, as_of, known_at) if f.rule in rules)
-    return {
-        "only the rules": sorted((rules_found - naive_found).elements()),
-        "only the naive evaluation": sorted((naive_found - rules_found).elements()),
-    }
+) -> list[tuple[str, Found]]:
+    """What one evaluation finds and the other does not, and which of them finds it."""
+    by_rules = Counter(judged(feed, rules, as_of, known_at))
+    naive = Counter(found for found in findings(feed, as_of, known_at) if found.rule in rules)
+    return [
+        *(("the rules find", found) for found in (by_rules - naive).elements()),
+        *(("the naive evaluation finds", found) for found in (naive - by_rules).elements()),
+    ]
 
 
 def agree(
@@ -111,20 +112,14 @@ def agree(
     known_at: datetime | None = None,
 ) -> None:
     """Both evaluations say the same; where not, the fewest lines that show it."""
-    if not any(differences(feed, rules, as_of, known_at).values()):
+    found = different(feed, rules, as_of, known_at)
+    if not found:
         return
-    least = [*feed]
-    number = 0
-    while number < len(least):
-        fewer = [*least[:number], *least[number + 1 :]]
-        now = known_at or as_of or local(feed[-1]["recorded_at"])
-        if fewer and any(differences(fewer, rules, as_of or now, known_at).values()):
-            least, number = fewer, 0
-        else:
-            number += 1
-    found = differences(least, rules, as_of, known_at)
+    now = as_of or known_at or local(feed[-1]["recorded_at"])
+    first = found[:1]
+    least = smaller(feed, lambda less: set(first) <= set(different(less, rules, now, known_at)))
     lines = "\n".join(json.dumps(line) for line in least)
-    pytest.fail(f"{found}\nas of {as_of}, known at {known_at}\n{lines}", pytrace=False)
+    pytest.fail(f"{first}\nas of {now}, known at {known_at}\n{lines}", pytrace=False)
 
 
 def agree_at_some_moments(data: st.DataObject, feed: Feed, rules: Collection[str]) -> None:
