@@ -8,7 +8,6 @@ and as of and as known at moments near those at which an answer turns.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -71,7 +70,7 @@ TOLD_BY: Mapping[str, Collection[str]] = {
 
 def judged(
     feed: Feed, rules: Collection[str], as_of: datetime | None, known_at: datetime | None
-) -> list[Found]:
+) -> set[Found]:
     """What the rules find, by a fold over the whole feed."""
     recorded = of_feed(feed)
     now = as_of or known_at or recorded[-1].recorded_at
@@ -86,22 +85,22 @@ def judged(
             known_at.isoformat() if known_at else None,
         ).values()
     ]
-    return [
+    return {
         Found(held.rule.id, held.severity, held.controllers, held.at)
         for held in held_at(rows, now)
         if held.rule.id in rules
-    ]
+    }
 
 
 def different(
     feed: Feed, rules: Collection[str], as_of: datetime | None, known_at: datetime | None
 ) -> list[tuple[str, Found]]:
     """What one evaluation finds and the other does not, and which of them finds it."""
-    by_rules = Counter(judged(feed, rules, as_of, known_at))
-    naive = Counter(found for found in findings(feed, as_of, known_at) if found.rule in rules)
+    by_rules = judged(feed, rules, as_of, known_at)
+    naive = {found for found in findings(feed, as_of, known_at) if found.rule in rules}
     return [
-        *(("the rules find", found) for found in (by_rules - naive).elements()),
-        *(("the naive evaluation finds", found) for found in (naive - by_rules).elements()),
+        *(("the rules find", found) for found in sorted(by_rules - naive)),
+        *(("the naive evaluation finds", found) for found in sorted(naive - by_rules)),
     ]
 
 

@@ -168,7 +168,7 @@ def consent(
     """A consent to a transfer, which may expire or be withdrawn; when it does."""
     turns = []
     name = f"T-{script.number}-{of['controller_id']}-{number}"
-    until = script.near(begin + timedelta(days=20))
+    until = script.near(begin + timedelta(days=30))
     granted = script.act(
         "TransferConsentGranted",
         script.near(begin, begin - timedelta(days=5), begin + timedelta(days=20)),

@@ -61,9 +61,6 @@ EVALUATIONS: Mapping[str, Callable[[Story], Iterator[Found]]] = {
     "R-LATE": of_requests.r_late,
 }
 
-NAMES_A_LATER_MOMENT = frozenset({"R-11.2"})
-"""Rules whose moment can lie after the one from which they hold: 23:59 of a day that goes on."""
-
 
 def findings(
     events: Sequence[Mapping[str, Any]],
@@ -73,9 +70,6 @@ def findings(
     """What all rules find as of a moment, as known at another; by default at the end."""
     story = Story(events, as_of, known_at)
     found = [
-        one
-        for rule, evaluate in EVALUATIONS.items()
-        for one in evaluate(story)
-        if one.at <= story.now or rule in NAMES_A_LATER_MOMENT
+        one for evaluate in EVALUATIONS.values() for one in evaluate(story) if one.at <= story.now
     ]
     return sorted(found, key=lambda one: (one.at, one.rule, one.controllers))

@@ -22,7 +22,8 @@ def r_4_2(story: Story) -> Iterator[Found]:
         found = [
             controller
             for (activity, controller), categories in outside.items()
-            if activity == fact.data["activity_id"]
+            if controller
+            and activity == fact.data["activity_id"]
             and (categories - before.get((activity, controller), set()))
             - terms(story, controller, fact.occurred).data_categories
         ]
@@ -53,8 +54,10 @@ def change_activity(story: Story, has: dict[tuple[str, str], set[str]], fact: Fa
         concerned = [*joining, *one] or [
             controller
             for each, controller in has
-            if each == activity and not over(story, controller, fact.occurred)
+            if controller and each == activity and not over(story, controller, fact.occurred)
         ]
+        if not joining and not one:
+            has.setdefault((activity, ""), set()).update(added)
         for controller in concerned:
             has.setdefault((activity, controller), set(has.get((activity, ""), set())))
             has[activity, controller] |= added

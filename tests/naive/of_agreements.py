@@ -27,22 +27,22 @@ def r_3_2(story: Story) -> Iterator[Found]:
 
 
 def data_held(story: Story, controller: str, at: datetime) -> bool:
-    """Data come with the first licence and go when, after the last, all of them were erased and
-    the copies as well (1.7 number 13)."""
+    """Data come with the first licence and go when, after the last, all of them were erased, as the
+    last erasure says, and the copies as well (1.7 number 13)."""
     begun = [stretch for stretch in licensed(story, controller) if stretch.start <= at]
     if not begun:
         return False
     end = begun[-1].end
     if end is None or at < end:
         return True
-    erased = any(
-        fact.controller == controller
-        and not fact.data["partial"]
-        and end <= fact.when("erased_at") <= at
+    erasures = [
+        (fact.when("erased_at"), fact.number, fact.data["partial"])
         for fact in story.all("PersonalDataErased")
-    )
+        if fact.controller == controller and end <= fact.when("erased_at") <= at
+    ]
+    remains = not erasures or max(erasures)[2]
     copies = any(
         fact.controller == controller and end <= fact.when("erased_at") <= at
         for fact in story.all("CopiesErased")
     )
-    return not (erased and copies)
+    return remains or not copies

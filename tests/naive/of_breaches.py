@@ -77,7 +77,7 @@ def o_9_1(story: Story) -> Iterator[Found]:
     for closed in story.all("BreachClosed"):
         at = closed.when("at")
         breach = closed.data["breach_id"]
-        for controller in aware(story, breach):
+        for controller in sorted({f.controller for f in of(story, breach, "BreachNotified")}):
             told = [
                 (fact.when("notified_at"), fact.number, fact.data["missing_items"])
                 for fact in of(story, breach, "BreachNotified")

@@ -55,7 +55,7 @@ def r_4_1s(story: Story) -> Iterator[Found]:
         for received in story.all("InstructionReceived"):
             if (
                 received.data["instruction_id"] == amended.data.get("instruction_id")
-                and "activity_ids" in received.data
+                and received.data.get("activity_ids")
                 and amended.data["activity_id"] not in received.data["activity_ids"]
             ):
                 yield Found("R-4.1s", "major", (received.controller,), amended.occurred)

@@ -60,7 +60,7 @@ def r_7_2c(story: Story) -> Iterator[Found]:
         for objection in story.all("SubprocessorObjectionRaised"):
             if (
                 objection.controller == controller
-                and objection.data["change_id"] in changes(story, engaged, at)
+                and objection.data["change_id"] in changes(story, engaged)
                 and objection.when("received_at") <= at
                 and valid(story, objection)
                 and stands(story, objection, at)
@@ -84,34 +84,33 @@ def in_annex(story: Story, engaged: Fact, controller: str, at: datetime) -> bool
     )
 
 
-def announcements(story: Story, engaged: Fact, at: datetime) -> list[Fact]:
-    """What announced an engagement until a moment, in order: the change it names, else any of that
-    subprocessor. That it will go is no announcement that it comes."""
+def announcements(story: Story, engaged: Fact) -> list[Fact]:
+    """What announced an engagement, in order: the change it names, else any of that subprocessor.
+    That it will go is no announcement that it comes."""
     found = [
         fact
         for fact in story.all("SubprocessorChangeAnnounced")
         if fact.data["subprocessor_id"] == engaged.data["subprocessor_id"]
         and engaged.data.get("change_id", fact.data["change_id"]) == fact.data["change_id"]
         and fact.data["kind"] != "remove"
-        and fact.when("announced_at") <= at
     ]
     return sorted(found, key=lambda fact: (fact.when("announced_at"), fact.number))
 
 
-def changes(story: Story, engaged: Fact, at: datetime) -> set[str]:
+def changes(story: Story, engaged: Fact) -> set[str]:
     """The changes that announced an engagement."""
-    return {fact.data["change_id"] for fact in announcements(story, engaged, at)}
+    return {fact.data["change_id"] for fact in announcements(story, engaged)}
 
 
 def reached(story: Story, engaged: Fact, controller: str, at: datetime) -> Fact | None:
     """The first announcement that had reached a controller by a moment."""
-    for fact in announcements(story, engaged, at):
+    for fact in announcements(story, engaged):
         for delivery in fact.data["delivered_to"]:
             to = delivery if isinstance(delivery, str) else delivery["controller"]
             when = fact.when("announced_at")
             if isinstance(delivery, dict) and "at" in delivery:
                 when = fact.read(delivery["at"])
-            if to == controller and when <= at:
+            if to == controller and max(when, fact.when("announced_at")) <= at:
                 return fact
     return None
 
@@ -129,9 +128,7 @@ def valid(story: Story, objection: Fact) -> bool:
     received = objection.when("received_at")
     return any(
         announced.data["change_id"] == objection.data["change_id"]
-        and announced.when("announced_at")
-        <= received
-        < window_closes(story, announced, objection.controller)
+        and received < window_closes(story, announced, objection.controller)
         for announced in story.all("SubprocessorChangeAnnounced")
     )
 
