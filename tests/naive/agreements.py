@@ -99,20 +99,19 @@ class Agreement:
 
 
 def agreements(story: Story, controller: str) -> list[Agreement]:
-    """The agreements of a controller. An end that names no agreement ends all that are in force."""
-    found = []
-    for fact in story.all("ProcessingAgreementConcluded"):
+    """The agreements of a controller. An end that names no agreement ends all there are."""
+    found: list[Agreement] = []
+    for fact in story.all("ProcessingAgreementConcluded", "ProcessingAgreementEnded"):
         if fact.controller != controller:
             continue
-        start = fact.when("effective_from")
-        end = None
-        for ended in story.all("ProcessingAgreementEnded"):
-            named, own = ended.data.get("agreement_id"), fact.data.get("agreement_id")
-            about_it = named is None or own is None or named == own
-            moment = ended.when("ended_at")
-            if ended.controller == controller and about_it and moment >= start:
-                end = moment if end is None else min(end, moment)
-        found.append(Agreement(fact, start, end))
+        if fact.type == "ProcessingAgreementConcluded":
+            found.append(Agreement(fact, fact.when("effective_from"), None))
+            continue
+        moment, named = fact.when("ended_at"), fact.data.get("agreement_id")
+        for agreement in found:
+            own = agreement.fact.data.get("agreement_id")
+            if named is None or own is None or named == own:
+                agreement.end = moment if agreement.end is None else min(agreement.end, moment)
     return found
 
 
@@ -125,45 +124,41 @@ def in_force(story: Story, controller: str, at: datetime) -> list[Agreement]:
     ]
 
 
-def over(story: Story, controller: str, at: datetime) -> bool:
-    """Whether all agreements of a controller had ended by a moment; False when it had none."""
-    ended = any(a.end is not None and a.end <= at for a in agreements(story, controller))
-    return ended and not in_force(story, controller, at)
+def closings(story: Story, controller: str) -> list[Fact]:
+    """The ends that left a controller without any agreement: with the last one, all that is done
+    for it ends (3.2)."""
+    return [
+        fact
+        for fact in story.all("ProcessingAgreementEnded")
+        if fact.controller == controller and not in_force(story, controller, fact.when("ended_at"))
+    ]
 
 
-@dataclass
-class Licensed:
-    """A stretch in which a controller has at least one licence; `end` is None while it lasts."""
+def turns(story: Story, controller: str, *types: str) -> list[tuple[datetime, int, Fact]]:
+    """When each of some acts about a controller was done, in that order."""
+    fields = {
+        "LicenceGranted": "starts_at",
+        "LicenceEnded": "ended_at",
+        "PersonalDataErased": "erased_at",
+        "CopiesErased": "erased_at",
+    }
+    found = [
+        (fact.when(fields[fact.type]), fact.number, fact)
+        for fact in story.all(*types)
+        if fact.controller == controller
+    ]
+    return sorted(found, key=lambda turn: turn[:2])
 
-    start: datetime
-    end: datetime | None
 
-
-def licensed(story: Story, controller: str) -> list[Licensed]:
-    """The stretches with a licence, in order; licences that touch or overlap make one."""
-    licences = []
-    for fact in story.all("LicenceGranted"):
-        if fact.controller != controller:
-            continue
-        start = fact.when("starts_at")
-        end = None
-        for ended in story.all("LicenceEnded"):
-            moment = ended.when("ended_at")
-            same = (
-                ended.controller == controller
-                and ended.data["licence_id"] == fact.data["licence_id"]
-            )
-            if same and moment >= start:
-                end = moment if end is None else min(end, moment)
-        licences.append(Licensed(start, end))
-    stretches: list[Licensed] = []
-    for licence in sorted(licences, key=lambda one: one.start):
-        last = stretches[-1] if stretches else None
-        if last is None or (last.end is not None and last.end < licence.start):
-            stretches.append(Licensed(licence.start, licence.end))
-        elif last.end is not None:
-            last.end = None if licence.end is None else max(last.end, licence.end)
-    return stretches
+def licences(story: Story, controller: str, at: datetime) -> set[str]:
+    """The licences that a controller has at a moment."""
+    running: set[str] = set()
+    for moment, _, fact in turns(story, controller, "LicenceGranted", "LicenceEnded"):
+        if moment <= at and fact.type == "LicenceGranted":
+            running.add(fact.data["licence_id"])
+        elif moment <= at:
+            running.discard(fact.data["licence_id"])
+    return running
 
 
 @dataclass
@@ -180,12 +175,22 @@ class Afterwards:
 
 
 def afterwards(story: Story) -> list[Afterwards]:
-    """Every such time, of every controller."""
+    """Every such time, of every controller. A licence of which only the end is known ran until
+    then."""
     found = []
     for controller in story.controllers():
-        stretches = licensed(story, controller)
-        for number, stretch in enumerate(stretches):
-            following = stretches[number + 1].start if number + 1 < len(stretches) else None
-            if stretch.end is not None:
-                found.append(Afterwards(controller, stretch.end, following))
+        running: set[str] = set()
+        last: Afterwards | None = None
+        for moment, _, fact in turns(story, controller, "LicenceGranted", "LicenceEnded"):
+            if fact.type == "LicenceGranted":
+                running.add(fact.data["licence_id"])
+                if last is not None:
+                    found.append(Afterwards(controller, last.licence_end, moment))
+                    last = None
+            else:
+                running.discard(fact.data["licence_id"])
+                if not running:
+                    last = Afterwards(controller, moment, None)
+        if last is not None:
+            found.append(last)
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from tests.naive.agreements import Terms, terms
 from tests.naive.civil import after_days, day, minute_before_midnight, months_later, start
@@ -75,25 +75,33 @@ def requested(story: Story, answer: Fact) -> Iterator[Fact]:
             yield fact
 
 
-def held_before(story: Story, request: Fact, by: datetime) -> list[date]:
-    """On which days the other audits of this controller were asked for that had been accepted, or
-    completed, by a moment, and were asked for no later than this one."""
-    found = {}
+def held_before(story: Story, request: Fact, answer: Fact) -> list[date]:
+    """On which days the other audits of this controller lie, of those that were asked for earlier
+    and had been accepted, or carried out, when this one was answered: the day they were carried
+    out, else are planned or were accepted for."""
+    found = []
     for other in story.all("ControllerAuditRequested"):
-        granted = any(
-            fact.data["audit_id"] == other.data["audit_id"]
-            and fact.controller == other.controller
-            and fact.occurred <= by
-            for fact in story.all("ControllerAuditAccepted", "ControllerAuditCompleted")
-        )
-        if (
-            other.controller == request.controller
-            and other.data["audit_id"] != request.data["audit_id"]
-            and granted
-            and other.when("requested_at") <= request.when("requested_at")
-        ):
-            found[other.data["audit_id"]] = day(other.when("requested_at"))
-    return list(found.values())
+        earlier = (other.occurred, other.number) < (request.occurred, request.number)
+        if other.controller == request.controller and earlier:
+            lies = None
+            for fact in story.all(
+                "ControllerAuditAccepted", "ControllerAuditRefused", "ControllerAuditCompleted"
+            ):
+                mine = (
+                    fact.data["audit_id"] == other.data["audit_id"]
+                    and fact.controller == other.controller
+                )
+                done = (fact.occurred, fact.number) < (answer.occurred, answer.number)
+                if mine and done and fact.type == "ControllerAuditAccepted":
+                    lies = day(fact.when("planned_from" if "planned_from" in fact.data else "at"))
+                elif mine and done and fact.type == "ControllerAuditRefused":
+                    lies = None
+                elif mine and done:
+                    lies = day(fact.when("until" if "until" in fact.data else "from"))
+                    break
+            if lies is not None:
+                found.append(lies)
+    return found
 
 
 def in_same_year(days: list[date], of: date, agreed: Terms) -> int:
@@ -115,8 +123,8 @@ def year_begin(of: date, first: date) -> date:
 
 
 def in_rolling_year(days: list[date], of: date) -> int:
-    """How many lie in the twelve months that end with a day."""
-    return sum(months_later(of, -12) < one for one in days)
+    """How many lie less than twelve months from a day, before or after it."""
+    return sum(max(of, one) < months_later(min(of, one), 12) for one in days)
 
 
 def r_11_3(story: Story) -> Iterator[Found]:
@@ -126,7 +134,7 @@ def r_11_3(story: Story) -> Iterator[Found]:
         for request in requested(story, refused):
             asked = request.when("requested_at")
             agreed = terms(story, refused.controller, asked)
-            others = in_same_year(held_before(story, request, at), day(asked), agreed)
+            others = in_same_year(held_before(story, request, refused), day(asked), agreed)
             exempt = request.data.get("grounds") in EXEMPT
             contradicted = {
                 "annual_limit": others < agreed.audit_limit or exempt,
@@ -148,14 +156,15 @@ def o_11_3(story: Story) -> Iterator[Found]:
 
 
 def note_11_3(story: Story) -> Iterator[Found]:
-    """Accepted as the year agreed on allows, but twelve months would not."""
+    """Accepted as the calendar year allows, but twelve months would not."""
     for accepted in story.all("ControllerAuditAccepted"):
         for request in requested(story, accepted):
             asked = request.when("requested_at")
             agreed = terms(story, accepted.controller, asked)
-            others = held_before(story, request, accepted.when("at"))
+            others = held_before(story, request, accepted)
             allowed = in_same_year(others, day(asked), agreed) < agreed.audit_limit
             rolling = in_rolling_year(others, day(asked)) < agreed.audit_limit
             exempt = request.data.get("grounds") in EXEMPT
-            if allowed and not rolling and not exempt:
+            by_calendar = agreed.audit_year_basis == "calendar"
+            if by_calendar and allowed and not rolling and not exempt:
                 yield Found("NOTE-11.3", "policy", (accepted.controller,), asked)

@@ -5,34 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
-from tests.naive.agreements import Afterwards, afterwards, terms
+from tests.naive.agreements import Afterwards, afterwards, terms, turns
 from tests.naive.civil import after_days, close, day, instant, is_date, period_later, start
 from tests.naive.found import Found
 from tests.naive.story import Fact, Story
 
 
 def erasures(story: Story, time: Afterwards) -> list[tuple[datetime, bool]]:
-    """When data were erased after a licence, and whether all that could be was."""
-    found = []
-    for fact in story.all("PersonalDataErased"):
-        at = fact.when("erased_at")
-        if fact.controller == time.controller and time.has(at):
-            whole = not fact.data["partial"] or bool(holds(story, time.controller, at))
-            found.append((at, whole))
-    return sorted(found)
+    """When data were erased after a licence, and whether some were left."""
+    return [
+        (moment, fact.data["partial"])
+        for moment, _, fact in turns(story, time.controller, "PersonalDataErased")
+        if time.has(moment)
+    ]
+
+
+def all_erased(story: Story, time: Afterwards) -> list[datetime]:
+    """When all was erased that could be: what a statute makes the processor keep stays."""
+    return [
+        moment
+        for moment, partial in erasures(story, time)
+        if not partial or holds(story, time.controller, moment)
+    ]
 
 
 def holds(story: Story, controller: str, at: datetime) -> list[tuple[date, datetime]]:
-    """The statutory retentions that run at a moment: the last day, and the end, of each.
-
-    A retention that was imposed at the moment itself does not run yet.
-    """
+    """The statutory retentions that were imposed before a moment and run up to it: the last day,
+    and the end, of each."""
     found = []
     for imposed in story.all("StatutoryRetentionImposed"):
         if imposed.controller != controller or imposed.occurred >= at:
             continue
         last, end = hold_end(story, imposed)
-        if end > at:
+        if end >= at:
             found.append((last, end))
     return found
 
@@ -53,8 +58,9 @@ def hold_end(story: Story, imposed: Fact) -> tuple[date, datetime]:
             lapsed.data["hold_id"] == imposed.data["hold_id"]
             and lapsed.controller == imposed.controller
         )
-        if same and imposed.occurred <= moment < end:
+        if same and imposed.occurred <= moment:
             last, end = day(moment), moment
+            break
     return last, end
 
 
@@ -72,32 +78,18 @@ def kept_too_long(story: Story, time: Afterwards) -> datetime | None:
     due = close(period_later(day(time.licence_end), period))
     if time.next_start is not None and time.next_start < due:
         return None
-    done = erasures(story, time)
-    complete = [
-        f.when("erased_at")
-        for f in story.all("PersonalDataErased")
-        if f.controller == time.controller
-        and not f.data["partial"]
-        and time.has(f.when("erased_at"))
-    ]
-    in_time = [at for at, _ in done if at < due]
-    whole = [at for at, is_whole in done if is_whole]
-    running = holds(story, time.controller, due)
+    complete = [at for at, partial in erasures(story, time) if not partial]
     if any(at < due for at in complete):
         return None
-    if not running and not any(at < due for at in whole):
-        return min(whole, default=due)
-    # What a statute made the processor keep: the rest, or all of it when nothing was erased.
-    if running:
-        lapse = last_lapse(story, time.controller, running)
-    else:
-        kept = [hold for at in in_time for hold in holds(story, time.controller, at)]
-        lapse = last_lapse(story, time.controller, kept)
+    running = holds(story, time.controller, due)
+    if not running:
+        return min(complete, default=due)
+    # A statute obliges to keep what it covers, and what that is the facts do not say.
+    lapse = last_lapse(story, time.controller, running)
     days = terms(story, time.controller, start(lapse)).copies_days
-    rest_due = max(due, close(lapse + timedelta(days=days)))
-    if time.next_start is not None and time.next_start < rest_due:
-        return None
-    if any(at < rest_due for at in complete):
+    rest_due = close(lapse + timedelta(days=days))
+    resumed = time.next_start is not None and time.next_start < rest_due
+    if any(at < rest_due for at in complete) or (resumed and not complete):
         return None
     return min(complete, default=rest_due)
 
@@ -105,7 +97,7 @@ def kept_too_long(story: Story, time: Afterwards) -> datetime | None:
 def last_lapse(story: Story, controller: str, running: list[tuple[date, datetime]]) -> date:
     """The last day on which some retention runs, when one that runs leads to the next."""
     last, end = max(running, key=lambda hold: hold[1])
-    following = holds(story, controller, end)
+    following = [hold for hold in holds(story, controller, end) if hold[1] > end]
     return last_lapse(story, controller, following) if following else last
 
 
@@ -114,7 +106,7 @@ def o_4_3(story: Story) -> Iterator[Found]:
     for time in afterwards(story):
         period = terms(story, time.controller, time.licence_end).retention_after_licence
         last_day = period_later(day(time.licence_end), period)
-        whole = [at for at, is_whole in erasures(story, time) if is_whole]
+        whole = all_erased(story, time)
         if not whole or day(whole[0]) >= last_day:
             continue
         if not chosen(story, time.controller, whole[0]):
@@ -153,7 +145,7 @@ def o_10_1(story: Story) -> Iterator[Found]:
 
 def erased_before_acknowledged(story: Story, time: Afterwards) -> Iterator[Found]:
     """(a) All was erased while a return was asked for, or made, and not acknowledged."""
-    for at, whole in erasures(story, time):
+    for at in all_erased(story, time)[:1]:
         asked = any("return" in choice for choice in chosen(story, time.controller, at)[-1:])
         returned = any(
             fact.controller == time.controller and fact.when("sent_at") <= at
@@ -163,7 +155,7 @@ def erased_before_acknowledged(story: Story, time: Afterwards) -> Iterator[Found
             fact.controller == time.controller and fact.when("at") <= at
             for fact in story.all("DataReturnAcknowledged")
         )
-        if whole and (asked or returned) and not acknowledged:
+        if (asked or returned) and not acknowledged:
             yield Found("O-10.1", "observation", (time.controller,), at)
 
 
@@ -175,7 +167,9 @@ def copies_kept(story: Story, time: Afterwards) -> Iterator[Found]:
     first = done[0][0]
     due = after_days(first, terms(story, time.controller, first).copies_days)
     in_time = any(
-        fact.controller == time.controller and first <= fact.when("erased_at") < due
+        fact.controller == time.controller
+        and time.has(fact.when("erased_at"))
+        and fact.when("erased_at") < due
         for fact in story.all("CopiesErased")
     )
     resumed = time.next_start is not None and time.next_start < due

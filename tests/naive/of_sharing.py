@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
-from tests.naive.civil import close, day, instant, is_date
+from tests.naive.civil import after_days, instant, is_date, start
 from tests.naive.found import Found
 from tests.naive.of_instructions import about
 from tests.naive.story import Fact, Story
@@ -62,24 +62,29 @@ def r_4_7(story: Story) -> Iterator[Found]:
             ]
             if any(moment <= at for moment in told):
                 continue
-            prohibited, due = prohibition(story, demand, at)
+            prohibited, due = prohibition(story, demand, controller, at)
             if not prohibited:
                 yield Found("R-4.7", "major", (controller,), at)
             elif due is not None and due <= story.now and not any(m < due for m in told):
                 yield Found("R-4.7", "major", (controller,), due)
 
 
-def prohibition(story: Story, demand: str, at: datetime) -> tuple[bool, datetime | None]:
-    """Whether telling was prohibited at a moment, and until when it can be told after that:
-    24:00 of the day after the day on which the prohibition ends. None: it has no end."""
+def prohibition(
+    story: Story, demand: str, controller: str, at: datetime
+) -> tuple[bool, datetime | None]:
+    """Whether telling a controller was prohibited at a moment, and until when it can be told after
+    that: 24:00 of the day after the one on which the prohibition lapses, which a day alone does
+    when it begins. None: it has no end."""
     for received in story.all("DisclosureDemandReceived"):
-        if received.data["demand_id"] != demand or not received.data["notification_prohibited"]:
+        about_it = (
+            received.data["demand_id"] == demand and controller in received.data["controller_ids"]
+        )
+        if not about_it or not received.data["notification_prohibited"]:
             continue
         until = received.data.get("prohibition_until")
         if until is None:
             return True, None
-        last = date.fromisoformat(until) if is_date(until) else day(instant(until))
-        end = close(last) if is_date(until) else instant(until)
+        end = start(date.fromisoformat(until)) if is_date(until) else instant(until)
         if at < end:
-            return True, close(last + timedelta(days=1))
+            return True, after_days(end, 1)
     return False, None

@@ -48,32 +48,34 @@ def r_7_2b(story: Story) -> Iterator[Found]:
     """Engaged before the controller's time to object was over."""
     for engaged, controller, at in engagements(story):
         announced = reached(story, engaged, controller, at)
-        if in_annex(story, engaged, controller, at) or announced is None:
-            continue
-        if at < window_closes(story, announced, controller):
+        if announced is not None and at < window_closes(story, announced, controller):
             yield Found("R-7.2b", "major", (controller,), at)
 
 
 def r_7_2c(story: Story) -> Iterator[Found]:
     """Engaged against a valid objection that was upheld, or not answered."""
     for engaged, controller, at in engagements(story):
+        announced = reached(story, engaged, controller, at)
+        change = engaged.data.get("change_id", announced and announced.data["change_id"])
         for objection in story.all("SubprocessorObjectionRaised"):
             if (
                 objection.controller == controller
-                and objection.data["change_id"] in changes(story, engaged)
+                and objection.data["change_id"] == change
                 and objection.when("received_at") <= at
-                and valid(story, objection)
+                and valid(story, objection, announced)
                 and stands(story, objection, at)
             ):
                 yield Found("R-7.2c", "major", (controller,), at)
-                break
 
 
 def engagements(story: Story) -> Iterator[tuple[Fact, str, datetime]]:
-    """Every engagement, for each of its controllers, with its moment."""
+    """Every engagement, for each of its controllers, with its moment; unless the subprocessor was
+    agreed on when the agreement was signed, and nothing was announced about it."""
     for engaged in story.all("SubprocessorEngaged"):
+        at = engaged.when("started_at")
         for controller in engaged.data["controller_ids"]:
-            yield engaged, controller, engaged.when("started_at")
+            if "change_id" in engaged.data or not in_annex(story, engaged, controller, at):
+                yield engaged, controller, at
 
 
 def in_annex(story: Story, engaged: Fact, controller: str, at: datetime) -> bool:
@@ -97,22 +99,18 @@ def announcements(story: Story, engaged: Fact) -> list[Fact]:
     return sorted(found, key=lambda fact: (fact.when("announced_at"), fact.number))
 
 
-def changes(story: Story, engaged: Fact) -> set[str]:
-    """The changes that announced an engagement."""
-    return {fact.data["change_id"] for fact in announcements(story, engaged)}
-
-
 def reached(story: Story, engaged: Fact, controller: str, at: datetime) -> Fact | None:
-    """The first announcement that had reached a controller by a moment."""
+    """The last announcement that had reached a controller by a moment."""
+    found = None
     for fact in announcements(story, engaged):
         for delivery in fact.data["delivered_to"]:
             to = delivery if isinstance(delivery, str) else delivery["controller"]
             when = fact.when("announced_at")
             if isinstance(delivery, dict) and "at" in delivery:
                 when = fact.read(delivery["at"])
-            if to == controller and max(when, fact.when("announced_at")) <= at:
-                return fact
-    return None
+            if to == controller and when <= at:
+                found = fact
+    return found
 
 
 def window_closes(story: Story, announced: Fact, controller: str) -> datetime:
@@ -121,15 +119,12 @@ def window_closes(story: Story, announced: Fact, controller: str) -> datetime:
     return after_days(moment, terms(story, controller, moment).objection_days)
 
 
-def valid(story: Story, objection: Fact) -> bool:
-    """Written, with reasons, and within the time of an announcement of that change."""
+def valid(story: Story, objection: Fact, announced: Fact | None) -> bool:
+    """Written, with reasons, and in time: for whom no announcement reached, that never passes."""
     if not objection.data["written"] or not objection.data["reasoned"]:
         return False
-    received = objection.when("received_at")
-    return any(
-        announced.data["change_id"] == objection.data["change_id"]
-        and received < window_closes(story, announced, objection.controller)
-        for announced in story.all("SubprocessorChangeAnnounced")
+    return announced is None or objection.when("received_at") < window_closes(
+        story, announced, objection.controller
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
 
-from tests.naive.agreements import over, terms
+from tests.naive.agreements import closings, terms
 from tests.naive.civil import close, day, instant, is_date
 from tests.naive.found import Found
 from tests.naive.story import Fact, Story
@@ -38,31 +39,83 @@ def adequacy() -> dict[str, tuple[date, date]]:
     }
 
 
+@dataclass
+class Stay:
+    """Data of a controller that are in a country, with a subprocessor, from `begin` to `end`."""
+
+    controller: str
+    country: str
+    subprocessor: str
+    begin: datetime
+    end: datetime | None
+
+
 def r_5_3(story: Story) -> Iterator[Found]:
     """Data are outside the agreed area without the controller's consent."""
+    for stay in [*transfers(story), *engagements(story)]:
+        if stay.country not in area(terms(story, stay.controller, stay.begin).transfer_area):
+            for at in stretches(story, stay):
+                yield Found("R-5.3", severity(stay.country), (stay.controller,), at)
+
+
+def transfers(story: Story) -> list[Stay]:
+    """Every transfer, for each controller."""
+    found = []
     for started in story.all("ThirdCountryTransferStarted"):
         begin = started.when("started_at")
-        country = started.data["country"]
         for controller in started.data["controller_ids"]:
-            if country in area(terms(story, controller, begin).transfer_area):
-                continue
-            for at in stretches(story, started, controller):
-                yield Found("R-5.3", severity(country), (controller,), at)
+            ends = [
+                fact.when("at")
+                for fact in story.all("ThirdCountryTransferEnded")
+                if fact.data["transfer_id"] == started.data["transfer_id"]
+                and controller in fact.data["controller_ids"]
+            ]
+            ends += [closing.when("ended_at") for closing in closings(story, controller)]
+            end = min((moment for moment in ends if moment >= begin), default=None)
+            country, subprocessor = started.data["country"], started.data["subprocessor_id"]
+            found.append(Stay(controller, country, subprocessor, begin, end))
+    return found
+
+
+def engagements(story: Story) -> list[Stay]:
+    """Where a subprocessor is engaged for a controller, in countries of which no transfer was
+    recorded: it is taken to process there. Engaged again while it is, it goes on."""
+    found: list[Stay] = []
     for engaged in story.all("SubprocessorEngaged"):
-        at = engaged.when("started_at")
-        subprocessor = engaged.data["subprocessor_id"]
+        begin, subprocessor = engaged.when("started_at"), engaged.data["subprocessor_id"]
         for controller in engaged.data["controller_ids"]:
             for country in engaged.data["countries"]:
-                inside = country in area(terms(story, controller, at).transfer_area)
                 recorded = any(
-                    fact.data["subprocessor_id"] == subprocessor
-                    and fact.data["country"] == country
+                    (fact.data["subprocessor_id"], fact.data["country"]) == (subprocessor, country)
                     and controller in fact.data["controller_ids"]
                     for fact in story.all("ThirdCountryTransferStarted")
                 )
-                allowed = consented(story, controller, country, subprocessor, at)
-                if not inside and not recorded and not allowed:
-                    yield Found("R-5.3", severity(country), (controller,), at)
+                goes_on = any(
+                    (stay.controller, stay.country, stay.subprocessor)
+                    == (controller, country, subprocessor)
+                    and stay.begin <= begin
+                    and (stay.end is None or begin < stay.end)
+                    for stay in found
+                )
+                if not recorded and not goes_on:
+                    end = engagement_end(story, controller, country, subprocessor, begin)
+                    found.append(Stay(controller, country, subprocessor, begin, end))
+    return found
+
+
+def engagement_end(
+    story: Story, controller: str, country: str, subprocessor: str, begin: datetime
+) -> datetime | None:
+    """When a subprocessor left a country: disengaged, engaged elsewhere, or with the agreement."""
+    ends = [
+        fact.when("at" if fact.type == "SubprocessorDisengaged" else "started_at")
+        for fact in story.all("SubprocessorDisengaged", "SubprocessorEngaged")
+        if fact.data["subprocessor_id"] == subprocessor
+        and controller in fact.data["controller_ids"]
+        and country not in fact.data.get("countries", [])
+    ]
+    ends += [closing.when("ended_at") for closing in closings(story, controller)]
+    return min((moment for moment in ends if moment >= begin), default=None)
 
 
 def severity(country: str) -> str:
@@ -70,86 +123,59 @@ def severity(country: str) -> str:
     return "minor" if country in area("EEA") else "major"
 
 
-def stretches(story: Story, started: Fact, controller: str) -> Iterator[datetime]:
-    """When each stretch of a transfer without consent begins.
+def stretches(story: Story, stay: Stay) -> Iterator[datetime]:
+    """When each stretch without consent begins.
 
-    At its start; at a withdrawal, unless the transfer ends within 24 hours; or when a consent
-    expires.
+    At its start; at a withdrawal, unless it ends within 24 hours; or when a consent expires.
     """
-    country, subprocessor = started.data["country"], started.data["subprocessor_id"]
-    begin, end = started.when("started_at"), transfer_end(story, started, controller)
-
-    def held(moment: datetime) -> bool:
-        return consented(story, controller, country, subprocessor, moment)
-
-    if not held(begin):
-        yield begin
-    for granted, lasts_until, withdrawn in consent_spans(story, controller, country, subprocessor):
-        if lasts_until is None or not granted < lasts_until:
+    if not consented(story, stay, stay.begin):
+        yield stay.begin
+    for granted, until, withdrawn in consent_spans(story, stay):
+        if until is None or granted >= until or until > story.now:
             continue
-        during = begin < lasts_until and (end is None or lasts_until < end)
-        if not during or lasts_until > story.now or held(lasts_until):
+        during = stay.begin < until and (stay.end is None or until < stay.end)
+        if not during or consented(story, stay, until):
             continue
-        grace = lasts_until + timedelta(hours=24)
-        if withdrawn and (story.now <= grace or (end is not None and end <= grace)):
+        grace = until + timedelta(hours=24)
+        if withdrawn and (story.now <= grace or (stay.end is not None and stay.end <= grace)):
             continue
-        yield lasts_until
+        yield until
 
 
-def consented(story: Story, controller: str, country: str, subprocessor: str, at: datetime) -> bool:
+def consented(story: Story, stay: Stay, at: datetime) -> bool:
     """Whether a consent of the controller covers a moment."""
     return any(
-        granted <= at and (end is None or at < end)
-        for granted, end, _ in consent_spans(story, controller, country, subprocessor)
+        granted <= at and (until is None or at < until)
+        for granted, until, _ in consent_spans(story, stay)
     )
 
 
-def consent_spans(
-    story: Story, controller: str, country: str, subprocessor: str
-) -> list[tuple[datetime, datetime | None, bool]]:
-    """From when until when each consent holds, and whether a withdrawal ends it."""
+def consent_spans(story: Story, stay: Stay) -> list[tuple[datetime, datetime | None, bool]]:
+    """From when until when each consent holds, and whether a withdrawal ends it. It never holds
+    before it was given."""
     found = []
     for fact in story.all("TransferConsentGranted"):
-        same = (fact.data["country"], fact.data["subprocessor_id"]) == (country, subprocessor)
-        if fact.controller != controller or not same:
+        same = (fact.data["country"], fact.data["subprocessor_id"]) == (
+            stay.country,
+            stay.subprocessor,
+        )
+        if fact.controller != stay.controller or not same:
             continue
         end, withdrawn = None, False
         until = fact.data.get("valid_until")
         if until is not None:
             end = close(date.fromisoformat(until)) if is_date(until) else instant(until)
+        begin = max(fact.when("valid_from"), fact.occurred)
         for withdrawal in story.all("TransferConsentWithdrawn"):
             moment = withdrawal.when("at")
             mine = (
                 withdrawal.data["consent_id"] == fact.data["consent_id"]
-                and withdrawal.controller == controller
+                and withdrawal.controller == fact.controller
             )
-            if mine and moment >= fact.when("valid_from") and (end is None or moment < end):
+            if mine and (end is None or moment < end):
                 end, withdrawn = moment, True
-        found.append((fact.when("valid_from"), end, withdrawn))
+        found.append((begin, end, withdrawn))
     return found
-
-
-def transfer_end(story: Story, started: Fact, controller: str) -> datetime | None:
-    """When a transfer ended for a controller; None while it goes on.
-
-    It ends with the agreement as well: nothing is processed for that controller any more.
-    """
-    begin = started.when("started_at")
-    ends = [
-        fact.when("at")
-        for fact in story.all("ThirdCountryTransferEnded")
-        if fact.data["transfer_id"] == started.data["transfer_id"]
-        and controller in fact.data["controller_ids"]
-        and fact.when("at") >= begin
-    ]
-    ends += [
-        fact.when("ended_at")
-        for fact in story.all("ProcessingAgreementEnded")
-        if fact.controller == controller
-        and fact.when("ended_at") >= begin
-        and over(story, controller, fact.when("ended_at"))
-    ]
-    return min(ends, default=None)
 
 
 def r_44(story: Story) -> Iterator[Found]:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from tests.naive.agreements import in_force, licensed, over
-from tests.naive.of_activities import change_activity
+from tests.naive.agreements import closings, in_force, licences
+from tests.naive.of_activities import who_has
 from tests.naive.of_breaches import breaches, of, updates
 from tests.naive.of_retention import engaged_for
-from tests.naive.of_transfers import transfer_end
+from tests.naive.of_transfers import transfers
 from tests.naive.story import Story
 
 ENDS = {
@@ -31,7 +31,7 @@ def registers(
     story = Story(events, as_of, known_at)
     everybody = story.controllers()
     return {
-        "licences": [c for c in everybody if has_licence(story, c)],
+        "licences": [c for c in everybody if licences(story, c, story.now)],
         "agreements": [c for c in everybody if in_force(story, c, story.now)],
         "subprocessors": by_subprocessor(story),
         "transfers": by_transfer(story),
@@ -41,20 +41,22 @@ def registers(
     }
 
 
-def has_licence(story: Story, controller: str) -> bool:
-    """Whether a controller has a licence now."""
-    return any(
-        stretch.start <= story.now and (stretch.end is None or story.now < stretch.end)
-        for stretch in licensed(story, controller)
-    )
-
-
 def by_subprocessor(story: Story) -> dict[str, list[str]]:
-    """For whom each subprocessor is engaged; not for those whose agreement is over."""
+    """For whom each subprocessor is engaged: not disengaged, nor the last agreement ended since."""
     found: dict[str, list[str]] = {}
     for controller in story.controllers():
-        if not over(story, controller, story.now):
-            for subprocessor in engaged_for(story, controller, story.now):
+        for subprocessor in engaged_for(story, controller, story.now):
+            since = max(
+                fact.when("started_at")
+                for fact in story.all("SubprocessorEngaged")
+                if fact.data["subprocessor_id"] == subprocessor
+                and controller in fact.data["controller_ids"]
+                and fact.when("started_at") <= story.now
+            )
+            if not any(
+                since <= closing.when("ended_at") <= story.now
+                for closing in closings(story, controller)
+            ):
                 found.setdefault(subprocessor, []).append(controller)
     return found
 
@@ -62,29 +64,17 @@ def by_subprocessor(story: Story) -> dict[str, list[str]]:
 def by_transfer(story: Story) -> dict[str, list[str]]:
     """For whom data go to a country, through a subprocessor."""
     found: dict[str, set[str]] = {}
-    for started in story.all("ThirdCountryTransferStarted"):
-        name = f"{started.data['country']} {started.data['subprocessor_id']}"
-        for controller in started.data["controller_ids"]:
-            end = transfer_end(story, started, controller)
-            if started.when("started_at") <= story.now and (end is None or story.now < end):
-                found.setdefault(name, set()).add(controller)
+    for stay in transfers(story):
+        if stay.begin <= story.now and (stay.end is None or story.now < stay.end):
+            found.setdefault(f"{stay.country} {stay.subprocessor}", set()).add(stay.controller)
     return {name: sorted(controllers) for name, controllers in found.items()}
 
 
 def by_activity(story: Story) -> dict[str, list[str]]:
     """For whom each processing activity is carried out."""
-    has: dict[tuple[str, str], set[str]] = {}
-    for fact in story.all(
-        "ProcessingActivityRegistered",
-        "ProcessingActivityAmended",
-        "ProcessingActivityDiscontinued",
-    ):
-        change_activity(story, has, fact)
-    found: dict[str, list[str]] = {}
-    for activity, controller in sorted(has):
-        if controller and not over(story, controller, story.now):
-            found.setdefault(activity, []).append(controller)
-    return found
+    activities = {f.data["activity_id"] for f in story.all("ProcessingActivityRegistered")}
+    found = {activity: who_has(story, activity) for activity in sorted(activities)}
+    return {activity: controllers for activity, controllers in found.items() if controllers}
 
 
 def by_state(story: Story) -> dict[str, int]:
