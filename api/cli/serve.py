@@ -120,6 +120,11 @@ def _serve(where: Home, host: str, port: int, *, public_hashes: bool = False) ->
             origin = ledger.identity.origin
             console.print(f"Serving {origin} at [bold]{address}[/]", highlight=False)
             console.print(
+                f"Check with: verantwoord verify {address}/log --token-file {where.token_file}",
+                highlight=False,
+                soft_wrap=True,
+            )
+            console.print(
                 f'Read with: curl -H "Authorization: Bearer $(cat {where.token_file})"'
                 f" {address}/v1/registers/processing",
                 highlight=False,
