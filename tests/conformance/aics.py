@@ -2,8 +2,7 @@
 
 It needs Python 3.12 or later. The first of these that is there is used: the one that
 VERANTWOORD_TEST_PYTHON names, the one that runs the tests, `python3.14` to `python3.12` on the
-path, those of pyenv. With none, or without a package index, the tests skip; they fail instead when
-VERANTWOORD_TEST_REQUIRE_AICS is set, as it is in CI.
+path, those of pyenv. With none, or without a package index, the tests skip (`tests/absent.py`).
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.absent import absent
 
 PACKAGE = "aics-tlog==0.2.1"
 OLDEST = (3, 12)
@@ -87,7 +86,7 @@ def environment(cache: Path) -> Path:
     """The Python of an environment with aics-tlog; made when it is not in the cache."""
     python = find_python()
     if python is None:
-        absent("aics-tlog needs Python 3.12 or later, and none was found")
+        absent("aics-tlog", "it needs Python 3.12 or later, and none was found")
     place = cache / f"{PACKAGE}-{'.'.join(map(str, version_of(python)))}"
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "lock").open("w") as lock:
@@ -110,14 +109,7 @@ def make(python: Path, place: Path) -> None:
         timeout=300,
     )
     if done.returncode != 0:
-        absent(f"{PACKAGE} cannot be installed: {done.stderr.strip()[-300:]}")
-
-
-def absent(reason: str) -> None:
-    """Skip, or fail where this must not be left out."""
-    if os.environ.get("VERANTWOORD_TEST_REQUIRE_AICS"):
-        pytest.fail(reason)
-    pytest.skip(reason)
+        absent("aics-tlog", f"it cannot be installed: {done.stderr.strip()[-300:]}")
 
 
 def find_python() -> Path | None:
