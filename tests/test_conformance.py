@@ -127,13 +127,13 @@ def test_logs_around_three_levels_of_tiles_are_verified_by_others(
 def test_what_is_absent_is_left_out_or_missed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a Python that is new enough these tests skip; where aics-tlog is required they fail."""
+    """Without a new Python these tests skip; where aics-tlog is required they fail."""
     monkeypatch.setattr(conformance, "find_python", lambda: None)
     monkeypatch.delenv("VERANTWOORD_TEST_REQUIRE", raising=False)
-    with pytest.raises(pytest.skip.Exception, match="Python 3.12"):
+    with pytest.raises(pytest.skip.Exception, match="Python 3"):
         conformance.environment(tmp_path)
     monkeypatch.setenv("VERANTWOORD_TEST_REQUIRE", "atheris,aics-tlog")
-    with pytest.raises(pytest.fail.Exception, match="Python 3.12"):
+    with pytest.raises(pytest.fail.Exception, match="Python 3"):
         conformance.environment(tmp_path)
 
 
