@@ -13,10 +13,11 @@ from projections.follow import Follower
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One served ledger."""
+    """One served ledger. With `public_hashes`, checkpoints and hashes are read without a token."""
 
     ledger: Ledger
     follower: Follower
+    public_hashes: bool = False
 
 
 def state_of(request: Request) -> State:

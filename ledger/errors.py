@@ -24,6 +24,7 @@
     │   ├── CheckpointMalformed
     │   ├── TileMalformed
     │   └── ProofInvalid
+    ├── LogUnreadable         a log elsewhere could not be read; nothing is shown about it
     └── ConfigurationError    the operator's settings or machine
 
 The numbers are those of the admission checks (`ledger/admission.py`). `code` is stable and becomes
@@ -218,6 +219,12 @@ class ProofInvalid(VerificationFailed):
     """An inclusion or consistency proof does not lead to the root."""
 
     code = "proof-invalid"
+
+
+class LogUnreadable(LedgerError):
+    """The server of a log did not answer, or not to us. Nothing is shown about the log."""
+
+    code = "log-unreadable"
 
 
 class ConfigurationError(LedgerError):

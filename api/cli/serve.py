@@ -29,6 +29,15 @@ from projections.registers import REGISTERS
 Host = Annotated[str, typer.Option(help="Address to listen on; 127.0.0.1 is this machine alone.")]
 Port = Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)]
 
+PublicHashes = Annotated[
+    bool,
+    typer.Option(
+        "--public-hashes",
+        envvar="VERANTWOORD_PUBLIC_HASHES",
+        help="Checkpoints, hash tiles and consistency proofs need no token. Entries always do.",
+    ),
+]
+
 DEMO_ORIGIN = "demo.verantwoord.example/beweegzorg"
 DEMO_CONTROLLER = "C2"
 
@@ -36,6 +45,7 @@ DEMO_CONTROLLER = "C2"
 def serve(
     host: Host = "127.0.0.1",
     port: Port = 8480,
+    public_hashes: PublicHashes = False,
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
@@ -44,7 +54,7 @@ def serve(
 
     Appending needs a producer's signature, reading the token in DIR/read.token.
     """
-    _serve(home(data, database_url, schema), host, port)
+    _serve(home(data, database_url, schema), host, port, public_hashes=public_hashes)
 
 
 def demo(
@@ -101,7 +111,7 @@ def _check_and_show(where: Home) -> None:
         print_register(answer, "en")
 
 
-def _serve(where: Home, host: str, port: int) -> None:
+def _serve(where: Home, host: str, port: int, *, public_hashes: bool = False) -> None:
     with open_ledger(where) as ledger:
         follower = Follower(ledger.pool, ledger.listener)
         listening = _listen(host, port)
@@ -110,13 +120,18 @@ def _serve(where: Home, host: str, port: int) -> None:
             origin = ledger.identity.origin
             console.print(f"Serving {origin} at [bold]{address}[/]", highlight=False)
             console.print(
+                f"Check with: verantwoord verify {address}/log --token-file {where.token_file}",
+                highlight=False,
+                soft_wrap=True,
+            )
+            console.print(
                 f'Read with: curl -H "Authorization: Bearer $(cat {where.token_file})"'
                 f" {address}/v1/registers/processing",
                 highlight=False,
                 soft_wrap=True,
             )
             config = uvicorn.Config(
-                create_app(State(ledger, follower)),
+                create_app(State(ledger, follower, public_hashes)),
                 log_level="warning",
                 server_header=False,
                 timeout_graceful_shutdown=5,
