@@ -23,12 +23,16 @@ def export_log(
     vkey: str,
     directory: Path,
     progress: Callable[[int, int], None] = lambda done, all_: None,
+    *,
+    latest: bool = False,
 ) -> int:
-    """Write the log up to its latest checkpoint; the number of entries.
+    """Write the log up to its published checkpoint, or up to its latest; the number of entries.
 
-    `progress` is told how many tiles are written, of how many.
+    The checkpoint has the cosignatures that were kept of it. `progress` is told how many tiles are
+    written, of how many.
     """
-    note = reader.checkpoint().note
+    stored = reader.cosigned(reader.checkpoint()) if latest else reader.published_or_latest()
+    note = stored.note
     size = checkpoint.open(note, parse_vkey(vkey)).size
     wanted = [*tiles.tiles_of(size), *tiles.bundles_of(size)]
     for number, tile in enumerate(wanted, start=1):

@@ -12,13 +12,13 @@ import typer
 import uvicorn
 from rich.table import Table
 
-from api.cli.options import Formatted
+from api.cli.options import Formatted, read_policy
 from api.cli.output import Format, console, print_json
 from api.cli.serve import Host, listen
 from api.witness import create_app
 from ledger import policy as policies
-from ledger.errors import ConfigurationError, NoteMalformed, PolicyMalformed
-from ledger.policy import LogKey, Policy
+from ledger.errors import ConfigurationError, NoteMalformed
+from ledger.policy import LogKey
 from ledger.witness import Witness
 from ledger.witness.home import WitnessHome, open_witness
 from ledger.witness.state import Conflict, Held
@@ -88,14 +88,6 @@ def _logs(vkeys: list[str], policy: Path | None) -> Iterator[LogKey]:
             raise ConfigurationError(f"--log {vkey}: {error}") from None
     if policy is not None:
         yield from (log.key for log in read_policy(policy).logs)
-
-
-def read_policy(file: Path) -> Policy:
-    """The policy in a file. Raises ConfigurationError that names the file and the line."""
-    try:
-        return Policy.parse(policies.decode(file.read_bytes()))
-    except PolicyMalformed as error:
-        raise ConfigurationError(f"{file}: {error}") from None
 
 
 def _serve(opened: Witness, home: WitnessHome, host: str, port: int) -> None:
