@@ -16,7 +16,8 @@ whoever verifies: it is the verifier's decision whom to believe, and never comes
     judgement.cosigned                            who cosigned, and when
     judgement.quorum_met                          whether these satisfy the quorum
     judgement.counted, judgement.of               k and n: of the n witnesses that the quorum is
-                                                  made from, those that cosigned
+                                                  made from, those that cosigned; keys of one name
+                                                  (Ed25519 and ML-DSA-44) are one witness
     policy.rule()                                 "2 of (X1, X2, X3)", for people
 
 With `quorum none` every checkpoint of an accepted log meets the quorum, and n is 0: whoever tells
@@ -94,7 +95,8 @@ class Judgement:
 
     `log` is the key that signed it; `cosigned` are the witnesses of the policy whose cosignatures
     verified, in the order of the policy; `counted` those among them that the quorum is made from,
-    and `of` the number of witnesses it is made from.
+    and `of` the number of witnesses it is made from. In these two, keys that have one name in
+    signatures are one witness: two keys are not two opinions.
     """
 
     checkpoint: Checkpoint
@@ -148,13 +150,17 @@ class Policy:
         found = cosignature.of_note(opened, [witness.key for witness in self.witnesses])
         cosigned = self._cosigned(found)
         present = {by.witness.name for by in cosigned}
-        counts = set(self._made_from(self.quorum))
+        made_from = set(self._made_from(self.quorum))
+        counted: dict[str, Cosigned] = {}
+        for by in cosigned:
+            if by.witness.name in made_from:
+                counted.setdefault(by.witness.key.name, by)
         return Judgement(
             checkpoint,
             log,
             cosigned,
-            tuple(by for by in cosigned if by.witness.name in counts),
-            len(counts),
+            tuple(counted.values()),
+            len({w.key.name for w in self.witnesses if w.name in made_from}),
             self._satisfied(self.quorum, present),
         )
 
