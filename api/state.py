@@ -14,10 +14,13 @@ from projections.follow import Follower
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One served ledger; `publishing` is None when there is no policy."""
+    """One served ledger. With `public_hashes`, checkpoints and hashes are read without a token;
+    `publishing` is None when there is no policy.
+    """
 
     ledger: Ledger
     follower: Follower
+    public_hashes: bool = False
     publishing: Publishing | None = None
 
 

@@ -29,6 +29,7 @@
     │   ├── WitnessUnavailable    no usable answer now; asked again later
     │   ├── WitnessRefused        it refuses, or its answer is not one
     │   └── WitnessAlarm          what it holds and this log do not fit: somebody must look
+    ├── LogUnreadable         a log elsewhere could not be read; nothing is shown about it
     └── ConfigurationError    the operator's settings or machine
         └── PolicyMalformed
 
@@ -263,6 +264,12 @@ class WitnessAlarm(WitnessError):
     def __init__(self, detail: str, held: str | None = None) -> None:
         super().__init__(detail)
         self.held = held
+
+
+class LogUnreadable(LedgerError):
+    """The server of a log did not answer, or not to us. Nothing is shown about the log."""
+
+    code = "log-unreadable"
 
 
 class ConfigurationError(LedgerError):

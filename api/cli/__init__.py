@@ -14,7 +14,7 @@ import typer
 from api import logs
 from api.cli import append, check, keys, publish, read, serve, setup, witness
 from api.cli.output import errors
-from ledger.errors import ConfigurationError, LedgerError
+from ledger.errors import ConfigurationError, LedgerError, LogUnreadable
 
 app = typer.Typer(
     name="verantwoord",
@@ -46,7 +46,7 @@ def main() -> None:
     logs.configure()
     try:
         app()
-    except ConfigurationError as error:
+    except (ConfigurationError, LogUnreadable) as error:
         errors.print(f"[bold red]error:[/] {error}", highlight=False)
         sys.exit(2)
     except LedgerError as error:

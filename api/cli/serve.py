@@ -42,6 +42,15 @@ from projections.registers import REGISTERS
 Host = Annotated[str, typer.Option(help="Address to listen on; 127.0.0.1 is this machine alone.")]
 Port = Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)]
 
+PublicHashes = Annotated[
+    bool,
+    typer.Option(
+        "--public-hashes",
+        envvar="VERANTWOORD_PUBLIC_HASHES",
+        help="Checkpoints, hash tiles and consistency proofs need no token. Entries always do.",
+    ),
+]
+
 DEMO_ORIGIN = "demo.verantwoord.example/beweegzorg"
 DEMO_CONTROLLER = "C2"
 
@@ -49,6 +58,7 @@ DEMO_CONTROLLER = "C2"
 def serve(
     host: Host = "127.0.0.1",
     port: Port = 8480,
+    public_hashes: PublicHashes = False,
     policy: PolicyFile = None,
     publish_interval: Annotated[
         float,
@@ -64,7 +74,8 @@ def serve(
     those of the policy; without one nobody is asked.
     """
     where = home(data, database_url, schema)
-    _serve(where, host, port, policy_of(where, policy), publish_interval)
+    published = policy_of(where, policy)
+    _serve(where, host, port, published, publish_interval, public_hashes=public_hashes)
 
 
 def demo(
@@ -127,6 +138,8 @@ def _serve(
     port: int,
     policy: Policy | None = None,
     interval: float = INTERVAL,
+    *,
+    public_hashes: bool = False,
 ) -> None:
     with open_ledger(where) as ledger, _publishing(ledger, policy, interval) as publishing:
         follower = Follower(ledger.pool, ledger.listener)
@@ -136,13 +149,18 @@ def _serve(
             origin = ledger.identity.origin
             console.print(f"Serving {origin} at [bold]{address}[/]", highlight=False)
             console.print(
+                f"Check with: verantwoord verify {address}/log --token-file {where.token_file}",
+                highlight=False,
+                soft_wrap=True,
+            )
+            console.print(
                 f'Read with: curl -H "Authorization: Bearer $(cat {where.token_file})"'
                 f" {address}/v1/registers/processing",
                 highlight=False,
                 soft_wrap=True,
             )
             config = uvicorn.Config(
-                create_app(State(ledger, follower, publishing)),
+                create_app(State(ledger, follower, public_hashes, publishing)),
                 log_level="warning",
                 server_header=False,
                 timeout_graceful_shutdown=5,
