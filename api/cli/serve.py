@@ -97,7 +97,7 @@ def demo(
         _fill(where, events)
     _check_and_show(where)
     if not no_serve:
-        _serve(where, host, port)
+        _serve(where, host, port, policy_of(where, None))
 
 
 def _fill(where: Home, events: Path) -> None:
@@ -136,7 +136,7 @@ def _serve(
     where: Home,
     host: str,
     port: int,
-    policy: Policy | None = None,
+    policy: Policy | None,
     interval: float = INTERVAL,
     *,
     public_hashes: bool = False,
