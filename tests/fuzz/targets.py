@@ -158,7 +158,7 @@ def held_size(raw: bytes) -> bool:
 
 
 def trust_policy(raw: bytes) -> bool:
-    """Trust policies: comments and space may be anything, what is read is judged without a crash."""
+    """Trust policies: comments and space may be anything; what is read judges without a crash."""
     try:
         found = policy.Policy.parse(policy.decode(raw))
     except PolicyMalformed:
