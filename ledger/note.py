@@ -145,9 +145,7 @@ def split_vkey(text: str) -> tuple[str, int, bytes]:
     if key_id(name, kind, public_key) != claimed:
         raise NoteMalformed("the key id is not that of the key")
     if kind != COSIGNATURE_MLDSA44 and binds_nobody(public_key):
-        raise NoteMalformed(
-            "anyone can sign for this Ed25519 key: it is a point of small order, or spelled otherwise"
-        )
+        raise NoteMalformed("an Ed25519 key of small order, or in a second encoding, binds nobody")
     return name, kind, public_key
 
 
