@@ -30,19 +30,22 @@ def export_log(
     vkey: str,
     directory: Path,
     progress: Callable[[int, int], None] = lambda done, all_: None,
+    *,
+    latest: bool = False,
 ) -> int:
-    """Write the log up to its latest checkpoint; the number of entries.
+    """Write the log up to its published checkpoint, or up to its latest; the number of entries.
 
-    `progress` is told how many tiles are written, of how many. Raises ConfigurationError for a
-    directory of another log or one that is being written, and VerificationFailed when the log does
-    not go on from the checkpoint there; then nothing is written.
+    The checkpoint has the cosignatures that were kept of it. `progress` is told how many tiles are
+    written, of how many. Raises ConfigurationError for a directory of another log or one that is
+    being written, and VerificationFailed when the log does not go on from the checkpoint there;
+    then nothing is written.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with _alone(directory):
         verifier = note.parse_vkey(vkey)
         _check_log(directory, vkey)
-        signed = reader.checkpoint().note
-        size = checkpoint.open(signed, verifier).size
+        stored = reader.cosigned(reader.checkpoint()) if latest else reader.published_or_latest()
+        size = checkpoint.open(stored.note, verifier).size
         covered = _check_goes_on(directory, verifier, reader, size)
         _write(directory, "log.vkey", (vkey + "\n").encode())
         wanted = [*tiles.tiles_of(size), *tiles.bundles_of(size)]
@@ -55,7 +58,7 @@ def export_log(
             progress(number, len(wanted))
         for folder in grown - set(directory.parents):
             _sync(folder)
-        _write(directory, "checkpoint", signed.encode())
+        _write(directory, "checkpoint", stored.note.encode())
         _sync(directory)
     return size
 
@@ -95,6 +98,11 @@ def _check_goes_on(directory: Path, verifier: Verifier, reader: Reader, size: in
         raise VerificationFailed(
             f"{file} is no checkpoint of this log ({error}); give another directory"
         ) from None
+    if size < older.size <= reader.size():
+        raise ConfigurationError(
+            f"{file} is of {older.size} entries, and no quorum of witnesses has cosigned more than"
+            f" {size}; export the latest (--latest), or to another directory"
+        )
     if older.size > size:
         raise VerificationFailed(
             f"{file} is of {older.size} entries, and the ledger has {size}: it was set back."

@@ -71,6 +71,33 @@ class Reader:
         """
         return self._checkpoint("WHERE size > %s ORDER BY size LIMIT 1", index)
 
+    def published(self, covering: int = -1) -> StoredCheckpoint:
+        """The latest checkpoint whose cosignatures met the quorum, with them under its note.
+
+        With `covering`, the first such checkpoint that covers that leaf. Raises LookupError when
+        there is none (yet).
+        """
+        which = "max(size)" if covering < 0 else "min(size)"
+        query = f"SELECT {which} FROM publications WHERE size > %s"  # noqa: S608
+        return self.cosigned(self._checkpoint(f"WHERE size = ({query})", covering))
+
+    def published_or_latest(self) -> StoredCheckpoint:
+        """The published checkpoint; the latest as long as nothing was published."""
+        try:
+            return self.published()
+        except LookupError:
+            return self.cosigned(self.checkpoint())
+
+    def cosigned(self, checkpoint: StoredCheckpoint) -> StoredCheckpoint:
+        """A checkpoint with the cosignatures that were kept of it under its note."""
+        with self._pool.connection() as conn:
+            rows = conn.execute(
+                "SELECT line FROM cosignatures WHERE size = %s ORDER BY cosigned_at, witness_key",
+                (checkpoint.size,),
+            )
+            lines = "".join(line for (line,) in rows)
+        return StoredCheckpoint(checkpoint.size, checkpoint.recorded_at, checkpoint.note + lines)
+
     def checkpoint_at(self, moment: datetime) -> StoredCheckpoint:
         """The last checkpoint made at or before a moment. Raises LookupError when there is none."""
         return self._checkpoint("WHERE recorded_at <= %s ORDER BY size DESC LIMIT 1", moment)

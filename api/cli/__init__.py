@@ -14,7 +14,7 @@ import typer
 from rich.markup import escape
 
 from api import logs
-from api.cli import append, check, judge, keys, read, serve, setup
+from api.cli import append, check, judge, keys, publish, read, serve, setup, witness
 from api.cli.output import errors
 from ledger.errors import ConfigurationError, LedgerError, LogUnreadable
 
@@ -43,6 +43,8 @@ app.command()(check.verify)
 app.command()(check.fsck)
 app.command()(read.rebuild)
 app.command("export-log")(read.export_log)
+app.command()(publish.publish)
+app.command()(witness.witness)
 
 
 def main() -> None:

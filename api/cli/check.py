@@ -64,7 +64,7 @@ def verify(
         if not sources.is_address(where) and not Path(where).is_dir():
             _verify_receipt(Path(where), pinned, format)
             return
-        notes = [_note_of(file) for file in kept or ()]
+        notes = [note_of(file) for file in kept or ()]
         with _log_at(where, token_file) as fetch:
             report = verify_log(fetch, Pins(pinned, kept=notes))
         _print_report(report, format)
@@ -92,7 +92,7 @@ def fsck(
         verifier = parse_vkey(_pinned_vkey(where, ledger.identity.vkey))
         with progress("entries", ledger.reader.size()) as show:
             try:
-                earlier = None if kept is None else checkpoints.open(_note_of(kept), verifier)
+                earlier = None if kept is None else checkpoints.open(note_of(kept), verifier)
                 sound = checking.fsck(
                     conn,
                     verifier,
@@ -109,6 +109,7 @@ def fsck(
         "root": sound.root.hex(),
         "checkpoints": sound.checkpoints,
         "tiles": sound.tiles,
+        "cosignatures": sound.cosignatures,
         "suspect": list(sound.suspect),
     }
     if format is Format.JSON:
@@ -116,7 +117,8 @@ def fsck(
         return
     console.print(
         f"Every hash, tile, tag, checkpoint and signature of {sound.size} entries is what the"
-        f" stored bytes give ({sound.checkpoints} checkpoints, {sound.tiles} full tiles)."
+        f" stored bytes give ({sound.checkpoints} checkpoints, {sound.tiles} full tiles,"
+        f" {sound.cosignatures} cosignatures)."
     )
     console.print(f"root {sound.root.hex()}", highlight=False)
     if sound.suspect:
@@ -224,7 +226,7 @@ def _fail(failed: VerificationFailed, format: Format) -> None:
     raise typer.Exit(1)
 
 
-def _note_of(file: Path) -> str:
+def note_of(file: Path) -> str:
     """The signed checkpoint in a file: the file itself, or the one a receipt ends with."""
     text = note.decode(file.read_bytes())
     return text.partition("\n\n")[2] if text.startswith("c2sp.org/tlog-proof") else text

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +13,16 @@ import typer
 import uvicorn
 
 from api.app import create_app
-from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Schema, home
+from api.cli.options import (
+    DEFAULT_DATA,
+    DEFAULT_SCHEMA,
+    Data,
+    DatabaseUrl,
+    PolicyFile,
+    Schema,
+    home,
+    policy_of,
+)
 from api.cli.output import console, progress
 from api.cli.read import print_register
 from api.state import State
@@ -20,7 +31,9 @@ from ledger import replay as replaying
 from ledger.deployment import Home
 from ledger.errors import ConfigurationError
 from ledger.note import parse_vkey
-from ledger.opening import open_ledger
+from ledger.opening import Ledger, open_ledger
+from ledger.policy import Policy
+from ledger.publish import INTERVAL, Publisher, Publishing
 from projections import sql
 from projections.follow import Follower, catch_up
 from projections.question import ask
@@ -46,15 +59,23 @@ def serve(
     host: Host = "127.0.0.1",
     port: Port = 8480,
     public_hashes: PublicHashes = False,
+    policy: PolicyFile = None,
+    publish_interval: Annotated[
+        float,
+        typer.Option(help="Seconds between two rounds of asking witnesses, at least.", min=0.1),
+    ] = INTERVAL,
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
 ) -> None:
-    """Serve the ledger over HTTP until interrupted.
+    """Serve the ledger over HTTP until interrupted, and have its checkpoints cosigned.
 
-    Appending needs a producer's signature, reading the token in DIR/read.token.
+    Appending needs a producer's signature, reading the token in DIR/read.token. The witnesses are
+    those of the policy; without one nobody is asked.
     """
-    _serve(home(data, database_url, schema), host, port, public_hashes=public_hashes)
+    where = home(data, database_url, schema)
+    published = policy_of(where, policy)
+    _serve(where, host, port, published, publish_interval, public_hashes=public_hashes)
 
 
 def demo(
@@ -76,7 +97,7 @@ def demo(
         _fill(where, events)
     _check_and_show(where)
     if not no_serve:
-        _serve(where, host, port)
+        _serve(where, host, port, policy_of(where, None))
 
 
 def _fill(where: Home, events: Path) -> None:
@@ -111,10 +132,18 @@ def _check_and_show(where: Home) -> None:
         print_register(answer, "en")
 
 
-def _serve(where: Home, host: str, port: int, *, public_hashes: bool = False) -> None:
-    with open_ledger(where) as ledger:
+def _serve(
+    where: Home,
+    host: str,
+    port: int,
+    policy: Policy | None,
+    interval: float = INTERVAL,
+    *,
+    public_hashes: bool = False,
+) -> None:
+    with open_ledger(where) as ledger, _publishing(ledger, policy, interval) as publishing:
         follower = Follower(ledger.pool, ledger.listener)
-        listening = _listen(host, port)
+        listening = listen(host, port)
         try:
             address = f"http://{host}:{listening.getsockname()[1]}"
             origin = ledger.identity.origin
@@ -131,7 +160,7 @@ def _serve(where: Home, host: str, port: int, *, public_hashes: bool = False) ->
                 soft_wrap=True,
             )
             config = uvicorn.Config(
-                create_app(State(ledger, follower, public_hashes)),
+                create_app(State(ledger, follower, public_hashes, publishing)),
                 log_level="warning",
                 server_header=False,
                 timeout_graceful_shutdown=5,
@@ -142,7 +171,24 @@ def _serve(where: Home, host: str, port: int, *, public_hashes: bool = False) ->
             follower.close()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+@contextmanager
+def _publishing(
+    ledger: Ledger, policy: Policy | None, interval: float
+) -> Iterator[Publishing | None]:
+    if policy is None:
+        yield None
+        return
+    publishing = Publishing(Publisher(ledger, policy, pause=interval), ledger)
+    asked = len(publishing.publisher.standings)
+    console.print(f"Publishes to {asked} witnesses; quorum: {policy.rule()}", highlight=False)
+    try:
+        yield publishing
+    finally:
+        publishing.close()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket to serve on. Raises ConfigurationError."""
     try:
         return socket.create_server((host, port), family=socket.AF_INET, backlog=2048)
     except OSError as error:
