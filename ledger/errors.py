@@ -23,7 +23,8 @@
     │   ├── NoteUnverified
     │   ├── CheckpointMalformed
     │   ├── TileMalformed
-    │   └── ProofInvalid
+    │   ├── ProofInvalid
+    │   └── TimestampInvalid
     └── ConfigurationError    the operator's settings or machine
 
 The numbers are those of the admission checks (`ledger/admission.py`). `code` is stable and becomes
@@ -218,6 +219,12 @@ class ProofInvalid(VerificationFailed):
     """An inclusion or consistency proof does not lead to the root."""
 
     code = "proof-invalid"
+
+
+class TimestampInvalid(VerificationFailed):
+    """The answer of a time-stamping authority does not show that it saw these bytes at a time."""
+
+    code = "timestamp-invalid"
 
 
 class ConfigurationError(LedgerError):

@@ -150,7 +150,7 @@ def parse_signer(text: str) -> Signer:
 def sign(text: str, *signers: Signer) -> str:
     """A note over a text that ends with a newline. Raises NoteMalformed."""
     _check_text(text)
-    return text + "\n" + "".join(_format_line(s.line(text.encode())) for s in signers)
+    return text + "\n" + "".join(format_line(s.line(text.encode())) for s in signers)
 
 
 def decode(raw: bytes) -> str:
@@ -203,7 +203,8 @@ def open(note: str, keys: Sequence[KnownKey]) -> Note:
     return Note(parsed.text, tuple(verified.values()), tuple(unverified))
 
 
-def _format_line(line: SignatureLine) -> str:
+def format_line(line: SignatureLine) -> str:
+    """A signature line, with its newline."""
     encoded = base64.b64encode(line.key_id + line.signature).decode()
     return f"— {line.name} {encoded}\n"
 
