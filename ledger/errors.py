@@ -26,6 +26,7 @@
     │   ├── ProofInvalid
     │   └── TimestampInvalid
     └── ConfigurationError    the operator's settings or machine
+        └── PolicyMalformed
 
 The numbers are those of the admission checks (`ledger/admission.py`). `code` is stable and becomes
 the last part of the problem type in the HTTP interface (RFC 9457); `tests/test_api.py` holds
@@ -231,3 +232,14 @@ class ConfigurationError(LedgerError):
     """The operator's settings, files or server do not allow this; the message gives the way out."""
 
     code = "configuration"
+
+
+class PolicyMalformed(ConfigurationError):
+    """A file is not a C2SP trust policy. `line` counts from 1; None when the whole is meant."""
+
+    code = "policy-malformed"
+
+    def __init__(self, detail: str, line: int | None = None) -> None:
+        super().__init__(f"the policy: {detail}" if line is None else f"line {line}: {detail}")
+        self.detail = detail
+        self.line = line
