@@ -8,14 +8,16 @@ full tiles are kept in memory. `tests/test_reader.py`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
 import psycopg
 from psycopg_pool import ConnectionPool
 
+from ledger import note as notes
 from ledger import receipt as receipts
+from ledger import rfc3161
 from ledger.head import read_hashes
 from ledger.merkle import HashReader, prove_consistency, prove_inclusion
 from ledger.tiles import WIDTH, format_bundle, hash_reader
@@ -157,6 +159,27 @@ class Reader:
         proof = self.prove_inclusion(index, under.size)
         return receipts.format(index, proof, under.note, entry.leaf)
 
+    def refreshed_receipt(self, index: int) -> str:
+        """The receipt of an entry with what others have said since: under the first checkpoint
+        after it that was timestamped, or else the latest. Raises LookupError.
+
+        The first and not the latest, since an earlier time says more about the entry.
+        """
+        with self._pool.connection() as conn:
+            row = conn.execute(FIRST_TIMESTAMPED, (index,)).fetchone()
+        under = self.checkpoint() if row is None else StoredCheckpoint(*row)
+        return self.receipt(index, self.attested(under))
+
+    def attested(self, checkpoint: StoredCheckpoint) -> StoredCheckpoint:
+        """A checkpoint with the timestamps that are kept for it, as signature lines of its note."""
+        with self._pool.connection() as conn:
+            tokens = conn.execute(
+                "SELECT authority, answer FROM timestamps WHERE size = %s ORDER BY authority",
+                (checkpoint.size,),
+            ).fetchall()
+        lines = [notes.format_line(rfc3161.token_line(name, answer)) for name, answer in tokens]
+        return replace(checkpoint, note=checkpoint.note + "".join(lines))
+
     def _checkpoint(self, condition: str, *args: object) -> StoredCheckpoint:
         with self._pool.connection() as conn:
             row = conn.execute(
@@ -182,6 +205,10 @@ TYPED = f"""
     SELECT {COLUMNS} FROM entries WHERE position > %s AND type = ANY(%s)
     ORDER BY position LIMIT %s
 """  # noqa: S608
+FIRST_TIMESTAMPED = """
+    SELECT size, recorded_at, note FROM checkpoints
+    WHERE size = (SELECT min(size) FROM timestamps WHERE size > %s)
+"""
 TAGGED = """
     SELECT e.position, e.type, e.recorded_at, e.tags, e.leaf
     FROM tags t JOIN entries e ON e.position = t.position

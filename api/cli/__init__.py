@@ -12,7 +12,7 @@ import sys
 import typer
 
 from api import logs
-from api.cli import append, check, keys, read, serve, setup
+from api.cli import append, check, keys, read, serve, setup, timestamp
 from api.cli.output import errors
 from ledger.errors import ConfigurationError, LedgerError
 
@@ -35,6 +35,7 @@ app.add_typer(keys.app, name="keys")
 app.command()(read.register)
 app.command()(check.verify)
 app.command()(check.fsck)
+app.command()(timestamp.timestamp)
 app.command()(read.rebuild)
 app.command("export-log")(read.export_log)
 
