@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from cryptography.x509 import Certificate
 
-from ledger import rfc3161
+from ledger import tokens
 from ledger.errors import ConfigurationError
 
 MOST = 8
@@ -71,7 +71,7 @@ def _parse(words: list[str], beside: Path) -> Authority:
         content = file.read_bytes()
     except OSError as error:
         raise ConfigurationError(f"{file}: {error.strerror}") from None
-    return Authority(name, url, rfc3161.load_certificates(content, str(file)))
+    return Authority(name, url, tokens.load_certificates(content, str(file)))
 
 
 def _check_url(url: str) -> None:

@@ -17,7 +17,7 @@ from psycopg_pool import ConnectionPool
 
 from ledger import note as notes
 from ledger import receipt as receipts
-from ledger import rfc3161
+from ledger import tokens
 from ledger.head import read_hashes
 from ledger.merkle import HashReader, prove_consistency, prove_inclusion
 from ledger.tiles import WIDTH, format_bundle, hash_reader
@@ -173,11 +173,11 @@ class Reader:
     def attested(self, checkpoint: StoredCheckpoint) -> StoredCheckpoint:
         """A checkpoint with the timestamps that are kept for it, as signature lines of its note."""
         with self._pool.connection() as conn:
-            tokens = conn.execute(
+            rows = conn.execute(
                 "SELECT authority, answer FROM timestamps WHERE size = %s ORDER BY authority",
                 (checkpoint.size,),
             ).fetchall()
-        lines = [notes.format_line(rfc3161.token_line(name, answer)) for name, answer in tokens]
+        lines = [notes.format_line(tokens.token_line(name, answer)) for name, answer in rows]
         return replace(checkpoint, note=checkpoint.note + "".join(lines))
 
     def _checkpoint(self, condition: str, *args: object) -> StoredCheckpoint:

@@ -1,25 +1,9 @@
 """RFC 3161: what a time-stamping authority is asked, and what its answer shows.
 
 The authority is sent the SHA-256 digest of a message, and answers with a token that it signed: this
-digest was here at this time. Here the message is a checkpoint as the log signed it:
-
-    origin                                        the text of the checkpoint
-    size
-    root
-                                                  (an empty line)
-    — origin base64(key id || signature)          one signature line of the log's key
-
-So a token covers the log's signature as well: whoever takes the key later cannot sign another tree
-that seems as old. Cosignatures are not covered; they come later and bring times of their own.
-
-A token is kept where the signature of a note goes (C2SP signed-note, type 0xff, as for all types
-that the specification gives no byte):
-
-    — NAME base64(key id || answer)               answer: the DER of the TimeStampResp
-    key id = SHA-256(NAME || 0x0A || 0xff || KIND)[:4]
-
-NAME is what the ledger calls the authority, and proves nothing: who it is, its certificate says.
-`tests/test_rfc3161.py` runs the vectors of rfc3161-client and a real authority (`openssl ts`).
+digest was here at this time. Over which bytes of a checkpoint, and where tokens are kept, is in
+`ledger/tokens.py`. `tests/test_rfc3161.py` runs the vectors of rfc3161-client and a real authority
+(`openssl ts`).
 """
 
 from __future__ import annotations
@@ -41,18 +25,11 @@ from rfc3161_client import (
     decode_timestamp_response,
 )
 
-from ledger import note as notes
-from ledger.errors import ConfigurationError, TimestampInvalid
-from ledger.note import Note, SignatureLine
-
-TOKEN = 0xFF
-KIND = b"nl.verwerkersovereenkomsten/rfc3161/v1"
+from ledger.errors import TimestampInvalid
+from ledger.tokens import self_signed
 
 MAX_ANSWER = 65_536
 """Bytes of an answer. Real ones have 1 to 8 thousand."""
-
-MAX_TOKENS = 16
-"""Tokens of one note that are looked at: verifying a chain of certificates is slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +92,6 @@ def check(
         if response.status != 0:
             raise TimestampInvalid(f"the authority refused: {_reason(response)}")
         return _check(response, message, certificates, nonce)
-    except VerificationError as error:
-        raise TimestampInvalid(f"the timestamp does not verify: {_sentence(error)}") from None
     except ValueError:  # also what is wrong inside the token or one of its certificates
         raise TimestampInvalid("not an answer of a time-stamping authority") from None
 
@@ -133,39 +108,6 @@ def covers(answer: bytes, message: bytes) -> bool:
     return algorithm is not None and hashlib.new(algorithm, message).digest() == imprint.message
 
 
-def load_certificates(pem: bytes, name: str) -> tuple[x509.Certificate, ...]:
-    """The certificates of a PEM file. Raises ConfigurationError, with the name of the file.
-
-    One of them must have signed itself: trust ends there. Those between it and the authority may be
-    in the file too.
-    """
-    try:
-        found = tuple(x509.load_pem_x509_certificates(pem))
-    except ValueError:
-        raise ConfigurationError(f"{name} holds no certificates in PEM") from None
-    if not _anchors(found):
-        raise ConfigurationError(
-            f"no certificate in {name} is self-signed: add the one that the chain ends in"
-        )
-    return found
-
-
-def stamped(text: str, line: SignatureLine) -> bytes:
-    """The bytes that a token covers: the text of a note and one signature line of the log's key."""
-    return f"{text}\n{notes.format_line(line)}".encode()
-
-
-def token_line(name: str, answer: bytes) -> SignatureLine:
-    """The answer of an authority as a signature line of a note."""
-    return SignatureLine(name, _key_id(name), answer)
-
-
-def token_lines(note: Note) -> tuple[SignatureLine, ...]:
-    """The tokens that a note carries, none of them verified; at most `MAX_TOKENS`."""
-    found = (line for line in note.unverified if line.key_id == _key_id(line.name))
-    return tuple(found)[:MAX_TOKENS]
-
-
 def _check(
     response: TimeStampResponse,
     message: bytes,
@@ -174,11 +116,11 @@ def _check(
 ) -> Timestamp:
     embedded = [x509.load_der_x509_certificate(c) for c in response.signed_data.certificates]
     signer = _signer(response, [*certificates, *embedded])
-    refused = VerificationError("no trusted certificate is given")
-    for anchor in _anchors(certificates):
+    refused = "no trusted certificate is given"
+    for anchor in filter(self_signed, certificates):
         verifier = VerifierBuilder(
             roots=[anchor],
-            intermediates=[c for c in certificates if not _self_signed(c)],
+            intermediates=[c for c in certificates if not self_signed(c)],
             # The library trusts what it is given here: never a certificate out of the token.
             tsa_certificate=signer if signer in certificates else None,
             nonce=nonce,
@@ -186,7 +128,7 @@ def _check(
         try:
             verifier.verify_message(response, message)  # (2) (3) (4) (5)
         except VerificationError as error:
-            refused = error
+            refused = _sentence(error)
             continue
         info = response.tst_info
         return Timestamp(
@@ -196,29 +138,21 @@ def _check(
             anchor=anchor,
             serial=info.serial_number,
         )
-    raise refused
+    raise TimestampInvalid(f"the timestamp does not verify: {refused}")
 
 
 def _signer(response: TimeStampResponse, known: Sequence[x509.Certificate]) -> x509.Certificate:
     """The certificate that the signer names by issuer and number."""
     signers = response.signed_data.signer_infos
     if len(signers) != 1:
-        raise VerificationError(f"a token has one signer, not {len(signers)}")
+        raise TimestampInvalid(f"a timestamp has one signer, not {len(signers)}")
     (named,) = signers
     wanted = (named.issuer, named.serial_number)
     found = {c for c in known if (c.issuer, c.serial_number) == wanted}
     if len(found) != 1:
         # With two, the one whose name is told here may not be the one that was verified.
-        raise VerificationError(f"{len(found)} certificates at hand are that of its signer")
+        raise TimestampInvalid(f"{len(found)} certificates at hand are that of its signer")
     return found.pop()
-
-
-def _anchors(certificates: Sequence[x509.Certificate]) -> list[x509.Certificate]:
-    return [certificate for certificate in certificates if _self_signed(certificate)]
-
-
-def _self_signed(certificate: x509.Certificate) -> bool:
-    return certificate.issuer == certificate.subject
 
 
 def _accuracy(response: TimeStampResponse) -> timedelta | None:
@@ -230,7 +164,7 @@ def _accuracy(response: TimeStampResponse) -> timedelta | None:
     )
 
 
-def _sentence(error: VerificationError) -> str:
+def _sentence(error: Exception) -> str:
     """What OpenSSL says is wrong with a chain or signature, out of its stack of errors."""
     text = str(error)
     found = re.search(r'Verify error: ([^"]*)"', text) or re.search(r'reason: "([^"]*)"', text)
@@ -240,7 +174,3 @@ def _sentence(error: VerificationError) -> str:
 def _reason(response: TimeStampResponse) -> str:
     said = "; ".join(response.status_string)
     return f"status {response.status}" + (f", {said[:200]!r}" if said else "")
-
-
-def _key_id(name: str) -> bytes:
-    return notes.key_id(name, TOKEN, KIND)

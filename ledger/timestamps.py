@@ -1,7 +1,7 @@
 """Timestamps over checkpoints: asked of authorities (RFC 3161), verified, kept beside the log.
 
 When the log has grown, each authority is asked, now and then, for a token over the latest
-checkpoint (`ledger/rfc3161.py` says over which bytes). What it answers is verified against its
+checkpoint (`ledger/tokens.py` says over which bytes). What it answers is verified against its
 certificates, and against the clock, before it is kept. Nothing waits for an authority: appends go
 on without one, and that one does not answer is in the state and in the log of the service.
 `tests/test_timestamps.py` has an authority that is slow, huge, lying or away.
@@ -20,7 +20,7 @@ import psycopg
 import structlog
 from psycopg_pool import ConnectionPool
 
-from ledger import note, rfc3161
+from ledger import note, rfc3161, tokens
 from ledger.authorities import Authority
 from ledger.deployment import Clock
 from ledger.errors import TimestampInvalid
@@ -205,7 +205,7 @@ class Stamper:
 def message(signed: str, verifier: Verifier) -> bytes:
     """What an authority stamps of a checkpoint as it is stored. Raises VerificationFailed."""
     opened = note.open(signed, [verifier])
-    return rfc3161.stamped(opened.text, opened.verified[0])
+    return tokens.covered(opened.text, opened.verified[0])
 
 
 async def _post(url: str, question: bytes, patience: float) -> bytes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import hashlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,10 +17,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ledger import note, rfc3161
-from ledger.errors import ConfigurationError, TimestampInvalid
+from ledger import rfc3161
+from ledger.errors import TimestampInvalid
 from tests.authority import Authority, certificate, name, needs_openssl, pem
-from tests.log_builder import busy_log
 from tests.vectors import load
 
 MESSAGE = b"a checkpoint"
@@ -198,57 +196,6 @@ def _answer(authority: Authority) -> bytes:
     if authority.directory not in ANSWERS:
         ANSWERS[authority.directory] = authority.stamp(MESSAGE)
     return ANSWERS[authority.directory]
-
-
-# Tokens in notes.
-
-LOG = busy_log(5)
-
-
-def test_a_token_travels_in_a_note(authority: Authority) -> None:
-    """As a signature line that other verifiers pass over, and covers the note as the log signed it,
-    whatever else signed it."""
-    signed = LOG.checkpoint()
-    opened = note.open(signed, [LOG.signer.verifier])
-    covered = rfc3161.stamped(opened.text, opened.verified[0])
-    assert covered == signed.encode()
-    line = rfc3161.token_line("tsa.example", authority.stamp(covered))
-    more = signed + "— other.example AAAAAHRlc3Q=\n" + note.format_line(line)
-    again = note.open(more, [LOG.signer.verifier])
-    assert rfc3161.token_lines(again) == (line,)
-    assert rfc3161.stamped(again.text, again.verified[0]) == covered
-    assert rfc3161.check(line.signature, covered, [authority.root])
-
-
-def test_a_line_of_another_kind_is_no_token() -> None:
-    """The key id is made from the name and the kind, so a line under another name is none."""
-    line = rfc3161.token_line("tsa.example", b"answer")
-    renamed = note.SignatureLine("tsb.example", line.key_id, line.signature)
-    text = LOG.checkpoint() + note.format_line(renamed)
-    assert rfc3161.token_lines(note.open(text, [LOG.signer.verifier])) == ()
-
-
-def test_the_key_id_of_a_token_is_fixed() -> None:
-    """Receipts hold it for ever (docs/reference/formats.md)."""
-    made = hashlib.sha256(b"tsa.example\n\xffnl.verwerkersovereenkomsten/rfc3161/v1").digest()[:4]
-    assert rfc3161.token_line("tsa.example", b"").key_id == made
-    assert made.hex() == "99ba5e34"
-
-
-def test_at_most_so_many_tokens_are_looked_at() -> None:
-    """A note stuffed with them costs no more than 16."""
-    lines = [rfc3161.token_line(f"tsa{n}.example", b"answer") for n in range(40)]
-    text = LOG.checkpoint() + "".join(map(note.format_line, lines))
-    assert len(rfc3161.token_lines(note.open(text, [LOG.signer.verifier]))) == 16
-
-
-def test_certificates_come_in_pem(authority: Authority) -> None:
-    """At least one that signed itself; anything else is said, with the name of the file."""
-    found = rfc3161.load_certificates(pem(authority.certificate, authority.root), "tsa.pem")
-    assert found == (authority.certificate, authority.root)
-    for content in (b"", b"no certificate", pem(authority.certificate)):
-        with pytest.raises(ConfigurationError, match=r"tsa\.pem"):
-            rfc3161.load_certificates(content, "tsa.pem")
 
 
 # The vectors of rfc3161-client. Every message is "hello", but for the mock of sigstore.

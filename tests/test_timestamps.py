@@ -333,11 +333,12 @@ def test_fsck_finds_a_token_that_was_moved_to_another_checkpoint(
     ledger: TestLedger, authority: Authority, owner: Owner
 ) -> None:
     """An owner who takes the triggers away can move rows; what a token covers he cannot."""
+    administrator = ledger.ledger.identity.administrator_key
     with one(ledger, authority) as timestamps:
         timestamps.ask_all()
-    assert fsck(owner(), ledger.verifier, ledger.ledger.identity.administrator_key).size
     with owner() as conn:
+        assert fsck(conn, ledger.verifier, administrator).size
         conn.execute("ALTER TABLE timestamps DISABLE TRIGGER USER")
         conn.execute("UPDATE timestamps SET size = size - 1")
-    with pytest.raises(VerificationFailed, match="timestamp of tsa is not over checkpoint"):
-        fsck(owner(), ledger.verifier, ledger.ledger.identity.administrator_key)
+        with pytest.raises(VerificationFailed, match="timestamp of tsa is not over checkpoint"):
+            fsck(conn, ledger.verifier, administrator)
