@@ -14,10 +14,12 @@ from projections.follow import Follower
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One served ledger. `timestamps` is None where no authority is asked."""
+    """One served ledger. With `public_hashes`, checkpoints and hashes are read without a token;
+    `timestamps` is None where no authority is asked."""
 
     ledger: Ledger
     follower: Follower
+    public_hashes: bool = False
     timestamps: Timestamps | None = None
 
 

@@ -25,6 +25,7 @@
     │   ├── TileMalformed
     │   ├── ProofInvalid
     │   └── TimestampInvalid
+    ├── LogUnreadable         a log elsewhere could not be read; nothing is shown about it
     └── ConfigurationError    the operator's settings or machine
         └── PolicyMalformed
 
@@ -226,6 +227,12 @@ class TimestampInvalid(VerificationFailed):
     """The answer of a time-stamping authority does not show that it saw these bytes at a time."""
 
     code = "timestamp-invalid"
+
+
+class LogUnreadable(LedgerError):
+    """The server of a log did not answer, or not to us. Nothing is shown about the log."""
+
+    code = "log-unreadable"
 
 
 class ConfigurationError(LedgerError):

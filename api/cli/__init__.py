@@ -14,7 +14,7 @@ import typer
 from api import logs
 from api.cli import append, check, keys, read, serve, setup, timestamp
 from api.cli.output import errors
-from ledger.errors import ConfigurationError, LedgerError
+from ledger.errors import ConfigurationError, LedgerError, LogUnreadable
 
 app = typer.Typer(
     name="verantwoord",
@@ -45,7 +45,7 @@ def main() -> None:
     logs.configure()
     try:
         app()
-    except ConfigurationError as error:
+    except (ConfigurationError, LogUnreadable) as error:
         errors.print(f"[bold red]error:[/] {error}", highlight=False)
         sys.exit(2)
     except LedgerError as error:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,13 +15,14 @@ from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, For
 from api.cli.output import Format, console, errors, print_json, progress
 from ledger import checkpoint as checkpoints
 from ledger import fsck as checking
-from ledger import note
+from ledger import keys, note, sources
 from ledger import receipt as receipts
 from ledger.deployment import Home
 from ledger.errors import ConfigurationError, VerificationFailed
 from ledger.note import parse_vkey
 from ledger.opening import open_ledger
 from ledger.report import Pins, Report
+from ledger.verify import Fetch
 from ledger.verify import verify as verify_log
 
 Vkey = Annotated[
@@ -26,10 +30,16 @@ Vkey = Annotated[
     typer.Option(help="File with the log's verifier key, from a source you trust (log.vkey)."),
 ]
 
+TOKEN = "VERANTWOORD_READ_TOKEN"  # noqa: S105 - the name of the variable
+
 
 def verify(
-    path: Annotated[
-        Path, typer.Argument(help="A receipt (.tlog-proof), or a directory of export-log.")
+    where: Annotated[
+        str,
+        typer.Argument(
+            help="A receipt (.tlog-proof), a directory of export-log, or the address of a log:"
+            " https://ledger.example.nl/log."
+        ),
     ],
     vkey: Vkey = None,
     kept: Annotated[
@@ -38,20 +48,26 @@ def verify(
             help="A receipt or checkpoint kept from earlier; repeat. The log must go on from it."
         ),
     ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help=f"File with the token that reads entries at an address; or set {TOKEN}."),
+    ] = None,
     format: Formatted = Format.TEXT,
 ) -> None:
-    """Check a receipt or a whole exported log offline: no database, no settings, no network.
+    """Check a receipt, an exported log, or a log at its address, without trusting who gave it.
 
-    The answer says what was shown, which keys it rests on, and what it does not show.
+    The answer says what was shown, which keys it rests on, and what it does not show. Only an
+    address needs a network.
     """
     pinned = None if vkey is None else vkey.read_text().strip()
     try:
-        if path.is_dir():
-            notes = [_note_of(file) for file in kept or ()]
-            report = verify_log(lambda name: (path / name).read_bytes(), Pins(pinned, kept=notes))
-            _print_report(report, format)
-        else:
-            _verify_receipt(path, pinned, format)
+        if not sources.is_address(where) and not Path(where).is_dir():
+            _verify_receipt(Path(where), pinned, format)
+            return
+        notes = [_note_of(file) for file in kept or ()]
+        with _log_at(where, token_file) as fetch:
+            report = verify_log(fetch, Pins(pinned, kept=notes))
+        _print_report(report, format)
     except VerificationFailed as failed:
         _fail(failed, format)
 
@@ -105,6 +121,16 @@ def fsck(
     console.print(f"root {sound.root.hex()}", highlight=False)
     if sound.suspect:
         console.print(f"signed by a key under suspicion: entries {list(sound.suspect)}")
+
+
+@contextmanager
+def _log_at(where: str, token_file: Path | None) -> Iterator[Fetch]:
+    if not sources.is_address(where):
+        yield sources.directory(Path(where))
+        return
+    token = os.environ.get(TOKEN) if token_file is None else keys.read_secret(token_file).strip()
+    with sources.address(where, token or None) as fetch:
+        yield fetch
 
 
 def _verify_receipt(file: Path, pinned: str | None, format: Format) -> None:

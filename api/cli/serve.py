@@ -53,6 +53,15 @@ Every = Annotated[
     ),
 ]
 
+PublicHashes = Annotated[
+    bool,
+    typer.Option(
+        "--public-hashes",
+        envvar="VERANTWOORD_PUBLIC_HASHES",
+        help="Checkpoints, hash tiles and consistency proofs need no token. Entries always do.",
+    ),
+]
+
 DEMO_ORIGIN = "demo.verantwoord.example/beweegzorg"
 DEMO_CONTROLLER = "C2"
 
@@ -60,6 +69,7 @@ DEMO_CONTROLLER = "C2"
 def serve(
     host: Host = "127.0.0.1",
     port: Port = 8480,
+    public_hashes: PublicHashes = False,
     authorities: Authorities = None,
     timestamp_every: Every = 60,
     data: Data = DEFAULT_DATA,
@@ -71,9 +81,14 @@ def serve(
     Appending needs a producer's signature, reading the token in DIR/read.token. Time-stamping
     authorities are asked as --authorities says; appends never wait for them.
     """
-    where = home(data, database_url, schema)
-    every = timedelta(minutes=timestamp_every)
-    _serve(where, host, port, authorities_of(where, authorities), every)
+    _serve(
+        home(data, database_url, schema),
+        host,
+        port,
+        public_hashes=public_hashes,
+        authorities=authorities_of(home(data, database_url, schema), authorities),
+        every=timedelta(minutes=timestamp_every),
+    )
 
 
 def demo(
@@ -134,6 +149,8 @@ def _serve(
     where: Home,
     host: str,
     port: int,
+    *,
+    public_hashes: bool = False,
     authorities: Sequence[Authority] = (),
     every: timedelta = HOURLY,
 ) -> None:
@@ -150,13 +167,18 @@ def _serve(
             origin = ledger.identity.origin
             console.print(f"Serving {origin} at [bold]{address}[/]", highlight=False)
             console.print(
+                f"Check with: verantwoord verify {address}/log --token-file {where.token_file}",
+                highlight=False,
+                soft_wrap=True,
+            )
+            console.print(
                 f'Read with: curl -H "Authorization: Bearer $(cat {where.token_file})"'
                 f" {address}/v1/registers/processing",
                 highlight=False,
                 soft_wrap=True,
             )
             config = uvicorn.Config(
-                create_app(State(ledger, follower, timestamps)),
+                create_app(State(ledger, follower, public_hashes, timestamps)),
                 log_level="warning",
                 server_header=False,
                 timeout_graceful_shutdown=5,
