@@ -20,13 +20,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from cryptography.x509 import Certificate
 
 from ledger import note, tokens
 from ledger.errors import TimestampInvalid
-from ledger.note import SignatureLine, Verifier
+from ledger.note import COSIGNATURE_MLDSA44, SignatureLine, Verifier
 from ledger.policy import Cosigned, Policy
 
 if TYPE_CHECKING:
@@ -144,8 +145,7 @@ def beyond(attested: Attested) -> list[str]:
     """What the upper rungs leave open, a sentence each."""
     if attested.witnessed.state is State.REACHED:
         sentences = [
-            "That others are shown this log, if so many of the witnesses that cosigned lied as your"
-            " policy asks for."
+            "That others are shown this log, should the witnesses that cosigned have lied."
         ]
     else:
         sentences = [
@@ -165,6 +165,32 @@ def beyond(attested: Attested) -> list[str]:
     return sentences
 
 
+def headline(steps: Sequence[Step]) -> str:
+    """The verdict in a few words: with the rung it passes over, and what is reached above a gap."""
+    stands = verdict(steps)
+    if stands is None:
+        return "nothing is shown"
+    by_rung = {step.rung: step.state for step in steps}
+    words = str(stands)
+    if by_rung[Rung.SIGNED] is not State.REACHED:
+        words += f", {Rung.SIGNED} {by_rung[Rung.SIGNED]}"
+    rungs = list(Rung)
+    above = [r for r in rungs[rungs.index(stands) + 1 :] if by_rung[r] is State.REACHED]
+    if above:
+        words += f" ({', '.join(above)} by itself, above a gap)"
+    return words
+
+
+def algorithms(attested: Attested) -> str:
+    """The mathematics that all of it rests on."""
+    names = ["SHA-256", "Ed25519"]
+    if any(by.witness.key.kind == COSIGNATURE_MLDSA44 for by in attested.witnesses):
+        names.append("ML-DSA-44")
+    if attested.timestamps:
+        names.append("the algorithms in the certificates of the authority")
+    return f"{', '.join(names[:-1])} and {names[-1]}."
+
+
 def contradiction(recorded_at: datetime, attested: Attested) -> list[str]:
     """A recorded time that a timestamp proves wrong, in a sentence; none if there is none."""
     earliest = attested.earliest
@@ -181,7 +207,8 @@ def _witnessed(
     signed: str, verifier: Verifier, policy: Policy | None
 ) -> tuple[Step, tuple[Cosigned, ...]]:
     if policy is None:
-        others = len(note.open(signed, [verifier]).unverified)
+        opened = note.open(signed, [verifier])
+        others = len(opened.unverified) - len(tokens.token_lines(opened))
         carries = f" The checkpoint carries {others} signatures of others." if others else ""
         return _undecided(
             Rung.WITNESSED, f"No policy was given that says which witnesses count.{carries}"
@@ -203,26 +230,30 @@ def _timestamped(
 ) -> tuple[Step, tuple[Timestamp, ...], tuple[str, ...]]:
     opened = note.open(signed, [verifier])
     lines = tokens.token_lines(opened)
+    found: tuple[Timestamp, ...] = ()
+    unfit: tuple[str, ...] = ()
+    names = ", ".join(line.name for line in lines)
+    carried = f"The checkpoint carries a timestamp ({names}), and"
     if not lines:
-        missing = "No timestamp is with the checkpoint."
-        return _missed(Rung.TIMESTAMPED, missing), (), ()
-    if not certificates:
-        names = ", ".join(line.name for line in lines)
-        return (
-            _undecided(
-                Rung.TIMESTAMPED,
-                f"The checkpoint carries a timestamp ({names}), and no authority's certificate was"
-                " given.",
-            ),
-            (),
-            (),
-        )
-    message = tokens.covered(opened.text, opened.verified[0])
-    found, unfit = _check_tokens(lines, message, certificates)
+        step = _missed(Rung.TIMESTAMPED, "No timestamp is with the checkpoint.")
+    elif not certificates:
+        says = f"{carried} no certificate of an authority was given."
+        step = _undecided(Rung.TIMESTAMPED, says)
+    elif find_spec("rfc3161_client") is None:
+        says = f"{carried} rfc3161-client, which verifies it, is not installed."
+        step = _undecided(Rung.TIMESTAMPED, says)
+    else:
+        message = tokens.covered(opened.text, opened.verified[0])
+        found, unfit = _check_tokens(lines, message, certificates)
+        step = _time_step(found, unfit)
+    return step, found, unfit
+
+
+def _time_step(found: Sequence[Timestamp], unfit: Sequence[str]) -> Step:
     if not found:
-        return _missed(Rung.TIMESTAMPED, f"No timestamp verifies: {'; '.join(unfit)}."), (), unfit
+        return _missed(Rung.TIMESTAMPED, f"No timestamp verifies: {'; '.join(unfit)}.")
     said = "; ".join(f"{stamp.authority} at {moment(stamp.time)}" for stamp in found)
-    return _reached(Rung.TIMESTAMPED, f"The signed checkpoint was seen by {said}."), found, unfit
+    return _reached(Rung.TIMESTAMPED, f"The signed checkpoint was seen by {said}.")
 
 
 def _check_tokens(

@@ -131,7 +131,7 @@ def _rests_on(
         f"The log's key {verifier.vkey}, {pinned}.",
         *producers,
         *ladder.trusted(attested, pins.policy),
-        "SHA-256 and Ed25519.",
+        ladder.algorithms(attested),
     )
 
 

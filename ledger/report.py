@@ -153,7 +153,8 @@ def _rests_on(
     sentences.append(
         f"Checkpoints kept from earlier, of sizes {sizes}." if kept else "No earlier checkpoint."
     )
-    return (*sentences, *ladder.trusted(attested, pins.policy), "SHA-256 and Ed25519.")
+    sentences += ladder.trusted(attested, pins.policy)
+    return (*sentences, ladder.algorithms(attested))
 
 
 def _origin_of_pin(pinned: object) -> str:
