@@ -17,14 +17,13 @@ from __future__ import annotations
 import gzip
 import re
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import PlainTextResponse, Response
 
 from api.access import READS, READS_HASHES
 from api.state import ledger_of, state_of
 from ledger import tiles
 from ledger.errors import TileMalformed
-from ledger.tiles import Tile
 
 FOR_EVER = "max-age=31536000, immutable"
 A_MOMENT = "max-age=5"
@@ -33,7 +32,14 @@ GZIP_LEVEL = 6
 
 _NOT_AT_ALL = re.compile(r"q=0(?:\.0{0,3})?")
 
-router = APIRouter(tags=["tiles"])
+
+def one_spelling(request: Request) -> None:
+    """404 for an address with escapes: `%30` is another name for `0` to every cache on the way."""
+    if request.scope["raw_path"] != request.scope["path"].encode():
+        raise HTTPException(404)
+
+
+router = APIRouter(tags=["tiles"], dependencies=[Depends(one_spelling)])
 
 
 class Octets(Response):
@@ -86,16 +92,9 @@ def takes_gzip(accepted: list[str]) -> bool:
 
 def _read(request: Request, path: str) -> bytes:
     try:
-        return ledger_of(request).reader.read(_tile(request, path))
+        return ledger_of(request).reader.read(tiles.parse_path(path))
     except (TileMalformed, LookupError):
         raise HTTPException(404) from None
-
-
-def _tile(request: Request, path: str) -> Tile:
-    # `%30` is a second spelling of `0` for every cache on the way.
-    if request.scope["raw_path"] != request.scope["path"].encode():
-        raise TileMalformed("not the path of a tile")
-    return tiles.parse_path(path)
 
 
 def _cached(request: Request, how_long: str) -> str:

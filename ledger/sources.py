@@ -164,8 +164,8 @@ class _Server:
         except (OSError, HTTPException) as error:
             raise _Again(str(error) or type(error).__name__) from None
         self._check_status(answer.status, path)
-        if answer.length and len(body) <= room:
-            raise _Again("the answer was cut")
+        if not body or (answer.length and len(body) <= room):
+            raise _Again("the answer was cut")  # nothing of a log is empty
         encoding = answer.headers.get("Content-Encoding", "identity").strip().lower()
         if encoding == "gzip":
             return gunzip(body, limit)
@@ -179,7 +179,7 @@ class _Server:
         try:
             answer = self._ask(path)
             body = answer.read(room + 1)
-            ended = answer.isclosed()
+            ended = answer.isclosed() and not answer.length
         finally:
             if not ended:  # what is left of it would be taken for the next answer
                 self._connection.close()
@@ -229,6 +229,7 @@ def _connection(prefix: str, seconds: float) -> tuple[HTTPConnection, str]:
             "the address of a log has a host and a path, and no password, query or fragment:"
             " https://ledger.example.nl/log"
         )
+    host = f"[{host}]" if ":" in host else host
     if parts.scheme == "https":
         context = ssl.create_default_context()
         return HTTPSConnection(host, port, timeout=seconds, context=context), parts.path
@@ -278,6 +279,7 @@ class _Bounded(io.RawIOBase):
 
     def __init__(self, connected: socket.socket, until: float) -> None:
         self._socket = connected
+        self._bytes = connected.makefile("rb", buffering=0)  # keeps the socket open until its end
         self._until = until
 
     def makefile(self, mode: str) -> io.BufferedReader:
@@ -292,4 +294,8 @@ class _Bounded(io.RawIOBase):
         if left <= 0:
             raise TimeoutError
         self._socket.settimeout(left)
-        return self._socket.recv_into(buffer)
+        return self._bytes.readinto(buffer) or 0
+
+    def close(self) -> None:
+        self._bytes.close()
+        super().close()
