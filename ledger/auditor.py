@@ -110,6 +110,25 @@ def answer(question: Question) -> Answer:
     return Answer(document, lines)
 
 
+def pins(question: Question) -> Pins:
+    """What is trusted, read from its files. Raises ConfigurationError, OSError and
+    VerificationFailed."""
+    return Pins(
+        vkey=None if question.vkey is None else _line(question.vkey),
+        administrator_key=(
+            None if question.administrator_key is None else public_key(question.administrator_key)
+        ),
+        kept=[note_of(file) for file in question.kept],
+        policy=None if question.policy is None else _policy(question.policy),
+        certificates=[
+            certificate
+            for file in question.tsa
+            for certificate in tokens.load_certificates(file.read_bytes(), str(file))
+        ],
+        producers=[public_key(file) for file in question.producer_key],
+    )
+
+
 def note_of(file: Path) -> str:
     """The signed checkpoint in a file: the file itself, or the one a receipt ends with."""
     text = note.decode(file.read_bytes())
@@ -171,41 +190,27 @@ def _flag(name: str) -> str:
 
 
 def _verify(question: Question) -> telling.Shown:
-    trusted = None if question.policy is None else _policy(question.policy)
-    pins = Pins(
-        vkey=None if question.vkey is None else _line(question.vkey),
-        administrator_key=(
-            None if question.administrator_key is None else public_key(question.administrator_key)
-        ),
-        kept=[note_of(file) for file in question.kept],
-        policy=trusted,
-        certificates=[
-            certificate
-            for file in question.tsa
-            for certificate in tokens.load_certificates(file.read_bytes(), str(file))
-        ],
-        producers=[public_key(file) for file in question.producer_key],
-    )
+    given = pins(question)
     where = question.where
     if not sources.is_address(where) and not Path(where).is_dir():
-        return _verify_receipt(Path(where), pins)
+        return _verify_receipt(Path(where), given)
     with _log_at(where, question.token_file) as fetch:
-        return verify(fetch, _pin_by_policy(pins, lambda: note.decode(fetch(CHECKPOINT))))
+        return verify(fetch, _pin_by_policy(given, lambda: note.decode(fetch(CHECKPOINT))))
 
 
-def _verify_receipt(file: Path, pins: Pins) -> telling.Shown:
+def _verify_receipt(file: Path, given: Pins) -> telling.Shown:
     with file.open("rb") as opened:
         raw = opened.read(MAX_RECEIPT + 1)
     text = note.decode(raw)
-    pins = _pin_by_policy(pins, lambda: proof.parse(text).checkpoint)
+    given = _pin_by_policy(given, lambda: proof.parse(text).checkpoint)
     beside = file.parent / VKEY
-    if pins.vkey is None and not beside.exists():
+    if given.vkey is None and not beside.exists():
         raise ConfigurationError(
             "a receipt is checked with the log's verifier key: give it with --vkey FILE, or put"
             f" {VKEY} beside {file.name}"
         )
-    verifier = note.parse_vkey(pins.vkey or _line(beside))
-    return receipt_report.check(text, verifier, pins)
+    verifier = note.parse_vkey(given.vkey or _line(beside))
+    return receipt_report.check(text, verifier, given)
 
 
 def public_key(file: Path) -> bytes:
@@ -227,15 +232,15 @@ def public_key(file: Path) -> bytes:
     return key.public_bytes_raw()
 
 
-def _pin_by_policy(pins: Pins, signed: Callable[[], str]) -> Pins:
+def _pin_by_policy(given: Pins, signed: Callable[[], str]) -> Pins:
     """A policy that names the log pins its key, unless the key was given by itself."""
-    if pins.vkey is not None or pins.policy is None or not pins.policy.logs:
-        return pins
+    if given.vkey is not None or given.policy is None or not given.policy.logs:
+        return given
     origin = note.parse(signed()).text.partition("\n")[0]
-    named = [log.key for log in pins.policy.logs if log.key.name == origin]
+    named = [log.key for log in given.policy.logs if log.key.name == origin]
     for key in named:
         if isinstance(key, Verifier):
-            return replace(pins, vkey=key.vkey)
+            return replace(given, vkey=key.vkey)
     raise VerificationFailed(f"the policy accepts no log of the name {origin}")
 
 

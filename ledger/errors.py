@@ -24,6 +24,7 @@
     │   ├── CheckpointMalformed
     │   ├── TileMalformed
     │   ├── ProofInvalid
+    │   │   └── HistoriesDiffer
     │   └── TimestampInvalid
     ├── LogUnreadable         a log elsewhere could not be read; nothing is shown about it
     └── ConfigurationError    the operator's settings or machine
@@ -221,6 +222,16 @@ class ProofInvalid(VerificationFailed):
     """An inclusion or consistency proof does not lead to the root."""
 
     code = "proof-invalid"
+
+
+class HistoriesDiffer(ProofInvalid):
+    """Two receipts of one log are not shown to be of one history. `answer` is the later one."""
+
+    code = "histories-differ"
+
+    def __init__(self, detail: str, answer: str) -> None:
+        super().__init__(detail)
+        self.answer = answer
 
 
 class TimestampInvalid(VerificationFailed):

@@ -12,7 +12,7 @@ import sys
 import typer
 
 from api import logs
-from api.cli import append, check, keys, read, serve, setup, timestamp
+from api.cli import append, check, keys, read, receipt, serve, setup, timestamp
 from api.cli.output import errors
 from ledger.errors import ConfigurationError, LedgerError, LogUnreadable
 
@@ -34,6 +34,7 @@ app.command()(append.append)
 app.add_typer(keys.app, name="keys")
 app.command()(read.register)
 app.command()(check.verify)
+app.add_typer(receipt.app, name="receipt")
 app.command()(check.fsck)
 app.command()(timestamp.timestamp)
 app.command()(read.rebuild)
