@@ -26,12 +26,11 @@ from ledger.receipt_files import refresh_file
 from ledger.refresh import Ask, Refreshed
 from ledger.report import Pins
 from tests.attesting import attested_receipt, policy_text
-from tests.authority import Authority, needs_openssl
+from tests.authority import Authority, asking, named, needs_openssl
 from tests.authority import serving as authority_serving
 from tests.ledgers import KVK, TestLedger
 from tests.log_builder import LogBuilder, busy_log, reader
 from tests.serving import serving
-from tests.test_timestamps import asking, named
 
 pytestmark = needs_openssl
 

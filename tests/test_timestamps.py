@@ -16,12 +16,11 @@ import psycopg
 import pytest
 
 from ledger import authorities, rfc3161
-from ledger.authorities import Authority as Asked
 from ledger.deployment import now
 from ledger.errors import VerificationFailed
 from ledger.fsck import fsck
 from ledger.timestamps import Kept, Stamper, Timestamps
-from tests.authority import Authority, Behaviour, needs_openssl, serving
+from tests.authority import Authority, Behaviour, asking, named, needs_openssl, serving
 from tests.check_ledger import check_ledger
 from tests.ledgers import TestLedger
 
@@ -34,18 +33,6 @@ Owner = Callable[[], psycopg.Connection]
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """An authority in good order."""
     return Authority(tmp_path_factory.mktemp("authority"))
-
-
-def asking(
-    made: TestLedger, *asked: Asked, clock: Callable[[], datetime] = now, **options: object
-) -> Timestamps:
-    """The timestamps of a ledger, which asks these authorities."""
-    return Timestamps(made.ledger.pool, made.verifier, asked, clock=clock, **options)  # type: ignore[arg-type]
-
-
-def named(name: str, url: str, of: Authority) -> Asked:
-    """An authority at an address, trusted by its own CA."""
-    return Asked(name, url, (of.root,))
 
 
 @contextmanager
