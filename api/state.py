@@ -1,4 +1,4 @@
-"""What the routes share: the open ledger and the follower of its registers."""
+"""What the routes share: the open ledger, the follower of its registers, and its publishing."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from typing import cast
 from fastapi import Request
 
 from ledger.opening import Ledger
+from ledger.publish import Publishing
 from ledger.timestamps import Timestamps
 from projections.follow import Follower
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One served ledger. With `public_hashes`, checkpoints and hashes are read without a token;
-    `timestamps` is None where no authority is asked."""
+    """One served ledger. `publishing` is None when there is no policy; with `public_hashes`,
+    checkpoints and hashes are read without a token; `timestamps` is None where no authority is
+    asked."""
 
     ledger: Ledger
     follower: Follower
+    publishing: Publishing | None = None
     public_hashes: bool = False
     timestamps: Timestamps | None = None
 

@@ -30,18 +30,22 @@ def export_log(
     vkey: str,
     directory: Path,
     progress: Callable[[int, int], None] = lambda done, all_: None,
+    *,
+    latest: bool = False,
 ) -> int:
-    """Write the log up to its latest checkpoint; the number of entries.
+    """Write the log up to its published checkpoint, or up to its latest; the number of entries.
 
-    `progress` is told how many tiles are written, of how many. Raises ConfigurationError for a
-    directory of another log or one that is being written, and VerificationFailed when the log does
-    not go on from the checkpoint there; then nothing is written.
+    The checkpoint has what others said of it: cosignatures and timestamps. `progress` is told how
+    many tiles are written, of how many. Raises ConfigurationError for a directory of another log or
+    one that is being written, and VerificationFailed when the log does not go on from the
+    checkpoint there; then nothing is written.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with _alone(directory):
         verifier = note.parse_vkey(vkey)
         _check_log(directory, vkey)
-        signed = reader.checkpoint().note
+        stored = reader.cosigned(reader.checkpoint()) if latest else reader.published_or_latest()
+        signed = reader.stamped(stored).note
         size = checkpoint.open(signed, verifier).size
         covered = _check_goes_on(directory, verifier, reader, size)
         _write(directory, "log.vkey", (vkey + "\n").encode())

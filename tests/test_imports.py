@@ -69,5 +69,5 @@ def test_every_test_that_a_docstring_names_is_there() -> None:
     root = Path(__file__).resolve().parents[1]
     for folder in ("ledger", "projections", "api"):
         for module in (root / folder).rglob("*.py"):
-            for name in re.findall(r"tests/[a-z_/]+(?:\.py)?", module.read_text()):
+            for name in re.findall(r"tests/[a-z0-9_/]+(?:\.py)?", module.read_text()):
                 assert (root / name).exists(), f"{module.relative_to(root)} names {name}"

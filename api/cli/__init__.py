@@ -12,7 +12,18 @@ import sys
 import typer
 
 from api import logs
-from api.cli import append, check, keys, read, receipt, serve, setup, timestamp
+from api.cli import (
+    append,
+    check,
+    keys,
+    publish,
+    read,
+    receipt,
+    serve,
+    setup,
+    timestamp,
+    witness,
+)
 from api.cli.output import errors
 from ledger.errors import ConfigurationError, LedgerError, LogUnreadable
 
@@ -39,6 +50,8 @@ app.command()(check.fsck)
 app.command()(timestamp.timestamp)
 app.command()(read.rebuild)
 app.command("export-log")(read.export_log)
+app.command()(publish.publish)
+app.command()(witness.witness)
 
 
 def main() -> None:

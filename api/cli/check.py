@@ -100,6 +100,7 @@ def fsck(
         "root": sound.root.hex(),
         "checkpoints": sound.checkpoints,
         "tiles": sound.tiles,
+        "cosignatures": sound.cosignatures,
         "suspect": list(sound.suspect),
     }
     if format is Format.JSON:
@@ -107,7 +108,8 @@ def fsck(
         return
     console.print(
         f"Every hash, tile, tag, checkpoint and signature of {sound.size} entries is what the"
-        f" stored bytes give ({sound.checkpoints} checkpoints, {sound.tiles} full tiles)."
+        f" stored bytes give ({sound.checkpoints} checkpoints, {sound.tiles} full tiles,"
+        f" {sound.cosignatures} cosignatures)."
     )
     console.print(f"root {sound.root.hex()}", highlight=False)
     if sound.suspect:
