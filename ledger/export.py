@@ -21,7 +21,7 @@ from ledger import checkpoint, merkle, note, tiles
 from ledger.errors import ConfigurationError, TileMalformed, VerificationFailed
 from ledger.merkle import leaf_hash
 from ledger.note import Verifier
-from ledger.reader import Reader
+from ledger.reader import Reader, StoredCheckpoint
 from ledger.tiles import Tile
 
 
@@ -32,8 +32,10 @@ def export_log(
     progress: Callable[[int, int], None] = lambda done, all_: None,
     *,
     latest: bool = False,
+    timestamped: bool = False,
 ) -> int:
-    """Write the log up to its published checkpoint, or up to its latest; the number of entries.
+    """Write the log up to its published checkpoint, its latest, or the latest that was timestamped;
+    the number of entries.
 
     The checkpoint has what others said of it: cosignatures and timestamps. `progress` is told how
     many tiles are written, of how many. Raises ConfigurationError for a directory of another log or
@@ -44,8 +46,7 @@ def export_log(
     with _alone(directory):
         verifier = note.parse_vkey(vkey)
         _check_log(directory, vkey)
-        stored = reader.cosigned(reader.checkpoint()) if latest else reader.published_or_latest()
-        signed = reader.stamped(stored).note
+        signed = _checkpoint(reader, latest=latest, timestamped=timestamped).note
         size = checkpoint.open(signed, verifier).size
         covered = _check_goes_on(directory, verifier, reader, size)
         _write(directory, "log.vkey", (vkey + "\n").encode())
@@ -62,6 +63,18 @@ def export_log(
         _write(directory, "checkpoint", signed.encode())
         _sync(directory)
     return size
+
+
+def _checkpoint(reader: Reader, *, latest: bool, timestamped: bool) -> StoredCheckpoint:
+    if timestamped:
+        try:
+            return reader.timestamped()
+        except LookupError:
+            raise ConfigurationError(
+                "no checkpoint was timestamped yet: run `verantwoord timestamp`"
+            ) from None
+    stored = reader.cosigned(reader.checkpoint()) if latest else reader.published_or_latest()
+    return reader.stamped(stored)
 
 
 @contextmanager

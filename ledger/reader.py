@@ -209,6 +209,11 @@ class Reader:
         under = self._checkpoint(f"WHERE size = ({MOST_ATTESTED})", index, index, index)
         return self.receipt(index, self.stamped(self.cosigned(under)))
 
+    def timestamped(self) -> StoredCheckpoint:
+        """The latest checkpoint that was timestamped, if possible a published one, with what others
+        said of it. Raises LookupError when none was timestamped."""
+        return self.stamped(self.cosigned(self._checkpoint(f"WHERE size = ({TIMESTAMPED})")))
+
     def stamped(self, checkpoint: StoredCheckpoint) -> StoredCheckpoint:
         """A checkpoint with the timestamps that were kept of it under its note."""
         with self._pool.connection() as conn:
@@ -250,6 +255,12 @@ TYPED = f"""
     SELECT {COLUMNS} FROM entries WHERE position > %s AND type = ANY(%s)
     ORDER BY position LIMIT %s
 """  # noqa: S608
+TIMESTAMPED = """
+    SELECT coalesce(
+        (SELECT max(size) FROM publications JOIN timestamps USING (size)),
+        (SELECT max(size) FROM timestamps)
+    )
+"""
 MOST_ATTESTED = """
     SELECT coalesce(
         (SELECT min(size) FROM publications JOIN timestamps USING (size) WHERE size > %s),

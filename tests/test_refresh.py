@@ -18,19 +18,30 @@ import pytest
 
 from ledger import receipt, refresh
 from ledger.client import Client
-from ledger.errors import HistoriesDiffer, LogUnreadable, ProofInvalid, VerificationFailed
+from ledger.errors import (
+    ConfigurationError,
+    HistoriesDiffer,
+    LogUnreadable,
+    ProofInvalid,
+    VerificationFailed,
+)
+from ledger.export import export_log
 from ledger.ladder import Rung, verdict
 from ledger.merkle import leaf_hash, prove_consistency
 from ledger.policy import Policy
+from ledger.publish import Publisher
 from ledger.receipt_files import refresh_file
 from ledger.refresh import Ask, Refreshed
 from ledger.report import Pins
+from ledger.sources import directory
+from ledger.verify import verify
 from tests.attesting import attested_receipt, policy_text
 from tests.authority import Authority, asking, named, needs_openssl
 from tests.authority import serving as authority_serving
 from tests.ledgers import KVK, TestLedger
 from tests.log_builder import LogBuilder, busy_log, reader
 from tests.serving import serving
+from tests.witnessing import serving_witness
 
 pytestmark = needs_openssl
 
@@ -285,3 +296,46 @@ def test_the_answer_of_a_forked_ledger_is_kept(tmp_path: Path) -> None:
         refresh_file(file, answering(answer, fork), VERIFIER, Pins())
     assert file.read_text() == FIRST
     assert (tmp_path / "E7.tlog-proof.other").read_text() == answer
+
+
+def test_a_receipt_climbs_to_the_top_with_real_witnesses_and_a_real_authority(
+    ledger: TestLedger, authority: Authority, tmp_path: Path
+) -> None:
+    """Published, then timestamped, then refreshed: all rungs, for the receipt and for an export,
+    while the log went on; no rung is lost on the way."""
+    with (
+        serving_witness(tmp_path / "w", [ledger.verifier], "w.example") as (witness, witness_url),
+        authority_serving(authority.answer) as authority_url,
+        serving(ledger) as url,
+        client_of(ledger, url, tmp_path / "receipts") as client,
+    ):
+        key = witness.signers[0].verifier
+        policy = Policy.parse(f"witness w {key.vkey} {witness_url}\nquorum w\n")
+        pins = Pins(ledger.verifier.vkey, policy=policy, certificates=[authority.root])
+        publisher = Publisher(ledger.ledger, policy)
+        timestamps = asking(ledger, named("tsa", authority_url, authority))
+        append(client, 1)
+        assert publisher.round().published
+        (one,) = client.refresh(pins).values()
+        assert verdict(one.report.steps) is Rung.WITNESSED
+        append(client, 2)
+        timestamps.ask_all()
+        ledger.fill(2)
+        (one, two) = client.refresh(pins).values()
+        export_log(ledger.ledger.reader, ledger.verifier.vkey, tmp_path / "log", timestamped=True)
+        publisher.close()
+    assert [one.replaced, two.replaced] == [True, False], "the second entry is not published yet"
+    assert verdict(one.report.steps) is Rung.TIMESTAMPED
+    assert verdict(two.report.steps) is Rung.INCLUDED
+    report = verify(directory(tmp_path / "log"), pins)
+    assert verdict(report.steps) is Rung.TIMESTAMPED
+    assert report.size == one.report.receipt.checkpoint.size
+    assert report.size == ledger.ledger.reader.size() - 3
+
+
+def test_an_untimestamped_log_is_not_exported_as_timestamped(
+    ledger: TestLedger, tmp_path: Path
+) -> None:
+    """It is said how to get a timestamp."""
+    with pytest.raises(ConfigurationError, match="verantwoord timestamp"):
+        export_log(ledger.ledger.reader, ledger.verifier.vkey, tmp_path, timestamped=True)

@@ -23,6 +23,7 @@ from ledger.timestamps import Kept, Stamper, Timestamps
 from tests.authority import Authority, Behaviour, asking, named, needs_openssl, serving
 from tests.check_ledger import check_ledger
 from tests.ledgers import TestLedger
+from tests.serving import reader
 
 pytestmark = needs_openssl
 
@@ -329,3 +330,33 @@ def test_fsck_finds_a_token_that_was_moved_to_another_checkpoint(
         conn.execute("UPDATE timestamps SET size = size - 1")
         with pytest.raises(VerificationFailed, match="timestamp of tsa is not over checkpoint"):
             fsck(conn, ledger.verifier, administrator)
+
+
+def test_readers_see_how_it_stands_with_the_authorities(
+    ledger: TestLedger, authority: Authority
+) -> None:
+    """Who stamped what and when, who does not answer and why; nobody, where nobody is asked."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        nowhere = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    with serving(authority.answer) as url:
+        timestamps = asking(
+            ledger, named("away", nowhere, authority), named("here", url, authority)
+        )
+        timestamps.ask_all()
+        with reader(ledger, timestamps=timestamps) as http:
+            told = http.get("/v1/timestamps").json()
+            index = ledger.ledger.reader.size() - 1
+            refreshed = http.get(f"/v1/events/{index}/proof", params={"latest": "true"}).text
+            first = http.get(f"/v1/events/{index}/proof").text
+    assert told["every_seconds"] == 3600
+    away, here = told["authorities"]
+    assert (away["name"], away["last"]) == ("away", None)
+    assert away["failing"]["attempts"] == 1
+    assert away["failing"]["reason"]
+    assert (here["url"], here["failing"]) == (url, None)
+    assert here["last"]["size"] == index + 1
+    assert len(here["certificates"][0]) == 64
+    assert refreshed.startswith(first), "what is new is a line at the end"
+    assert refreshed != first
+    with reader(ledger) as http:
+        assert http.get("/v1/timestamps").json() == {"every_seconds": None, "authorities": []}
