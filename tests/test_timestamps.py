@@ -5,7 +5,10 @@ The authority is `openssl ts` behind a real server; where it must misbehave, it 
 
 from __future__ import annotations
 
+import json
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -360,3 +363,41 @@ def test_readers_see_how_it_stands_with_the_authorities(
     assert refreshed != first
     with reader(ledger) as http:
         assert http.get("/v1/timestamps").json() == {"every_seconds": None, "authorities": []}
+
+
+def run(made: TestLedger, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run `verantwoord timestamp` on a ledger."""
+    where = ("--data", made.home.data, "--schema", made.home.schema)
+    done = subprocess.run(
+        [
+            Path(sys.executable).with_name("verantwoord"), "timestamp", *where,
+            "--database-url", str(made.home.database_url), *arguments,
+        ],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == status, (done.stdout, done.stderr)
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def test_one_round_from_the_command_line(
+    ledger: TestLedger, authority: Authority, owner: Owner
+) -> None:
+    """With the file in the data directory or a given one; who fails is on stderr, with status 1."""
+    assert "write" in run(ledger, status=2).stderr
+    with serving(authority.answer) as url:
+        (ledger.home.data / "roots.pem").write_bytes(authority.roots.read_bytes())
+        ledger.home.authorities_file.write_text(f"authority here {url} roots.pem\n")
+        assert "stamped  here: the checkpoint of 10 entries" in run(ledger).stdout
+        other = ledger.home.data / "other"
+        other.write_text(
+            f"authority here {url} roots.pem\nauthority away http://127.0.0.1:1/ roots.pem\n"
+        )
+        done = run(ledger, "--authorities", str(other), status=1)
+        assert "failed   away" in done.stderr
+        told = run(ledger, "--authorities", str(other), "--format", "json", status=1)
+    here, away = json.loads(told.stdout)["authorities"]
+    assert (here["size"], here["failed"]) == (10, None)
+    assert away["size"] is None
+    assert away["failed"]
+    assert len(tokens(owner)) == 1
