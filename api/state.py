@@ -15,14 +15,14 @@ from projections.follow import Follower
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One served ledger. `publishing` is None when there is no policy; with `public_hashes`,
-    checkpoints and hashes are read without a token; `timestamps` is None where no authority is
-    asked."""
+    """One served ledger. With `public_hashes`, checkpoints and hashes are read without a token;
+    `publishing` is None when there is no policy, `timestamps` where no authority is asked.
+    """
 
     ledger: Ledger
     follower: Follower
-    publishing: Publishing | None = None
     public_hashes: bool = False
+    publishing: Publishing | None = None
     timestamps: Timestamps | None = None
 
 

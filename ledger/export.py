@@ -112,6 +112,11 @@ def _check_goes_on(directory: Path, verifier: Verifier, reader: Reader, size: in
         raise VerificationFailed(
             f"{file} is no checkpoint of this log ({error}); give another directory"
         ) from None
+    if size < older.size <= reader.size():
+        raise ConfigurationError(
+            f"{file} is of {older.size} entries, and the checkpoint that is published or asked for"
+            f" of {size}; export the latest (--latest), or to another directory"
+        )
     if older.size > size:
         raise VerificationFailed(
             f"{file} is of {older.size} entries, and the ledger has {size}: it was set back."

@@ -32,7 +32,7 @@ def serving(
     follower = follower or Follower(made.ledger.pool, made.ledger.listener)
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        create_app(State(made.ledger, follower, publishing, public_hashes, timestamps)),
+        create_app(State(made.ledger, follower, public_hashes, publishing, timestamps)),
         log_level="critical",
         timeout_graceful_shutdown=1,
     )

@@ -48,7 +48,8 @@ def _import(module: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["ledger.verify", "ledger.receipt", "ledger.policy", "ledger.sources"]
+    "module",
+    ["ledger.auditor", "ledger.policy", "ledger.receipt", "ledger.sources", "ledger.verify"],
 )
 def test_offline_verification_needs_cryptography_alone(module: str) -> None:
     """These modules load where every other dependency is refused."""

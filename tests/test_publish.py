@@ -200,6 +200,20 @@ def test_a_published_checkpoint_is_exported(
         assert verify(files, Pins(vkey)).size == wanted
 
 
+def test_an_export_does_not_go_back_to_the_published_checkpoint(
+    ledger: TestLedger, three: list[Served], tmp_path: Path
+) -> None:
+    """Over an export of the latest, the published one says what to do, and leaves it as it is."""
+    with publisher(ledger, policy(three, 2)) as opened:
+        opened.round()
+    ledger.fill(20)
+    vkey = ledger.ledger.identity.vkey
+    size = export_log(ledger.ledger.reader, vkey, tmp_path, latest=True)
+    with pytest.raises(ConfigurationError, match="--latest"):
+        export_log(ledger.ledger.reader, vkey, tmp_path)
+    assert verify(partial(file_of, tmp_path), Pins(vkey)).size == size
+
+
 def file_of(directory: Path, path: str) -> bytes:
     """A file of an export."""
     return (directory / path).read_bytes()
@@ -220,6 +234,7 @@ def test_a_reader_asks_for_either_checkpoint(ledger: TestLedger, three: list[Ser
         told = http.get("/v1/witnesses").json()
         published = http.get("/v1/checkpoint").text
         latest = http.get("/v1/checkpoint?latest=true").text
+        assert http.get("/log/checkpoint").text == published
     publishing.close()
     assert found.judge(published, [ledger.verifier]).checkpoint.size == size
     assert found.judge(published, [ledger.verifier]).quorum_met

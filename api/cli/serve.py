@@ -131,7 +131,8 @@ def demo(
         _fill(where, events)
     _check_and_show(where)
     if not no_serve:
-        _serve(where, host, port)
+        others = Others(policy_of(where, None), authorities=authorities_of(where, None))
+        _serve(where, host, port, others)
 
 
 def _fill(where: Home, events: Path) -> None:
@@ -198,7 +199,7 @@ def _serve(
                 soft_wrap=True,
             )
             config = uvicorn.Config(
-                create_app(State(ledger, follower, publishing, public_hashes, timestamps)),
+                create_app(State(ledger, follower, public_hashes, publishing, timestamps)),
                 log_level="warning",
                 server_header=False,
                 timeout_graceful_shutdown=5,

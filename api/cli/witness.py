@@ -17,6 +17,7 @@ from api.cli.output import Format, console, print_json
 from api.cli.serve import Host, listen
 from api.witness import create_app
 from ledger import policy as policies
+from ledger.auditor import note_of
 from ledger.errors import ConfigurationError, NoteMalformed
 from ledger.policy import LogKey
 from ledger.witness import Witness
@@ -45,6 +46,13 @@ def witness(
         Path | None,
         typer.Option(help="A tlog-policy file whose `log` lines name logs to cosign."),
     ] = None,
+    kept: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A receipt or checkpoint from earlier that a log, when it is first cosigned, must"
+            " go on from; may be repeated."
+        ),
+    ] = None,
     host: Host = "127.0.0.1",
     port: Annotated[
         int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)
@@ -67,7 +75,8 @@ def witness(
     """
     logs = list(_logs(log or [], policy))
     home = WitnessHome(data)
-    with open_witness(home, logs, name=name) as opened:
+    signed = [note_of(file) for file in kept or []]
+    with open_witness(home, logs, name=name, kept=signed) as opened:
         if clock_was_ahead:
             opened.state.forget_times(int(time.time()))
         if show:
