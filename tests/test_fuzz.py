@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,30 @@ def test_a_target_takes_its_seeds(name: str) -> None:
     """So that what follows is about bytes that were nearly taken."""
     for seed in TARGETS[name].seeds:
         assert TARGETS[name].run(seed), seed
+
+
+MOST = 1500
+"""Changes of one seed that are tried: every one of a short seed, some of a long one."""
+
+
+def small_changes(seed: bytes) -> Iterator[bytes]:
+    """The seed with one thing put in, taken out or changed, at every place."""
+    for place in range(len(seed) + 1):
+        before, at, after = seed[:place], seed[place : place + 1], seed[place + 1 :]
+        for put in (b"0", b"+", b" ", b"\n", b"=", b"\0", b"\xcc\x81", at):
+            yield before + put + at + after
+        for other in (b"", at.swapcase(), bytes([at[0] ^ 1]) if at else b""):
+            yield before + other + after
+
+
+@EVERY
+def test_one_small_change_is_refused_or_the_one_spelling(name: str) -> None:
+    """A zero in front of a number, a space, a capital, a bit: anywhere in what is taken."""
+    target = TARGETS[name]
+    for seed in target.seeds:
+        changes = list(small_changes(seed))
+        for change in changes[:: 1 + len(changes) // MOST]:
+            target.run(change)
 
 
 @st.composite

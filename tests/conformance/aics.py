@@ -100,16 +100,14 @@ def environment(cache: Path) -> Path:
 
 def make(python: Path, place: Path) -> None:
     """A new environment with the packages. The test is over when it cannot be had."""
-    subprocess.run([python, "-m", "venv", place], check=True, timeout=120)
-    done = subprocess.run(
+    for command in (
+        [python, "-m", "venv", place],
         [place / "bin" / "python", "-m", "pip", "install", "--quiet", *PACKAGES],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    if done.returncode != 0:
-        absent("aics-tlog", f"it cannot be installed: {done.stderr.strip()[-300:]}")
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        if done.returncode != 0:
+            said = (done.stderr or done.stdout).strip()
+            absent("aics-tlog", f"its environment cannot be made: {said[-300:]}")
 
 
 def find_python() -> Path | None:
