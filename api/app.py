@@ -21,6 +21,7 @@ from api import (
     problems,
     registers,
     tiles,
+    timestamps,
     transparency,
     vocabulary,
     witnesses,
@@ -61,6 +62,7 @@ problem_types = APIRouter(tags=["problems"])
 ROUTERS = (
     ("/v1", events.router),
     ("/v1", transparency.router),
+    ("/v1", timestamps.router),
     ("/v1", witnesses.router),
     ("/v1", vocabulary.router),
     ("/v1", registers.router),

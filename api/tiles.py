@@ -52,7 +52,8 @@ class Octets(Response):
 def get_checkpoint(request: Request) -> PlainTextResponse:
     """The published checkpoint (C2SP tlog-checkpoint): the latest one that a quorum of witnesses
     cosigned, or the latest when there is no such one."""
-    note = ledger_of(request).reader.published_or_latest().note
+    reader = ledger_of(request).reader
+    note = reader.stamped(reader.published_or_latest()).note
     return PlainTextResponse(note, headers={"Cache-Control": _cached(request, A_MOMENT)})
 
 

@@ -15,7 +15,6 @@ from pydantic import BaseModel, Field
 from api.access import READS, READS_HASHES
 from api.events import LARGEST, Index
 from api.state import ledger_of
-from ledger.reader import StoredCheckpoint
 
 IMMUTABLE = {"Cache-Control": "private, max-age=31536000, immutable"}
 FRESH = {"Cache-Control": "no-cache"}
@@ -63,14 +62,15 @@ def get_checkpoint(
 def get_proof(
     request: Request,
     index: Index,
-    latest: Annotated[bool, Query(description="Under the latest checkpoint")] = False,
+    latest: Annotated[
+        bool, Query(description="With the timestamps that its checkpoint has got since")
+    ] = False,
 ) -> PlainTextResponse:
-    """The receipt of an event (c2sp.org/tlog-proof@v1), as it was first given or under the latest
-    checkpoint."""
+    """The receipt of an event (c2sp.org/tlog-proof@v1), as it was first given; or refreshed, under
+    the first checkpoint that was timestamped, or the latest one where none was."""
     reader = ledger_of(request).reader
-    checkpoint: StoredCheckpoint | None = reader.checkpoint() if latest else None
     try:
-        text = reader.receipt(index, checkpoint)
+        text = reader.refreshed_receipt(index) if latest else reader.receipt(index)
     except LookupError:
         raise HTTPException(404) from None
     return PlainTextResponse(text, headers=FRESH if latest else IMMUTABLE)

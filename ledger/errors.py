@@ -24,6 +24,8 @@
     │   ├── CheckpointMalformed
     │   ├── TileMalformed
     │   ├── ProofInvalid
+    │   │   └── HistoriesDiffer
+    │   ├── TimestampInvalid
     │   └── WitnessMessageMalformed
     ├── WitnessError          a witness did not cosign; appends go on
     │   ├── WitnessUnavailable    no usable answer now; asked again later
@@ -227,6 +229,28 @@ class ProofInvalid(VerificationFailed):
     code = "proof-invalid"
 
 
+class HistoriesDiffer(ProofInvalid):
+    """Two receipts of one log are not shown to be of one history. `answer` is the later one."""
+
+    code = "histories-differ"
+
+    def __init__(self, detail: str, answer: str) -> None:
+        super().__init__(detail)
+        self.answer = answer
+
+
+class TimestampInvalid(VerificationFailed):
+    """The answer of a time-stamping authority does not show that it saw these bytes at a time."""
+
+    code = "timestamp-invalid"
+
+
+class LogUnreadable(LedgerError):
+    """The server of a log did not answer, or not to us. Nothing is shown about the log."""
+
+    code = "log-unreadable"
+
+
 class WitnessMessageMalformed(VerificationFailed):
     """Bytes are not a request or an answer of C2SP tlog-witness."""
 
@@ -264,12 +288,6 @@ class WitnessAlarm(WitnessError):
     def __init__(self, detail: str, held: str | None = None) -> None:
         super().__init__(detail)
         self.held = held
-
-
-class LogUnreadable(LedgerError):
-    """The server of a log did not answer, or not to us. Nothing is shown about the log."""
-
-    code = "log-unreadable"
 
 
 class ConfigurationError(LedgerError):

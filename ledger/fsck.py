@@ -9,6 +9,7 @@
     7  tiles and head are those of the entries
     8  the log begins with a checkpoint somebody kept, if one is given
     9  every cosignature kept is by its witness, over the checkpoint it is kept with
+    10 every timestamp is over the checkpoint it is kept with
 
 The first entry that differs is named. What nobody outside kept cannot be missed here: a database
 set back as a whole, with its keys, looks like a younger log (check 8 finds it).
@@ -27,13 +28,14 @@ from typing import Any
 import psycopg
 
 from ledger import checkpoint as checkpoints
-from ledger import cloudevent, cosignature, entry, envelope
+from ledger import cloudevent, cosignature, entry, envelope, rfc3161
 from ledger.checkpoint import Checkpoint
 from ledger.errors import LedgerError, VerificationFailed
 from ledger.keyring import ADMINISTRATOR, KEY_EVENTS, KeyRing
 from ledger.merkle import Frontier, leaf_hash, perfect_root
 from ledger.note import Verifier
 from ledger.tiles import WIDTH
+from ledger.timestamps import message
 
 BATCH = 1000
 """Entries read at once."""
@@ -71,6 +73,7 @@ def fsck(
             if walk.size % BATCH == 0:
                 progress(walk.size)
         walk.finish()
+        _check_timestamps(conn, verifier)
         return Sound(
             walk.size,
             walk.frontier.root(),
@@ -247,6 +250,18 @@ class _Walk:
         if kept is not None and kept.size == self.size and kept.root != self.frontier.root():
             raise VerificationFailed(
                 f"the first {kept.size} entries are not those of the kept checkpoint", kept.size - 1
+            )
+
+
+def _check_timestamps(conn: psycopg.Connection, verifier: Verifier) -> None:
+    rows = conn.execute(
+        "SELECT t.size, t.authority, t.answer, c.note FROM timestamps t LEFT JOIN checkpoints c"
+        " USING (size) ORDER BY t.size, t.authority"
+    )
+    for size, authority, answer, note in rows:
+        if note is None or not rfc3161.covers(answer, message(note, verifier)):
+            raise VerificationFailed(
+                f"the timestamp of {authority} is not over checkpoint {size}", max(size - 1, 0)
             )
 
 

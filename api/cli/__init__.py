@@ -14,7 +14,19 @@ import typer
 from rich.markup import escape
 
 from api import logs
-from api.cli import append, check, judge, keys, publish, read, serve, setup, witness
+from api.cli import (
+    append,
+    check,
+    judge,
+    keys,
+    publish,
+    read,
+    receipt,
+    serve,
+    setup,
+    timestamp,
+    witness,
+)
 from api.cli.output import errors
 from ledger.errors import ConfigurationError, LedgerError, LogUnreadable
 
@@ -40,7 +52,9 @@ app.command()(judge.clocks)
 app.command()(judge.check)
 app.command()(judge.status)
 app.command()(check.verify)
+app.add_typer(receipt.app, name="receipt")
 app.command()(check.fsck)
+app.command()(timestamp.timestamp)
 app.command()(read.rebuild)
 app.command("export-log")(read.export_log)
 app.command()(publish.publish)

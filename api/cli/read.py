@@ -165,12 +165,17 @@ def export_log(
             "--latest", help="Up to the latest checkpoint, also if no quorum cosigned it yet."
         ),
     ] = False,
+    timestamped: Annotated[
+        bool, typer.Option("--timestamped", help="Up to the latest checkpoint with a timestamp.")
+    ] = False,
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
     format: Formatted = Format.TEXT,
 ) -> None:
     """Write the log as files (C2SP tlog-tiles), for `verantwoord verify` or another verifier."""
+    if latest and timestamped:
+        raise ConfigurationError("give one of --latest and --timestamped")
     with open_ledger(home(data, database_url, schema)) as ledger, progress("tiles") as show:
         size = write_log(
             ledger.reader,
@@ -178,6 +183,7 @@ def export_log(
             directory,
             lambda done, _: show(done),
             latest=latest,
+            timestamped=timestamped,
         )
         newer = ledger.reader.size() - size
     if format is Format.JSON:
@@ -186,6 +192,6 @@ def export_log(
     console.print(f"{size} entries in {directory}; check them with `verantwoord verify`.")
     if newer:
         console.print(
-            f"{newer} newer entries are left out: no quorum of witnesses has cosigned them yet"
-            " (--latest)."
+            f"{newer} newer entries are left out: they are not under a checkpoint as asked for"
+            " yet (--latest)."
         )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -16,10 +18,12 @@ from api.app import create_app
 from api.cli.options import (
     DEFAULT_DATA,
     DEFAULT_SCHEMA,
+    Authorities,
     Data,
     DatabaseUrl,
     PolicyFile,
     Schema,
+    authorities_of,
     home,
     policy_of,
 )
@@ -28,12 +32,14 @@ from api.cli.read import print_register
 from api.state import State
 from ledger import feed, fsck
 from ledger import replay as replaying
+from ledger.authorities import Authority
 from ledger.deployment import Home
 from ledger.errors import ConfigurationError
 from ledger.note import parse_vkey
 from ledger.opening import Ledger, open_ledger
 from ledger.policy import Policy
 from ledger.publish import INTERVAL, Publisher, Publishing
+from ledger.timestamps import HOURLY, Stamper, Timestamps
 from projections import sql
 from projections.follow import Follower, catch_up
 from projections.question import ask
@@ -41,6 +47,16 @@ from projections.registers import REGISTERS
 
 Host = Annotated[str, typer.Option(help="Address to listen on; 127.0.0.1 is this machine alone.")]
 Port = Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)]
+
+Every = Annotated[
+    int,
+    typer.Option(
+        "--timestamp-every",
+        envvar="VERANTWOORD_TIMESTAMP_EVERY",
+        help="Minutes between timestamps of each authority, when the log has grown.",
+        min=1,
+    ),
+]
 
 PublicHashes = Annotated[
     bool,
@@ -55,6 +71,16 @@ DEMO_ORIGIN = "demo.verantwoord.example/beweegzorg"
 DEMO_CONTROLLER = "C2"
 
 
+@dataclass(frozen=True, slots=True)
+class Others:
+    """Whom a service asks about its checkpoints, and how often: witnesses and authorities."""
+
+    policy: Policy | None = None
+    publish_interval: float = INTERVAL
+    authorities: Sequence[Authority] = ()
+    timestamp_every: timedelta = HOURLY
+
+
 def serve(
     host: Host = "127.0.0.1",
     port: Port = 8480,
@@ -64,6 +90,8 @@ def serve(
         float,
         typer.Option(help="Seconds between two rounds of asking witnesses, at least.", min=0.1),
     ] = INTERVAL,
+    authorities: Authorities = None,
+    timestamp_every: Every = 60,
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
@@ -71,11 +99,17 @@ def serve(
     """Serve the ledger over HTTP until interrupted, and have its checkpoints cosigned.
 
     Appending needs a producer's signature, reading the token in DIR/read.token. The witnesses are
-    those of the policy; without one nobody is asked.
+    those of the policy, the time-stamping authorities those of --authorities; without them nobody
+    is asked. Appends wait for none of them.
     """
     where = home(data, database_url, schema)
-    published = policy_of(where, policy)
-    _serve(where, host, port, published, publish_interval, public_hashes=public_hashes)
+    others = Others(
+        policy_of(where, policy),
+        publish_interval,
+        authorities_of(where, authorities),
+        timedelta(minutes=timestamp_every),
+    )
+    _serve(where, host, port, others, public_hashes=public_hashes)
 
 
 def demo(
@@ -97,7 +131,8 @@ def demo(
         _fill(where, events)
     _check_and_show(where)
     if not no_serve:
-        _serve(where, host, port, policy_of(where, None))
+        others = Others(policy_of(where, None), authorities=authorities_of(where, None))
+        _serve(where, host, port, others)
 
 
 def _fill(where: Home, events: Path) -> None:
@@ -136,12 +171,16 @@ def _serve(
     where: Home,
     host: str,
     port: int,
-    policy: Policy | None,
-    interval: float = INTERVAL,
+    others: Others | None = None,
     *,
     public_hashes: bool = False,
 ) -> None:
-    with open_ledger(where) as ledger, _publishing(ledger, policy, interval) as publishing:
+    others = others or Others()
+    with (
+        open_ledger(where) as ledger,
+        _publishing(ledger, others.policy, others.publish_interval) as publishing,
+        _stamping(ledger, others) as timestamps,
+    ):
         follower = Follower(ledger.pool, ledger.listener)
         listening = listen(host, port)
         try:
@@ -160,7 +199,7 @@ def _serve(
                 soft_wrap=True,
             )
             config = uvicorn.Config(
-                create_app(State(ledger, follower, public_hashes, publishing)),
+                create_app(State(ledger, follower, public_hashes, publishing, timestamps)),
                 log_level="warning",
                 server_header=False,
                 timeout_graceful_shutdown=5,
@@ -185,6 +224,21 @@ def _publishing(
         yield publishing
     finally:
         publishing.close()
+
+
+@contextmanager
+def _stamping(ledger: Ledger, others: Others) -> Iterator[Timestamps | None]:
+    if not others.authorities:
+        yield None
+        return
+    timestamps = ledger.timestamps(others.authorities, every=others.timestamp_every)
+    names = ", ".join(authority.name for authority in others.authorities)
+    console.print(f"Asks for timestamps: {names}", highlight=False)
+    stamper = Stamper(timestamps)
+    try:
+        yield timestamps
+    finally:
+        stamper.close()
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -12,12 +12,12 @@ import typer
 import uvicorn
 from rich.table import Table
 
-from api.cli.check import note_of
 from api.cli.options import Formatted, read_policy
 from api.cli.output import Format, console, print_json
 from api.cli.serve import Host, listen
 from api.witness import create_app
 from ledger import policy as policies
+from ledger.auditor import note_of
 from ledger.errors import ConfigurationError, NoteMalformed
 from ledger.policy import LogKey
 from ledger.witness import Witness

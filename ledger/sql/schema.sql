@@ -89,6 +89,19 @@ CREATE TABLE publications (
     published_at  timestamptz NOT NULL       -- by the clock of the ledger
 );
 
+-- Answers of time-stamping authorities (RFC 3161, TimeStampResp) over checkpoints, verified before
+-- they are kept. Nothing of the log depends on them.
+CREATE TABLE timestamps (
+    size        bigint NOT NULL,
+    authority   text NOT NULL,               -- its name in the settings
+    stamped_at  timestamptz NOT NULL,        -- by the clock of the authority
+    answer      bytea NOT NULL CHECK (octet_length(answer) <= 65536),
+    PRIMARY KEY (authority, size)
+);
+
+-- "The first one that covers": what a receipt is refreshed with.
+CREATE INDEX timestamps_size ON timestamps (size);
+
 -- Rights are what protects the entries; the triggers refuse everyone else, the owner included.
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -105,6 +118,9 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON tiles
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON checkpoints
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON timestamps
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON witness_keys
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON cosignatures
@@ -115,5 +131,5 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON publications
 GRANT USAGE ON SCHEMA {schema} TO {service_role};
 GRANT SELECT ON log, head, entries, tags, tiles, checkpoints TO {service_role};
 GRANT INSERT ON entries, tags, tiles, checkpoints TO {service_role};
-GRANT SELECT, INSERT ON witness_keys, cosignatures, publications TO {service_role};
+GRANT SELECT, INSERT ON witness_keys, cosignatures, publications, timestamps TO {service_role};
 GRANT UPDATE (size, recorded_at, frontier) ON head TO {service_role};

@@ -99,10 +99,10 @@ def environment(cache: Path) -> Path:
 
 
 def make(python: Path, place: Path) -> None:
-    """A new environment with the package. The test is over when it cannot be had."""
+    """A new environment with the packages. The test is over when it cannot be had."""
     for command in (
         [python, "-m", "venv", place],
-        [place / "bin" / "python", "-m", "pip", "install", "--quiet", PACKAGE],
+        [place / "bin" / "python", "-m", "pip", "install", "--quiet", *PACKAGES],
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
         if done.returncode != 0:
