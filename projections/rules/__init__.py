@@ -5,12 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from projections.register import Register
-from projections.rules import data_subject_requests, lateness
+from projections.rules import (
+    agreements,
+    data_subject_requests,
+    disclosures,
+    instructions,
+    lateness,
+    research,
+    subprocessor_contracts,
+    subprocessors,
+    transfers,
+)
 from projections.rules.rule import Rule
 
 CHAPTERS = tuple(
     module.CHAPTER
     for module in (
+        agreements,
+        instructions,
+        research,
+        disclosures,
+        transfers,
+        subprocessor_contracts,
+        subprocessors,
         data_subject_requests,
         lateness,
     )
