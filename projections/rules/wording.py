@@ -21,9 +21,15 @@ def moment_text(at: datetime) -> str:
 def elapsed(start: datetime, end: datetime) -> Label:
     """Elapsed time: whole days from three days on, hours and minutes below (49 h 55 min)."""
     took = end - start
-    if took >= 3 * DAY:
-        days = took // DAY
-        return Label(f"{days} dagen", f"{days} days")
-    minutes = took // timedelta(minutes=1)
-    hours, rest = divmod(minutes, 60)
+    return number_of_days(took // DAY) if took >= 3 * DAY else in_hours(start, end)
+
+
+def in_hours(start: datetime, end: datetime) -> Label:
+    """Elapsed time in hours and minutes, however long: 90 h 20 min."""
+    hours, rest = divmod((end - start) // timedelta(minutes=1), 60)
     return Label(f"{hours} u {rest} min", f"{hours} h {rest} min")
+
+
+def number_of_days(days: int) -> Label:
+    """A number of days: 1 day, 17 days."""
+    return Label(*(("1 dag", "1 day") if days == 1 else (f"{days} dagen", f"{days} days")))
