@@ -31,9 +31,12 @@ from ledger.keyring import ADMINISTRATOR, LEDGER
 from ledger.keys import SigningKey
 from ledger.note import Signer
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 DATABASE = "verantwoord"
 """The database of the embedded server."""
+
+DEMO = "demo."
+"""How the origin of a ledger begins whose clock is that of a feed (`ledger/replay.py`)."""
 
 Clock = Callable[[], datetime]
 

@@ -61,9 +61,9 @@ def facts_of(
                 found[case].append(fact)
     if not register.context:
         return found
-    named = context.controllers_in(fact for facts in found.values() for fact in facts)
+    named = context.named_in(register, (fact for facts in found.values() for fact in facts))
     about = _and(context.events_of(conn, register, named, upto=upto), extra)
-    return context.joined(found, context.of(register, about, as_of))
+    return context.joined(register, found, context.of(register, about, as_of))
 
 
 def _and(events: Iterable[Recorded], extra: Iterable[Recorded]) -> list[Recorded]:

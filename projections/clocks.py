@@ -1,14 +1,15 @@
 """The clocks of all duties with a term, the soonest due first: the privacy officer's worklist.
 
 A clock runs from the fact that started it to its due moment, or until a fact stopped it; its state
-is that at the moment of the question (`projections/findings.moment_of`). `tests/test_clocks.py`.
+is that at the moment of the question (`projections/findings.moment_of`). A window, such as that in
+which a controller may object, is listed with them until it ends. `tests/test_clocks.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg_pool import ConnectionPool
@@ -20,14 +21,15 @@ from projections.register import Label, Row
 from projections.rules import JUDGED, RULES
 from projections.rules.rule import Rule, State, state
 
-STATES: Sequence[State] = ("running", "late", "met", "not_applicable")
+STATES: Sequence[State] = ("running", "late", "met", "ended", "not_applicable")
 
 
 @dataclass(frozen=True, slots=True)
 class SeenClock:
     """A clock and its state at a moment. `events` are log positions: what started and stopped it.
 
-    `stopped_at` is None while it was not stopped; `excused` says why a duty does not apply.
+    With `open_end` the moment `due_at` itself is too late: a term in days, to 24:00. `stopped_at`
+    is None while it was not stopped; `excused` says why a duty does not apply.
     """
 
     rule: Rule
@@ -37,6 +39,7 @@ class SeenClock:
     state: State
     started_at: datetime
     due_at: datetime
+    open_end: bool
     stopped_at: datetime | None
     excused: Label | None
     parameters: dict[str, Any]
@@ -44,7 +47,7 @@ class SeenClock:
 
     @property
     def open(self) -> bool:
-        """Whether it still has to be stopped."""
+        """Whether it still has to be stopped, or is a window that did not end yet."""
         return self.stopped_at is None and self.state in ("running", "late")
 
 
@@ -65,12 +68,12 @@ def ask_clocks(
     *,
     controller: str | None = None,
     states: Collection[str] = (),
-    due_before: datetime | None = None,
+    within: timedelta | None = None,
 ) -> Clocks:
     """The clocks; with `controller` its own and those for all, in some `states` or in any.
 
-    `due_before` keeps those due before a moment. Without `states` these are the clocks that still
-    have to be stopped. Raises LookupError when nothing had been recorded yet at `known_at`.
+    `within` keeps those due so soon, or overdue. Without `states` these are the clocks that are
+    `open`. Raises LookupError when nothing had been recorded yet at `known_at`.
     """
     basis, rows = ask_all(pool, [*JUDGED.values()], moment, controller=controller)
     at = moment_of(moment, basis, now)
@@ -78,7 +81,7 @@ def ask_clocks(
         clock
         for clock in clocks_at(rows, at)
         if (clock.state in states if states else clock.open)
-        and (due_before is None or clock.due_at < due_before)
+        and (within is None or clock.due_at <= at + within)
     ]
     return Clocks(moment, at, basis, seen)
 
@@ -97,11 +100,19 @@ def _seen(row: Row, at: datetime) -> SeenClock:
     return SeenClock(
         rule=RULES[values["rule"]],
         version=values["version"],
-        controllers=tuple(c for c in row.controllers if c),
+        controllers=(values["controller"],) if values["controller"] else (),
         subject=values["subject"],
-        state=state(due_at, stopped_at, at, open_end=values["open_end"], excused=excused),
+        state=state(
+            due_at,
+            stopped_at,
+            at,
+            open_end=values["open_end"],
+            window=values["window"],
+            excused=excused,
+        ),
         started_at=datetime.fromisoformat(values["started_at"]),
         due_at=due_at,
+        open_end=values["open_end"],
         stopped_at=stopped_at,
         excused=Label(values["text_nl"], values["text_en"]) if excused else None,
         parameters=dict(values["parameters"]),

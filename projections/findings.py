@@ -121,7 +121,7 @@ def _joined(rows: Sequence[Row]) -> HeldFinding:
         rule=RULES[values["rule"]],
         version=values["version"],
         severity=cast("Severity", values["severity"]),
-        controllers=tuple(sorted({c for row in rows for c in row.controllers if c})),
+        controllers=tuple(sorted({c for row in rows if (c := row.values["controller"])})),
         at=_instant(values["at"]),
         holds_from=_instant(values["holds_from"]),
         subject=values["subject"],

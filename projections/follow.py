@@ -20,9 +20,8 @@ from psycopg_pool import ConnectionPool
 from ledger.listener import Listener
 from projections import cases, history
 from projections.facts import Recorded
+from projections.folds import FOLDS, FOLLOWED
 from projections.register import Register, Row
-from projections.registers import REGISTERS
-from projections.rules import JUDGED
 
 BATCH = 500
 """Events in one transaction while following."""
@@ -34,17 +33,16 @@ GATHER = 0.1
 """Seconds in which more events may come, to be applied together: applying each alone would take as
 long as appending it did."""
 
-FOLLOWED: Mapping[str, Register] = {**REGISTERS, **JUDGED}
-"""What is kept up to date: every register, and the findings and clocks of every chapter."""
-
 log = structlog.get_logger(__name__)
 
 
 def follow_once(pool: ConnectionPool, registers: Mapping[str, Register] = FOLLOWED) -> int:
-    """Apply one batch of new events; how many there were. 0: nothing new, or another follows."""
+    """Apply one batch of new events; how many there were. 0: nothing new, or another follows, or
+    the rows are those of other folds than ours."""
     with pool.connection() as conn, conn.transaction():
         row = conn.execute(
-            "SELECT generation, position FROM followed FOR UPDATE SKIP LOCKED"
+            "SELECT generation, position FROM followed WHERE folds = %s FOR UPDATE SKIP LOCKED",
+            (FOLDS,),
         ).fetchone()
         if row is None:
             return 0
@@ -56,9 +54,29 @@ def follow_once(pool: ConnectionPool, registers: Mapping[str, Register] = FOLLOW
         return len(events)
 
 
+def remake(pool: ConnectionPool, registers: Mapping[str, Register] = FOLLOWED) -> int:
+    """Make anew the rows that earlier folds than ours made; the position reached, 0 if none."""
+    with pool.connection() as conn:
+        row = conn.execute("SELECT FROM followed WHERE folds < %s", (FOLDS,)).fetchone()
+    if row is None:
+        return 0
+    log.info("making the registers anew: this program has other folds")
+    return rebuild(pool, registers)
+
+
+def position(pool: ConnectionPool) -> int:
+    """How many entries the stored rows have followed."""
+    with pool.connection() as conn:
+        row = conn.execute("SELECT position FROM followed").fetchone()
+        return int(row[0]) if row else 0
+
+
 def catch_up(pool: ConnectionPool, registers: Mapping[str, Register] = FOLLOWED) -> int:
-    """Apply all events there are; how many there were."""
-    total = 0
+    """Apply all events there are; how many there were.
+
+    Rows that later folds than ours made are left to the program that has these.
+    """
+    total = remake(pool, registers)
     while count := follow_once(pool, registers):
         total += count
     return total
@@ -82,7 +100,10 @@ def rebuild(
             _apply(conn, registers, old + 1, events)
             position = events[-1].position
             progress(position)
-        conn.execute("UPDATE followed SET generation = %s, position = %s", (old + 1, position))
+        conn.execute(
+            "UPDATE followed SET generation = %s, position = %s, folds = %s",
+            (old + 1, position, FOLDS),
+        )
         conn.execute("DELETE FROM register_rows WHERE generation = %s", (old,))
     return position
 
@@ -111,6 +132,7 @@ class Follower:
         while not self._closing.is_set():
             self._new.clear()
             try:
+                remake(self._pool)
                 more = follow_once(self._pool) == BATCH
             except psycopg.OperationalError as error:
                 log.warning("following waits for the database", error=type(error).__name__)

@@ -16,6 +16,7 @@ import orjson
 import psycopg
 from psycopg_pool import ConnectionPool
 
+from projections.folds import FOLDS
 from projections.needed import facts_for
 from projections.register import Register, Row
 
@@ -79,8 +80,9 @@ def ask_all(
     """
     with pool.connection() as conn, conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        if moment == Moment():
-            basis, rows = _stored(conn, registers, controller)
+        followed = _followed(conn) if moment == Moment() else None
+        if followed is not None:
+            basis, rows = basis_at(conn, followed), _stored(conn, registers, controller)
         else:
             basis = basis_at(conn, moment.known_at)
             rows = [
@@ -89,6 +91,12 @@ def ask_all(
                 for row in _folded(conn, register, basis.size, moment.as_of, controller)
             ]
     return basis, sorted(rows, key=lambda row: row.key)
+
+
+def _followed(conn: psycopg.Connection) -> int | None:
+    """How many entries the stored rows have followed; None when other folds than ours made them."""
+    row = conn.execute("SELECT position FROM followed WHERE folds = %s", (FOLDS,)).fetchone()
+    return None if row is None else int(row[0])
 
 
 def basis_at(conn: psycopg.Connection, known_at: datetime | int | None) -> Basis:
@@ -118,16 +126,14 @@ def _checkpoint(conn: psycopg.Connection, condition: str, *args: object) -> tupl
 
 def _stored(
     conn: psycopg.Connection, registers: Sequence[Register], controller: str | None
-) -> tuple[Basis, list[Row]]:
+) -> list[Row]:
     rows = conn.execute(
         "SELECT key, controller, body FROM register_rows"
         " WHERE generation = (SELECT generation FROM followed) AND register = ANY(%(registers)s)"
         " AND (%(controller)s::text IS NULL OR controller IS NULL OR controller = %(controller)s)",
         {"registers": [register.name for register in registers], "controller": controller},
     )
-    found = [_row(*row) for row in rows]
-    followed = conn.execute("SELECT position FROM followed").fetchone()
-    return basis_at(conn, followed[0] if followed else 0), found
+    return [_row(*row) for row in rows]
 
 
 def _row(key: str, controller: str | None, body: str) -> Row:

@@ -15,9 +15,8 @@ from ledger.append import Appended
 from ledger.errors import VerificationFailed
 from ledger.fsck import Sound, fsck
 from ledger.merkle import check_consistency
-from projections.follow import body, catch_up
+from projections.follow import FOLLOWED, body, catch_up
 from projections.question import Moment, ask
-from projections.registers import REGISTERS
 from tests.ledgers import TestLedger
 
 
@@ -40,7 +39,7 @@ def check_registers(made: TestLedger) -> None:
     """The stored rows are, byte for byte, what a fold of the whole log gives."""
     catch_up(made.ledger.pool)
     size = made.ledger.reader.size()
-    for register in REGISTERS.values():
+    for register in FOLLOWED.values():
         stored = ask(made.ledger.pool, register)
         folded = ask(made.ledger.pool, register, Moment(known_at=size))
         assert [(r.key, r.controllers, body(r)) for r in stored.rows] == [

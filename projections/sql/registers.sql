@@ -1,12 +1,14 @@
 -- The registers as they are now: a cache of folds over the log, made anew at any time.
 
--- How far the stored rows have followed the log, and which generation of them is read.
+-- How far the stored rows have followed the log, which generation of them is read, and which
+-- version of the folds made it: a program with later folds makes all rows anew.
 CREATE TABLE followed (
     only_row    boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     generation  bigint NOT NULL,
-    position    bigint NOT NULL CHECK (position >= 0)
+    position    bigint NOT NULL CHECK (position >= 0),
+    folds       integer NOT NULL
 );
-INSERT INTO followed (generation, position) VALUES (1, 0);
+INSERT INTO followed (generation, position, folds) VALUES (1, 0, 1);
 
 -- A rebuild writes the next generation beside this one and then moves `followed` to it.
 CREATE TABLE register_rows (

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,10 +15,10 @@ from hypothesis import strategies as st
 
 from ledger.events import EVENT_TYPES, latest, tags_of
 from projections.facts import Fact, effective
-from projections.register import Register, Row
+from projections.register import Register
 from projections.registers import REGISTERS
 from projections.rows import PROCESSOR_ONLY
-from tests.recording import rows_of, scenario
+from tests.recording import folded, rows_of, scenario
 
 CONTROLLERS = {"C1", "C2", "C3", "C4", "C5", "C6"}
 
@@ -89,15 +88,6 @@ def test_no_row_names_another_controller(register: Register) -> None:
             text = json.dumps([row.key, dict(row.values), [dict(c) for c in row.corrected]])
             named = set(re.findall(r"\bC[1-6]\b", text))
             assert named <= CONTROLLERS & set(row.controllers)
-
-
-def folded(register: Register, facts: Sequence[Fact]) -> Sequence[Row]:
-    """The rows of a register from facts as they come."""
-    cases: dict[str, list[Fact]] = defaultdict(list)
-    for fact in facts:
-        for case in register.cases(fact) if fact.type in register.types else ():
-            cases[case].append(fact)
-    return register.present([row for case in cases for row in register.fold(case, cases[case])])
 
 
 def spoiled(fact: Fact, field: int, value: Any) -> Fact:
