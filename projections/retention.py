@@ -61,6 +61,11 @@ def act_at(fact: Fact) -> datetime:
     return moment(fact, field) if field else fact.occurred_at
 
 
+def until(at: datetime, facts: Iterable[Fact], *types: str) -> list[Fact]:
+    """What was done of some types at or before a moment, in order."""
+    return [fact for done_at, fact in acts(facts, *types) if done_at <= at]
+
+
 @dataclass(frozen=True, slots=True)
 class AfterLicence:
     """The time after the last licence of a controller, until one was granted again (`resumed`)."""
@@ -128,22 +133,34 @@ def retention(time: AfterLicence, facts: Iterable[Fact]) -> Retention | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Lapse:
+    """The end of a statutory duty: at a moment, which may be 24:00 of the day `on`, by a fact."""
+
+    at: datetime
+    on: date
+    told_by: Fact
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """A statutory duty to keep data, since it was imposed.
 
-    It lapses when that was told, and else at the end of what was imposed; `lapses_at` is None when
-    that cannot be read.
+    It lapses when that was told, and else at the end of what was imposed; None when that cannot be
+    read.
     """
 
     hold_id: str
-    imposed: Fact
     since: datetime
-    lapses_at: datetime | None
-    lapsed: Fact | None = None
+    lapse: Lapse | None
 
     def covers(self, at: datetime) -> bool:
         """Whether it was imposed before a moment and runs up to it."""
-        return self.since < at and (self.lapses_at is None or at <= self.lapses_at)
+        return self.since < at and (self.lapse is None or at <= self.lapse.at)
+
+    @property
+    def has_lapsed(self) -> bool:
+        """Whether it was told to have lapsed."""
+        return self.lapse is not None and self.lapse.told_by.type == LAPSED
 
 
 def holds(facts: Iterable[Fact]) -> list[Hold]:
@@ -155,20 +172,22 @@ def holds(facts: Iterable[Fact]) -> list[Hold]:
 def _holds(hold_id: str, turns: Iterable[Fact]) -> list[Hold]:
     found: list[Hold] = []
     for fact in turns:
-        last = found[-1] if found and found[-1].lapsed is None else None
+        last = found[-1] if found and not found[-1].has_lapsed else None
         if fact.type == LAPSED:
             if last:
-                found[-1] = replace(last, lapses_at=act_at(fact), lapsed=fact)
+                found[-1] = replace(last, lapse=Lapse(act_at(fact), day_of(fact, "at"), fact))
         elif last and last.covers(fact.occurred_at):
-            found[-1] = replace(last, imposed=fact, lapses_at=_imposed_until(fact))
+            found[-1] = replace(last, lapse=_end_of_imposed(fact))
         else:
-            found.append(Hold(hold_id, fact, fact.occurred_at, _imposed_until(fact)))
+            found.append(Hold(hold_id, fact.occurred_at, _end_of_imposed(fact)))
     return found
 
 
-def _imposed_until(imposed: Fact) -> datetime | None:
-    last = day(imposed.data, "until")
-    return end_of(last) if last else instant(imposed.data, "until")
+def _end_of_imposed(imposed: Fact) -> Lapse | None:
+    if last := day(imposed.data, "until"):
+        return Lapse(end_of(last), last, imposed)
+    at = instant(imposed.data, "until")
+    return Lapse(at, civil_date(at), imposed) if at else None
 
 
 def postponing(due_at: datetime, imposed: Sequence[Hold]) -> Hold | None:
@@ -176,19 +195,19 @@ def postponing(due_at: datetime, imposed: Sequence[Hold]) -> Hold | None:
 
     That is the last to lapse of those that run at the end of the term, or run on from there.
     """
-    found = None
+    found: Hold | None = None
     at = due_at
     while hold := max((h for h in imposed if h.covers(at)), key=_lapse, default=None):
-        if hold.lapses_at is None:
+        if hold.lapse is None:
             return hold
-        if found and hold.lapses_at == found.lapses_at:
+        if found and hold.lapse.at == at:
             break
-        found, at = hold, hold.lapses_at
+        found, at = hold, hold.lapse.at
     return found
 
 
 def _lapse(hold: Hold) -> tuple[bool, datetime]:
-    return hold.lapses_at is None, hold.lapses_at or hold.since
+    return hold.lapse is None, hold.lapse.at if hold.lapse else hold.since
 
 
 def is_whole(erased: Fact) -> bool:
@@ -223,9 +242,8 @@ def subprocessors_at(facts: Iterable[Fact], at: datetime) -> set[str]:
     The end of the agreement ends no engagement here: what they hold is still to be erased.
     """
     engaged: set[str] = set()
-    for done_at, fact in acts(facts, ENGAGED, DISENGAGED):
-        subprocessor = text(fact.data, "subprocessor_id")
-        if subprocessor and done_at <= at:
+    for fact in until(at, facts, ENGAGED, DISENGAGED):
+        if subprocessor := text(fact.data, "subprocessor_id"):
             turn = engaged.add if fact.type == ENGAGED else engaged.discard
             turn(subprocessor)
     return engaged

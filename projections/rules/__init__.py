@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from projections.register import Register
-from projections.rules import data_subject_requests, lateness
+from projections.rules import data_subject_requests, lateness, retention
 from projections.rules.rule import Rule
 
 CHAPTERS = tuple(
@@ -13,6 +13,7 @@ CHAPTERS = tuple(
     for module in (
         data_subject_requests,
         lateness,
+        retention,
     )
 )
 
