@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from projections.facts import Fact
-from projections.reading import moment
+from projections.reading import Act, in_order, moment
 from projections.rows import of_type
 
 SIGNED = "ConfidentialityUndertakingSigned"
@@ -49,7 +49,6 @@ def accesses(facts: Sequence[Fact]) -> list[Access]:
     ]
 
 
-def first_signed(facts: Sequence[Fact]) -> tuple[datetime, Fact] | None:
+def first_signed(facts: Sequence[Fact]) -> Act | None:
     """When a person was first bound to secrecy, and by which fact; None when never."""
-    signed = [(moment(fact, "signed_at"), fact) for fact in of_type(facts, SIGNED)]
-    return min(signed, key=lambda each: (each[0], each[1].position), default=None)
+    return next(iter(in_order(of_type(facts, SIGNED), "signed_at")), None)

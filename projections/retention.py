@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 
 from projections.civil import civil_date, end_of
 from projections.facts import Fact
-from projections.reading import after, day, day_of, instant, moment, text, truth
+from projections.reading import Act, after, day, day_of, instant, moment, text, truth
 from projections.rows import by_id
 from projections.terms import terms_at
 
@@ -44,9 +44,6 @@ MOMENTS = {
     DISENGAGED: "at",
 }
 """The field that says when an act was done, should that not be when the event occurred."""
-
-Act = tuple[datetime, Fact]
-"""A fact with the moment of what it tells."""
 
 
 def acts(facts: Iterable[Fact], *types: str) -> list[Act]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from projections.register import Register
-from projections.rules import data_subject_requests, lateness, retention
+from projections.rules import breaches, data_subject_requests, lateness, retention
 from projections.rules.rule import Rule
 
 CHAPTERS = tuple(
     module.CHAPTER
     for module in (
+        breaches,
         data_subject_requests,
         lateness,
         retention,

@@ -93,11 +93,11 @@ def _row(judged: Finding | Clock) -> Row:
     }
     if isinstance(judged, Clock):
         values, rests_on = _clock(judged)
-        moment = judged.started_at
+        moments = [stamp(judged.started_at), stamp(judged.due_at)]
     else:
         values, rests_on = _finding(judged), list(judged.rests_on)
-        moment = judged.at
-    named = (judged.rule.id, judged.subject, judged.owner or "", stamp(moment))
+        moments = [stamp(judged.at)]
+    named = (judged.rule.id, judged.subject, judged.owner or "", *moments)
     key = row_key(values["kind"], *named)
     return row(COLUMNS, key, _readers(judged), {**shared, **values}, rests_on)
 

@@ -10,13 +10,12 @@ from datetime import date, datetime, timedelta
 
 from projections.civil import civil_date, end_of
 from projections.facts import Fact
-from projections.reading import moment, text
+from projections.reading import Act, moment, text
 from projections.register import Label
 from projections.retention import (
     CHOSEN,
     COPIES_ERASED,
     ERASED,
-    Act,
     AfterLicence,
     Hold,
     Lapse,

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from projections.civil import civil_date, end_of
 from projections.facts import Fact
-from projections.reading import text, texts, truth
+from projections.reading import Act, text, texts, truth
 from projections.register import Label
 from projections.retention import (
     ACKNOWLEDGED,
@@ -18,7 +18,6 @@ from projections.retention import (
     COPIES_ERASED,
     ERASED,
     RETURNED,
-    Act,
     AfterLicence,
     acts,
     copies_due_on,
