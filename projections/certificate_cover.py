@@ -14,6 +14,9 @@ from projections.facts import Fact
 from projections.reading import civil_day, day_of, text
 from projections.rows import by_id, of_type
 
+ISSUED = "CertificateIssued"
+WITHDRAWN = "CertificateWithdrawn"
+
 STANDARDS = {"27001": "ISO/IEC 27001", "7510": "NEN 7510"}
 """What 11.2 asks for, by the number that names the standard in any of its editions."""
 
@@ -57,8 +60,8 @@ def certificates(facts: Sequence[Fact]) -> list[Certificate]:
     """Every certificate issued, with the withdrawal that followed it."""
     found = []
     for certificate_id, turns in sorted(by_id(facts, "certificate_id").items()):
-        withdrawals = of_type(turns, "CertificateWithdrawn")
-        for issued in of_type(turns, "CertificateIssued"):
+        withdrawals = of_type(turns, WITHDRAWN)
+        for issued in of_type(turns, ISSUED):
             after = (w for w in withdrawals if w.occurred_at >= issued.occurred_at)
             withdrawn = next(after, None)
             found.append(Certificate(certificate_id, issued, withdrawn, _valid(issued, withdrawn)))

@@ -5,16 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from projections.register import Register
-from projections.rules import breaches, data_subject_requests, lateness, retention
+from projections.rules import (
+    audits,
+    breaches,
+    certificates,
+    data_subject_requests,
+    lateness,
+    people,
+    retention,
+    security,
+)
 from projections.rules.rule import Rule
 
 CHAPTERS = tuple(
     module.CHAPTER
     for module in (
+        audits,
         breaches,
+        certificates,
         data_subject_requests,
         lateness,
+        people,
         retention,
+        security,
     )
 )
 

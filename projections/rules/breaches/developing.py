@@ -116,12 +116,12 @@ def _order(act: Act) -> tuple[datetime, int]:
 def _too_long(
     breach: str, controller: str, concern: Concern, days: int, stretch: Stretch
 ) -> Finding:
-    # Of all who were due to hear by one moment, whatever their terms: the text is the same for each.
+    # The text is the same for all that were to hear by one moment, whatever their terms.
     due = moment_text(stretch.due_at)
     said = Label(
-        f"niets meegedeeld over {breach} tot {due}, langer dan de termijn sinds het laatste bericht,"
-        " terwijl de Inbreuk nog niet was afgesloten",
-        f"nothing told about {breach} until {due}, longer than the term since the last news, while"
+        f"niets meegedeeld over {breach} tot {due}, het einde van de termijn sinds het laatste"
+        " bericht, terwijl de Inbreuk nog niet was afgesloten",
+        f"nothing told about {breach} until {due}, the end of the term since the last news, while"
         " the breach was not closed yet",
     )
     facts = {fact.position: fact for fact in (concern.fact, stretch.last[1])}
