@@ -18,7 +18,7 @@ import structlog
 from psycopg_pool import ConnectionPool
 
 from ledger.listener import Listener
-from projections import cases, history
+from projections import cases, history, spans
 from projections.facts import Recorded
 from projections.folds import FOLDS, FOLLOWED
 from projections.register import Register, Row
@@ -32,6 +32,9 @@ REBUILD_BATCH = 20_000
 GATHER = 0.1
 """Seconds in which more events may come, to be applied together: applying each alone would take as
 long as appending it did."""
+
+TABLES = ("register_rows", "register_cases", "case_controllers")
+"""What is stored of each generation."""
 
 log = structlog.get_logger(__name__)
 
@@ -94,7 +97,8 @@ def rebuild(
     with pool.connection() as conn, conn.transaction():
         row = conn.execute("SELECT generation FROM followed FOR UPDATE").fetchone()
         old = int(row[0]) if row else 0
-        conn.execute("DELETE FROM register_rows WHERE generation <> %s", (old,))
+        for table in TABLES:
+            conn.execute(f"DELETE FROM {table} WHERE generation <> %s".encode(), (old,))  # noqa: S608
         position = 0
         while events := history.after(conn, position, REBUILD_BATCH):
             _apply(conn, registers, old + 1, events)
@@ -104,7 +108,8 @@ def rebuild(
             "UPDATE followed SET generation = %s, position = %s, folds = %s",
             (old + 1, position, FOLDS),
         )
-        conn.execute("DELETE FROM register_rows WHERE generation = %s", (old,))
+        for table in TABLES:
+            conn.execute(f"DELETE FROM {table} WHERE generation = %s".encode(), (old,))  # noqa: S608
     return position
 
 
@@ -157,17 +162,46 @@ def _apply(
     upto = events[-1].position
     for name, touched in cases.touched(conn, registers, events, upto=upto).items():
         register = registers[name]
-        facts = cases.facts_of(conn, register, touched, upto=upto)
-        rows = [(case, row) for case in sorted(facts) for row in register.fold(case, facts[case])]
+        facts = cases.facts_of(conn, register, touched.keys(), upto=upto)
+        rows = {case: list(register.fold(case, facts[case])) for case in facts}
+        for case in _unchanged(conn, generation, name, touched, rows):
+            del touched[case]
         _replace(conn, generation, name, touched, rows)
+        spans.keep(conn, generation, register, touched, facts)
+
+
+def _unchanged(
+    conn: psycopg.Connection,
+    generation: int,
+    register: str,
+    touched: Mapping[str, cases.Touch],
+    rows: Mapping[str, Sequence[Row]],
+) -> list[str]:
+    """The cases that merely rest on what changed, and say the same as before."""
+    resting = [case for case, touch in touched.items() if not touch.own]
+    if not resting:
+        return []
+    stored: dict[str, list[tuple[str, str | None, str]]] = {case: [] for case in resting}
+    for case, *stands in conn.execute(
+        "SELECT case_key, key, controller, body FROM register_rows"
+        " WHERE generation = %s AND register = %s AND case_key = ANY(%s)",
+        (generation, register, resting),
+    ):
+        stored[case].append(tuple(stands))
+    return [
+        case
+        for case in resting
+        if sorted(stored[case], key=str)
+        == sorted(((r.key, owner(r), body(r)) for r in rows.get(case, ())), key=str)
+    ]
 
 
 def _replace(
     conn: psycopg.Connection,
     generation: int,
     register: str,
-    touched: set[str],
-    rows: Sequence[tuple[str, Row]],
+    touched: Mapping[str, cases.Touch],
+    rows: Mapping[str, Sequence[Row]],
 ) -> None:
     conn.execute(
         "DELETE FROM register_rows WHERE generation = %s AND register = %s AND case_key = ANY(%s)",
@@ -176,8 +210,9 @@ def _replace(
     with conn.cursor().copy(
         "COPY register_rows (generation, register, key, case_key, controller, body) FROM STDIN"
     ) as copy:
-        for case, row in rows:
-            copy.write_row((generation, register, row.key, case, owner(row), body(row)))
+        for case in sorted(touched):
+            for row in rows.get(case, ()):
+                copy.write_row((generation, register, row.key, case, owner(row), body(row)))
 
 
 def owner(row: Row) -> str | None:

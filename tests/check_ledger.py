@@ -16,7 +16,7 @@ from ledger.errors import VerificationFailed
 from ledger.fsck import Sound, fsck
 from ledger.merkle import check_consistency
 from projections.follow import FOLLOWED, body, catch_up
-from projections.question import Moment, ask
+from projections.question import ask, from_log
 from tests.ledgers import TestLedger
 
 
@@ -41,9 +41,10 @@ def check_registers(made: TestLedger) -> None:
     size = made.ledger.reader.size()
     for register in FOLLOWED.values():
         stored = ask(made.ledger.pool, register)
-        folded = ask(made.ledger.pool, register, Moment(known_at=size))
+        with made.ledger.pool.connection() as conn:
+            rows = sorted(from_log(conn, register, size), key=lambda row: row.key)
         assert [(r.key, r.controllers, body(r)) for r in stored.rows] == [
-            (r.key, r.controllers, body(r)) for r in folded.rows
+            (r.key, r.controllers, body(r)) for r in register.present(rows)
         ]
 
 

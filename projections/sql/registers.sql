@@ -23,4 +23,26 @@ CREATE TABLE register_rows (
 CREATE INDEX register_rows_case ON register_rows (generation, register, case_key);
 CREATE INDEX register_rows_controller ON register_rows (generation, register, controller, key);
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON followed, register_rows TO {service_role};
+-- When each case changed: what had settled before a moment need not be folded to ask about it.
+CREATE TABLE register_cases (
+    generation      bigint NOT NULL,
+    register        text NOT NULL,
+    case_key        text NOT NULL,
+    first_position  bigint NOT NULL,   -- of the events that touched it
+    last_position   bigint NOT NULL,
+    first_occurred  timestamptz,       -- of its facts as they are now; null when it has none
+    last_occurred   timestamptz,
+    PRIMARY KEY (generation, register, case_key)
+);
+
+-- Whom a case ever concerned: a controller, or '*' for every reader.
+CREATE TABLE case_controllers (
+    generation  bigint NOT NULL,
+    register    text NOT NULL,
+    controller  text NOT NULL,
+    case_key    text NOT NULL,
+    PRIMARY KEY (generation, register, controller, case_key)
+);
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON followed, register_rows, register_cases, case_controllers
+    TO {service_role};
