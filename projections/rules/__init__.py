@@ -6,28 +6,42 @@ from collections.abc import Mapping
 
 from projections.register import Register
 from projections.rules import (
+    agreements,
     audits,
     breaches,
     certificates,
     data_subject_requests,
+    disclosures,
+    instructions,
     lateness,
     people,
+    research,
     retention,
     security,
+    subprocessor_contracts,
+    subprocessors,
+    transfers,
 )
 from projections.rules.rule import Rule
 
 CHAPTERS = tuple(
     module.CHAPTER
     for module in (
-        audits,
-        breaches,
-        certificates,
-        data_subject_requests,
-        lateness,
-        people,
-        retention,
+        agreements,
+        instructions,
+        research,
+        disclosures,
+        transfers,
         security,
+        people,
+        subprocessor_contracts,
+        subprocessors,
+        data_subject_requests,
+        breaches,
+        retention,
+        certificates,
+        audits,
+        lateness,
     )
 )
 

@@ -79,11 +79,11 @@ class Chapter:
 
     def _fold(self, case: str, facts: Sequence[Fact]) -> Sequence[Row]:
         # The same finding twice is one finding: a case may reach it by two roads.
-        rows = {found.key: found for found in map(_row, self.judge(case, facts))}
-        return list(rows.values())
+        rows = (_row(case, judged) for judged in self.judge(case, facts))
+        return list({found.key: found for found in rows}.values())
 
 
-def _row(judged: Finding | Clock) -> Row:
+def _row(case: str, judged: Finding | Clock) -> Row:
     shared: dict[str, Any] = {
         "rule": judged.rule.id,
         "version": judged.rule.version,
@@ -97,7 +97,8 @@ def _row(judged: Finding | Clock) -> Row:
     else:
         values, rests_on = _finding(judged), list(judged.rests_on)
         moments = [stamp(judged.at)]
-    named = (judged.rule.id, judged.subject, judged.owner or "", *moments)
+    # With the case: two of them may find the same, and no two rows of a register share a key.
+    named = (case, judged.rule.id, judged.subject, judged.owner or "", *moments)
     key = row_key(values["kind"], *named)
     return row(COLUMNS, key, _readers(judged), {**shared, **values}, rests_on)
 

@@ -57,9 +57,10 @@ class Finding:
     `at` is the moment the finding is about; `holds_from` the moment from which it can be told,
     which is later when a term had to pass first. `owner` is the controller it concerns, None for
     all of them, "" for the processor alone. Findings of one rule and moment with the same `group`
-    are one finding about several controllers to whoever may see them all; their texts are the
-    same. `subject` tells apart what one rule finds at one moment in one case. With `secret` the
-    law forbids to tell the owner: the finding is shown to the processor alone, and names it.
+    are one finding about several controllers to whoever may see them all; where the terms of each
+    make their texts differ, it has them all. `subject` tells apart what one rule finds at one
+    moment in one case. With `secret` the law forbids to tell the owner: the finding is shown to the
+    processor alone, and names it.
     """
 
     rule: Rule

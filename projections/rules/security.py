@@ -92,7 +92,6 @@ def _reviews(facts: Sequence[Fact]) -> Judged:
             start=last,
             stop=after,
             open_end=True,
-            parameters={"review_within": REVIEW_WITHIN},
         )
         yield clock
         if clock.overdue_from:
@@ -113,7 +112,6 @@ def _reviews(facts: Sequence[Fact]) -> Judged:
                 None,
                 clock.subject,
                 holds_from=clock.overdue_from,
-                parameters=clock.parameters,
             )
 
 
@@ -152,7 +150,6 @@ def _changes(facts: Sequence[Fact]) -> Judged:
             start=amended,
             stop=stop,
             open_end=True,
-            parameters={"tell_within_days": TELL_WITHIN},
         )
         yield clock
         if clock.overdue_from:
@@ -183,7 +180,6 @@ def _untold(clock: Clock, changed_on: date) -> Finding:
         None,
         clock.subject,
         holds_from=clock.overdue_from,
-        parameters=clock.parameters,
     )
 
 

@@ -1,4 +1,12 @@
-"""Findings and clocks of chapters over recorded events, as of a moment, as known at one."""
+"""What a chapter finds in a story, and its clocks, as they hold at a moment.
+
+    found(agreements.CHAPTER, story)                       at the end of time
+    found(agreements.CHAPTER, story, at="2025-01-01 00:00")
+
+With `at` the facts are those as of that moment, as a question about it sees them. `held` and
+`standing` judge at the recording of the last event, as the ledger of a demonstration would, or as
+of one moment, as known at another.
+"""
 
 from __future__ import annotations
 
@@ -11,27 +19,56 @@ from projections.facts import Recorded
 from projections.findings import HeldFinding, held_at
 from projections.register import Row
 from projections.rules.chapter import Chapter
-from tests.recording import local, rows_of
+from tests.recording import Recording, local, rows_of
+
+END_OF_TIME = "2090-01-01 00:00"
 
 
-def found(
+def rows(chapter: Chapter, story: Recording, at: str | None = None) -> list[Row]:
+    """The rows of a chapter, of the facts as of a moment."""
+    return list(rows_of(chapter.register(), story.events, as_of=at).values())
+
+
+def found(chapter: Chapter, story: Recording, at: str | None = None) -> list[HeldFinding]:
+    """The findings that hold at a moment."""
+    return held_at(rows(chapter, story, at), local(at or END_OF_TIME))
+
+
+def brief(findings: Sequence[HeldFinding]) -> list[tuple[str, str, str]]:
+    """Each finding as its rule, its controllers, and its moment in civil time."""
+    return [
+        (
+            finding.rule.id,
+            "+".join(finding.controllers),
+            finding.at.astimezone(AMSTERDAM).strftime("%Y-%m-%d %H:%M"),
+        )
+        for finding in findings
+    ]
+
+
+def clocks(chapter: Chapter, story: Recording, at: str | None = None) -> list[SeenClock]:
+    """The clocks with their states at a moment."""
+    return clocks_at(rows(chapter, story, at), local(at or END_OF_TIME))
+
+
+def held(
     chapters: Chapter | Iterable[Chapter],
     events: Sequence[Recorded],
     as_of: str | None = None,
     known_at: str | None = None,
 ) -> list[HeldFinding]:
     """The findings that hold; without a moment at the recording of the last event."""
-    return held_at(_rows(chapters, events, as_of, known_at), _moment(events, as_of, known_at))
+    return held_at(_rows_at(chapters, events, as_of, known_at), _moment(events, as_of, known_at))
 
 
-def clocks(
+def standing(
     chapters: Chapter | Iterable[Chapter],
     events: Sequence[Recorded],
     as_of: str | None = None,
     known_at: str | None = None,
 ) -> list[SeenClock]:
-    """The clocks with their states, as `found` gives the findings."""
-    return clocks_at(_rows(chapters, events, as_of, known_at), _moment(events, as_of, known_at))
+    """The clocks with their states, as `held` gives the findings."""
+    return clocks_at(_rows_at(chapters, events, as_of, known_at), _moment(events, as_of, known_at))
 
 
 def said(finding: HeldFinding) -> tuple[str, tuple[str, ...], str]:
@@ -45,7 +82,7 @@ def civil(at: datetime) -> str:
     return text.removesuffix(":00")
 
 
-def _rows(
+def _rows_at(
     chapters: Chapter | Iterable[Chapter],
     events: Sequence[Recorded],
     as_of: str | None,

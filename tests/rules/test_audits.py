@@ -10,7 +10,7 @@ import pytest
 from projections.facts import Recorded
 from projections.rules.audits import CHAPTER
 from tests.recording import Recording, scenario
-from tests.rules.judging import civil, clocks, found, said
+from tests.rules.judging import civil, held, said, standing
 
 C1 = {"controller_id": "C1"}
 TERMS = C1 | {"effective_from": "2024-09-10", "objection_days": 7, "transfer_area": "EU"}
@@ -40,7 +40,7 @@ def agreed(**terms: Any) -> Recording:
 
 
 def rules(story: Recording) -> list[tuple[str, str]]:
-    return [(rule, at) for rule, _, at in map(said, found(CHAPTER, story.events))]
+    return [(rule, at) for rule, _, at in map(said, held(CHAPTER, story.events))]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_the_text_counts_what_was_done_in_the_year() -> None:
     accept(story, "CA-1", "2025-02-02 09:00")
     ask(story, "CA-2", "2025-06-01 09:00")
     refuse(story, "CA-2", "2025-06-02 09:00", "annual_limit")
-    (finding,) = found(CHAPTER, story.events)
+    (finding,) = held(CHAPTER, story.events)
     assert finding.text.en == (
         "CA-2 refused on the annual limit, with 1 of 2 earlier in the calendar year"
     )
@@ -112,7 +112,7 @@ def test_the_limit_does_not_count_for_an_audit_that_must_be(grounds: str) -> Non
     accept(story, "CA-1", "2025-02-02 09:00")
     ask(story, "CA-2", "2025-06-01 09:00", grounds=grounds)
     refuse(story, "CA-2", "2025-06-02 09:00", "annual_limit")
-    (finding,) = found(CHAPTER, story.events)
+    (finding,) = held(CHAPTER, story.events)
     assert finding.rule.id == "R-11.3"
     assert "does not count" in finding.text.en
 
@@ -170,7 +170,7 @@ def test_an_audit_that_a_rolling_year_would_not_allow_is_noted(
     ask(story, "CA-3", f"{asked} 14:00")
     assert rules(story) == []
     accept(story, "CA-3", "2026-12-01 10:00")
-    findings = found(CHAPTER, story.events)
+    findings = held(CHAPTER, story.events)
     expected = [("NOTE-11.3", ("C1",), f"{asked} 14:00")]
     assert [said(f) for f in findings] == (expected if noted else [])
     for finding in findings:
@@ -193,7 +193,7 @@ def with_basis(basis: str) -> list[Recorded]:
 )
 def test_the_kind_of_year_changes_one_audit_of_the_scenario_only(basis: str, noted: bool) -> None:
     """CA-1, CA-2 and CA-4 are right and CA-5 is not by any year; CA-3 is noted by one (B6)."""
-    findings = [(f.rule.id, f.controllers, f.subject) for f in found(CHAPTER, with_basis(basis))]
+    findings = [(f.rule.id, f.controllers, f.subject) for f in held(CHAPTER, with_basis(basis))]
     note = [("NOTE-11.3", ("C3",), "CA-3")] if noted else []
     assert findings == [*note, ("R-11.3", ("C1",), "CA-5")]
 
@@ -212,9 +212,9 @@ def test_what_was_asked_for_is_provided_within_thirty_days(
     story = Recording()
     story.add(type_, provided, C1 | fields | {"requested_at": "2025-03-01"})
     assert rules(story) == ([("O-11.2", provided)] if late else [])
-    (clock,) = clocks(CHAPTER, story.events)
+    (clock,) = standing(CHAPTER, story.events)
     assert (civil(clock.due_at), clock.state) == ("2025-04-01 00:00", "late" if late else "met")
-    for finding in found(CHAPTER, story.events):
+    for finding in held(CHAPTER, story.events):
         assert finding.text.en.endswith(
             "asked for 2025-03-01, provided after 31 days (policy 30 days)"
         )
@@ -224,7 +224,7 @@ def test_what_nobody_asked_for_has_no_term() -> None:
     """Nor a clock."""
     story = Recording()
     story.add("AuditResultsProvided", "2025-03-31 12:00", C1 | {"audit_id": "EA-1"})
-    assert clocks(CHAPTER, story.events) == rules(story) == []
+    assert standing(CHAPTER, story.events) == rules(story) == []
 
 
 @pytest.mark.parametrize(("subject", "due"), [("dsr", "2025-03-01 00:00"), ("security", None)])
@@ -235,10 +235,10 @@ def test_assistance_with_a_request_comes_within_the_month_of_the_controller(
     story = Recording()
     asked = C1 | {"assistance_id": "AS-1", "subject": subject}
     story.add("AssistanceRequested", "2025-01-31 12:00", asked)
-    running = [(civil(c.due_at), c.state) for c in clocks(CHAPTER, story.events)]
+    running = [(civil(c.due_at), c.state) for c in standing(CHAPTER, story.events)]
     assert running == ([(due, "running")] if due else [])
     story.add("AssistanceProvided", "2025-03-01 00:00", C1 | {"assistance_id": "AS-1"})
-    assert [c.state for c in clocks(CHAPTER, story.events)] == (["late"] if due else [])
+    assert [c.state for c in standing(CHAPTER, story.events)] == (["late"] if due else [])
     assert rules(story) == []
 
 
@@ -264,7 +264,7 @@ def test_a_corrective_action_is_due_when_it_was_planned_for(
     story.add("CorrectiveActionPlanned", "2025-06-02 09:00", finding | {"due": due})
     if closed:
         story.add("FindingClosed", closed, finding)
-    (clock,) = clocks(CHAPTER, story.events)
+    (clock,) = standing(CHAPTER, story.events)
     assert (clock.state, clock.controllers, clock.subject) == (state, (), "FND-1")
 
 
@@ -274,7 +274,7 @@ def test_a_correction_of_a_request_changes_the_judgement_from_when_it_was_known(
     ask(story, "CA-1", "2025-02-01 09:00", auditor_independent=False)
     refuse(story, "CA-1", "2025-02-02 09:00", "not_independent")
     story.correct(story.events[1], "2025-02-10 09:00", "auditor_independent", True)
-    assert found(CHAPTER, story.events, "2025-03-01", "2025-02-09") == []
-    (finding,) = found(CHAPTER, story.events, "2025-03-01", "2025-02-10 09:00")
+    assert held(CHAPTER, story.events, "2025-03-01", "2025-02-09") == []
+    (finding,) = held(CHAPTER, story.events, "2025-03-01", "2025-02-10 09:00")
     assert said(finding) == ("R-11.3", ("C1",), "2025-02-02 09:00")
     assert finding.events == (2, 3, 4)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from projections.facts import Fact, effective
 from projections.rules.breaches import CHAPTER
 from tests.recording import Recording, by_case, local, rows_of
-from tests.rules.judging import civil, clocks, found, said
+from tests.rules.judging import civil, held, said, standing
 
 CONFIRMED = {
     "breach_id": "B-1",
@@ -61,7 +61,7 @@ def of(story: Recording, rule: str, as_of: str | None = None) -> list[tuple[tupl
     """What a rule found: the controllers and the moment of each."""
     return [
         (f.controllers, civil(f.at))
-        for f in found(CHAPTER, story.events, as_of)
+        for f in held(CHAPTER, story.events, as_of)
         if f.rule.id == rule
     ]
 
@@ -85,7 +85,7 @@ def test_twenty_four_hours_are_elapsed_hours_and_their_last_instant_is_in_time(
     in_time = confirmed(aware, "C1")
     tell(in_time, "C1", due)
     assert of(in_time, "R-9.1") == []
-    (clock, *_) = clocks(CHAPTER, in_time.events)
+    (clock, *_) = standing(CHAPTER, in_time.events)
     assert (civil(clock.due_at), clock.state) == (due, "met")
     late = confirmed(aware, "C1")
     tell(late, "C1", later(due, seconds=1))
@@ -100,7 +100,7 @@ def test_a_controller_that_is_not_told_is_found_when_the_term_has_passed() -> No
     assert of(story, "R-9.1", "2025-06-13 09:05:01") == [(("C2",), "2025-06-13 09:05")]
     tell(story, "C2", "2025-06-14 11:00")
     assert of(story, "R-9.1") == [(("C2",), "2025-06-14 11:00")]
-    (finding,) = (f for f in found(CHAPTER, story.events) if f.rule.id == "R-9.1")
+    (finding,) = (f for f in held(CHAPTER, story.events) if f.rule.id == "R-9.1")
     assert finding.text.en == "B-1 told after 49 h 55 min (term 24 h, until 2025-06-13 09:05)"
     assert finding.text.nl == "B-1 gemeld na 49 u 55 min (termijn 24 u, tot 2025-06-13 09:05)"
     assert finding.parameters == {"breach_hours": 24}
@@ -155,7 +155,7 @@ def test_the_controller_has_72_elapsed_hours_from_our_notice(told: str, due: str
     report(late, "C1", later(due, hours=10))
     ((controllers, at),) = of(late, "O-33.1")
     assert (controllers, local(at)) == (("C1",), local(due) + timedelta(minutes=1))
-    (clock,) = (c for c in clocks(CHAPTER, late.events) if c.rule.id == "O-33.1")
+    (clock,) = (c for c in standing(CHAPTER, late.events) if c.rule.id == "O-33.1")
     assert (civil(clock.due_at), clock.state) == (due, "late")
 
 
@@ -167,7 +167,7 @@ def test_a_controller_that_reports_nothing_is_not_found() -> None:
     close(story, "2025-06-20 10:00")
     assert of(story, "O-33.1") == []
     states = [
-        next(c for c in clocks(CHAPTER, story.events, at) if c.rule.id == "O-33.1").state
+        next(c for c in standing(CHAPTER, story.events, at) if c.rule.id == "O-33.1").state
         for at in ("2025-06-15 10:00", "2025-06-15 10:00:01", "2025-06-20 10:00")
     ]
     assert states == ["running", "late", "not_applicable"]
@@ -182,7 +182,7 @@ def test_an_update_reaches_whoever_was_in_scope_before_it() -> None:
         (("C2", "C3"), "2025-06-13 09:00"),
         (("C4",), "2025-06-14 08:30"),
     ]
-    (first, _) = (f for f in found(CHAPTER, story.events) if f.rule.id == "R-9.2")
+    (first, _) = (f for f in held(CHAPTER, story.events) if f.rule.id == "R-9.2")
     assert first.text.en == (
         "update 1 of B-1 did not reach every controller that was in scope by then"
     )
@@ -252,13 +252,13 @@ def test_one_clock_tells_the_processor_by_when_to_give_news() -> None:
     aware = {"became_aware_at": "2025-06-12T09:00:00+02:00", "controller_ids": ["C1", "C2", "C3"]}
     story.add("BreachConfirmed", "2025-06-12 09:00", CONFIRMED | aware)
     tell(story, "C1", "2025-06-12 10:00")
-    silent = [c for c in clocks(CHAPTER, story.events) if c.rule.id == "R-9.2"]
+    silent = [c for c in standing(CHAPTER, story.events) if c.rule.id == "R-9.2"]
     assert [(civil(c.due_at), c.controllers, c.state, c.parameters) for c in silent] == [
         ("2025-06-20 00:00", (), "running", {"update_silence_days": 7}),
         ("2025-06-27 00:00", (), "running", {"update_silence_days": 14}),
     ]
     update(story, 1, "2025-06-18 10:00", ["C1", "C2", "C3"])
-    silent = [c for c in clocks(CHAPTER, story.events) if c.rule.id == "R-9.2"]
+    silent = [c for c in standing(CHAPTER, story.events) if c.rule.id == "R-9.2"]
     assert [(civil(c.due_at)[5:10], c.state) for c in silent] == [
         ("06-20", "met"),
         ("06-26", "running"),
@@ -286,7 +286,7 @@ def test_a_breach_is_closed_when_nothing_is_missing(
     tell(story, "C2", "2025-06-12 10:00")
     update(story, 1, at, reached, changed_facts=supplied)
     close(story, "2025-06-21 10:00")
-    findings = [f for f in found(CHAPTER, story.events) if f.rule.id == "O-9.1"]
+    findings = [f for f in held(CHAPTER, story.events) if f.rule.id == "O-9.1"]
     expected = [("O-9.1", ("C1",), "2025-06-21 10:00")] if missing else []
     assert [said(f) for f in findings] == expected
     for finding in findings:
@@ -300,7 +300,7 @@ def test_a_correction_changes_a_finding_from_when_it_was_known_and_shows_the_old
     told = {"notified_at": "2025-06-14T11:00:00+02:00"}
     notice = story.add("BreachNotified", "2025-06-14 11:00", scope | told)
     first = story.correct(notice, "2025-06-20 09:00", "notified_at", "2025-06-14T10:00:00+02:00")
-    assert [civil(f.at) for f in found(CHAPTER, story.events, None, "2025-06-19")] == [
+    assert [civil(f.at) for f in held(CHAPTER, story.events, None, "2025-06-19")] == [
         "2025-06-14 11:00"
     ]
     (row,) = (
@@ -312,7 +312,7 @@ def test_a_correction_changes_a_finding_from_when_it_was_known_and_shows_the_old
     assert [(c["old"][11:16], c["new"][11:16]) for c in row.corrected] == [("11:00", "10:00")]
     # The correction was wrong as well: it is corrected in turn.
     story.correct(first, "2025-06-21 09:00", "field_changes.0.new", "2025-06-13T09:00:00+02:00")
-    assert [f for f in found(CHAPTER, story.events) if f.rule.id == "R-9.1"] == []
+    assert [f for f in held(CHAPTER, story.events) if f.rule.id == "R-9.1"] == []
     assert of(story, "R-9.1", "2025-06-20 12:00") == [], "as of then, as known now"
 
 
@@ -323,9 +323,9 @@ def test_a_retraction_changes_findings_from_when_it_was_known() -> None:
     update(story, 1, "2025-06-13 09:00", ["C1"], controllers_added=["C2"])
     mistaken = {"retracts_event_id": story.events[-1].id, "reason": "another breach"}
     story.add("EventRetracted", "2025-06-16 09:00", mistaken)
-    before = found(CHAPTER, story.events, "2025-06-18", "2025-06-15 09:00")
+    before = held(CHAPTER, story.events, "2025-06-18", "2025-06-15 09:00")
     assert [said(f) for f in before] == [("R-9.1", ("C2",), "2025-06-14 09:00")]
-    assert found(CHAPTER, story.events, "2025-06-18", "2025-06-16 09:00") == []
+    assert held(CHAPTER, story.events, "2025-06-18", "2025-06-16 09:00") == []
 
 
 @given(st.data())

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from projections.rules.certificates import CHAPTER
 from tests.recording import Recording
-from tests.rules.judging import civil, clocks, found
+from tests.rules.judging import civil, held, standing
 
 ISO, NEN = "ISO/IEC 27001:2022", "NEN 7510"
 ALWAYS = ("2020-01-01", "2039-12-31")
@@ -31,9 +31,7 @@ def issue(story: Recording, at: str, id_: str, standard: str, first: str, last: 
 
 
 def gaps(story: Recording, as_of: str | None = None) -> list[tuple[str, str]]:
-    return [
-        (civil(f.at), f.text.en.partition(": ")[2]) for f in found(CHAPTER, story.events, as_of)
-    ]
+    return [(civil(f.at), f.text.en.partition(": ")[2]) for f in held(CHAPTER, story.events, as_of)]
 
 
 def test_a_gap_is_found_from_its_first_day() -> None:
@@ -46,7 +44,7 @@ def test_a_gap_is_found_from_its_first_day() -> None:
     issue(story, "2026-05-18 09:00", "NEN24", NEN, "2026-05-18", "2029-05-17")
     known = "no valid certificate for 17 days (2026-05-01 to 2026-05-17)"
     assert gaps(story, "2026-06-01") == [("2026-04-30 23:59", known)]
-    (finding,) = found(CHAPTER, story.events, "2026-06-01")
+    (finding,) = held(CHAPTER, story.events, "2026-06-01")
     assert finding.text.nl == (
         "NEN 7510: 17 dagen geen geldig certificaat (2026-05-01 tot en met 2026-05-17)"
     )
@@ -109,7 +107,7 @@ def test_a_certificate_of_another_standard_covers_nothing() -> None:
     story = registered("2024-09-02 09:00", ISO)
     for standard in ("ISO 9001:2015", "ISO/IEC 27701:2025"):
         issue(story, "2024-09-02 10:00", standard, standard, *ALWAYS)
-    assert [f.subject for f in found(CHAPTER, story.events, "2025-01-01")] == ["NEN 7510"]
+    assert [f.subject for f in held(CHAPTER, story.events, "2025-01-01")] == ["NEN 7510"]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +127,7 @@ def test_each_certificate_is_a_clock_until_another_goes_on(
     issue(story, "2024-09-02 09:45", "NEN17", NEN, "2023-05-01", "2026-04-30")
     if issued and first:
         issue(story, issued, "NEN24", NEN, first, "2029-05-17")
-    of_each = {c.subject: c for c in clocks(CHAPTER, story.events)}
+    of_each = {c.subject: c for c in standing(CHAPTER, story.events)}
     clock = of_each["NEN 7510 NEN17"]
     assert (civil(clock.due_at), clock.state) == ("2026-05-01 00:00", state)
     assert of_each[f"ISO/IEC 27001 {ISO}"].state == "running"
@@ -140,7 +138,7 @@ def test_a_certificate_that_nothing_goes_on_is_late_when_it_has_ended() -> None:
     story = registered("2024-09-02 09:00", ISO)
     issue(story, "2024-09-02 09:45", "NEN17", NEN, "2023-05-01", "2026-04-30")
     states = [
-        next(c for c in clocks(CHAPTER, story.events, at) if "NEN17" in c.subject)
+        next(c for c in standing(CHAPTER, story.events, at) if "NEN17" in c.subject)
         for at in ("2026-05-01 00:00", "2026-05-01 00:00:01")
     ]
     assert [(c.state, c.open) for c in states] == [("running", True), ("late", True)]
@@ -163,7 +161,7 @@ def test_every_bare_day_is_in_one_finding(drawn: list[tuple[int, int]]) -> None:
     horizon = [BEGIN + timedelta(days=n) for n in range(60)]
     bare = [day for day in horizon if day not in covered]
     told: list[date] = []
-    for finding in found(CHAPTER, story.events, f"{horizon[-1]} 12:00"):
+    for finding in held(CHAPTER, story.events, f"{horizon[-1]} 12:00"):
         words = finding.text.en
         if " since " in words:
             first, last = date.fromisoformat(words[-10:]), horizon[-1]

@@ -6,7 +6,7 @@ import pytest
 
 from projections.rules.people import CHAPTER
 from tests.recording import Recording, rows_of
-from tests.rules.judging import found, said
+from tests.rules.judging import held, said
 
 PERSON = {"person_pseudonym": "D"}
 
@@ -30,7 +30,7 @@ def test_an_undertaking_is_signed_before_access_is_given(signed: str, early: boo
     sign(story, signed)
     access(story, "2024-12-01 09:00")
     expected = [("R-6.2", (), "2024-11-01 09:00")] if early else []
-    assert [said(f) for f in found(CHAPTER, story.events)] == expected
+    assert [said(f) for f in held(CHAPTER, story.events)] == expected
 
 
 def test_access_without_any_undertaking_is_found_at_once() -> None:
@@ -39,11 +39,11 @@ def test_access_without_any_undertaking_is_found_at_once() -> None:
     access(story, "2024-11-01 09:00")
     story.add("DataAccessRevoked", "2024-11-02 09:00", PERSON)
     access(story, "2024-11-03 09:00", authorised_at="2024-11-04")
-    findings = found(CHAPTER, story.events, "2024-11-05")
+    findings = held(CHAPTER, story.events, "2024-11-05")
     assert [said(f)[2] for f in findings] == ["2024-11-01 09:00", "2024-11-04 00:00"]
     assert {f.text.nl.partition("(")[2] for f in findings} == {"niet getekend)"}
     sign(story, "2024-11-15 10:00")
-    (first, _) = found(CHAPTER, story.events)
+    (first, _) = held(CHAPTER, story.events)
     assert first.text.en == (
         "D had access from 2024-11-01 without an undertaking (signed 2024-11-15)"
     )
@@ -63,7 +63,7 @@ def test_an_undertaking_of_another_person_counts_for_nothing() -> None:
     story = Recording()
     story.add("ConfidentialityUndertakingSigned", "2024-10-01 09:00", {"person_pseudonym": "E"})
     access(story, "2024-11-01 09:00")
-    assert len(found(CHAPTER, story.events)) == 1
+    assert len(held(CHAPTER, story.events)) == 1
 
 
 def test_a_signature_recorded_late_counts_from_when_it_was_known() -> None:
@@ -76,5 +76,5 @@ def test_a_signature_recorded_late_counts_from_when_it_was_known() -> None:
         PERSON,
         recorded_at="2024-12-01 09:00",
     )
-    assert len(found(CHAPTER, story.events, "2024-12-31", "2024-11-30")) == 1
-    assert found(CHAPTER, story.events, "2024-12-31", "2024-12-01 09:00") == []
+    assert len(held(CHAPTER, story.events, "2024-12-31", "2024-11-30")) == 1
+    assert held(CHAPTER, story.events, "2024-12-31", "2024-12-01 09:00") == []

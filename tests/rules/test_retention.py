@@ -8,7 +8,7 @@ import pytest
 
 from projections.rules.retention import CHAPTER
 from tests.recording import Recording
-from tests.rules.judging import civil, clocks, found, said
+from tests.rules.judging import civil, held, said, standing
 
 C1 = {"controller_id": "C1"}
 LICENCE = C1 | {"licence_id": "L-1"}
@@ -37,7 +37,7 @@ def copies_gone(story: Recording, at: str) -> None:
 
 def rules(story: Recording, as_of: str | None = LATER) -> list[tuple[str, str]]:
     """The rules that found something, each with the moment."""
-    return [(rule, at) for rule, _, at in map(said, found(CHAPTER, story.events, as_of))]
+    return [(rule, at) for rule, _, at in map(said, held(CHAPTER, story.events, as_of))]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_data_are_gone_by_the_end_of_the_month(ended: str, last: str, too_late: 
         story.add("PersonalDataErased", erased, ALL)
         copies_gone(story, erased)
         assert rules(story) == expected
-    (kept, _) = clocks(CHAPTER, story.events, LATER)
+    (kept, _) = standing(CHAPTER, story.events, LATER)
     assert (kept.state, civil(kept.due_at)) == ("late", too_late)
     assert kept.parameters == {"retention_after_licence": "P1M"}
 
@@ -66,10 +66,10 @@ def test_data_that_are_never_erased_are_found_when_the_term_has_passed() -> None
     story = licensed()
     assert rules(story, "2026-02-28 23:59:59") == []
     assert rules(story, "2026-03-01 00:00") == [("R-4.3", "2026-03-01 00:00")]
-    (late,) = found(CHAPTER, story.events, "2026-03-05")
+    (late,) = held(CHAPTER, story.events, "2026-03-05")
     assert late.text.en == "not erased, retention ended 2026-02-28"
     story.add("PersonalDataErased", "2026-03-19 22:00", ALL)
-    (late,) = found(CHAPTER, story.events, "2026-03-20")
+    (late,) = held(CHAPTER, story.events, "2026-03-20")
     assert said(late) == ("R-4.3", ("C1",), "2026-03-19 22:00")
     assert late.text.en == "kept until 2026-03-19, retention ended 2026-02-28 (19 days over)"
     assert late.text.nl == (
@@ -102,7 +102,7 @@ def test_a_licence_granted_again_in_time_leaves_nothing_to_erase() -> None:
     story = licensed()
     story.add("LicenceGranted", "2026-02-28 23:59", LICENCE)
     assert rules(story) == []
-    (kept,) = clocks(CHAPTER, story.events, LATER)
+    (kept,) = standing(CHAPTER, story.events, LATER)
     assert (kept.state, kept.excused and kept.excused.en) == (
         "not_applicable",
         "a licence again from 2026-02-28 23:59",
@@ -156,12 +156,12 @@ def test_the_rest_is_due_thirty_days_after_the_duty_lapsed(
     if erased:
         story.add("PersonalDataErased", erased, ALL)
     assert rules(story) == expected
-    states = {c.subject: c.state for c in clocks(CHAPTER, story.events) if c.rule.id == "R-4.3"}
+    states = {c.subject: c.state for c in standing(CHAPTER, story.events) if c.rule.id == "R-4.3"}
     assert states["L-1"] == "met"
-    (rest,) = (c for c in clocks(CHAPTER, story.events, LATER) if c.subject == "H-1")
+    (rest,) = (c for c in standing(CHAPTER, story.events, LATER) if c.subject == "H-1")
     assert (civil(rest.due_at), rest.parameters) == ("2026-07-31 00:00", {"copies_days": 30})
     if expected:
-        (late,) = found(CHAPTER, story.events, LATER)
+        (late,) = held(CHAPTER, story.events, LATER)
         assert "H-1 lapsed 2026-06-30, rest to be erased within 30 days, by 2026-07-30" in (
             late.text.en
         )
@@ -171,7 +171,7 @@ def test_a_duty_that_was_still_running_is_no_reason_to_hurry() -> None:
     """The clock of the month does not apply then, and that of the rest runs from the lapse."""
     story = licensed()
     story.add("StatutoryRetentionImposed", "2026-02-20 10:00", HOLD | {"until": "2026-06-30"})
-    month, rest = clocks(CHAPTER, story.events, "2026-04-01")
+    month, rest = standing(CHAPTER, story.events, "2026-04-01")
     assert (month.state, month.excused and month.excused.nl) == (
         "not_applicable",
         "bewaarplicht H-1 loopt door na 2026-02-28",
@@ -267,7 +267,7 @@ def test_copies_are_gone_thirty_days_after_the_first_erasure(
     if gone:
         copies_gone(story, gone)
     assert rules(story) == expected
-    (copies,) = (c for c in clocks(CHAPTER, story.events, LATER) if c.rule.id == "O-10.1")
+    (copies,) = (c for c in standing(CHAPTER, story.events, LATER) if c.rule.id == "O-10.1")
     assert (civil(copies.due_at), copies.state) == (
         "2026-03-28 00:00",
         "late" if expected else "met",
@@ -279,7 +279,7 @@ def test_copies_of_other_terms() -> None:
     story = licensed(copies_days=7)
     story.add("PersonalDataErased", "2026-02-25 12:00", ALL)
     copies_gone(story, "2026-03-05 09:00")
-    (late,) = found(CHAPTER, story.events)
+    (late,) = held(CHAPTER, story.events)
     assert said(late) == ("O-10.1", ("C1",), "2026-03-05 00:00")
     assert late.text.en == (
         "copies erased only 2026-03-05: data erased 2026-02-25, copies within 7 days, by 2026-03-04"
@@ -303,12 +303,12 @@ def test_every_subprocessor_confirms_where_that_is_recorded(
     story.add("PersonalDataErased", "2026-02-25 12:00", ALL)
     told = {} if confirmed is None else {"subprocessors_confirmed": confirmed}
     story.add("CopiesErased", "2026-02-26 12:00", C1 | told)
-    texts = [f.text.en for f in found(CHAPTER, story.events)]
+    texts = [f.text.en for f in held(CHAPTER, story.events)]
     assert texts == ([f"copies erased 2026-02-26, not confirmed by {missing}"] if missing else [])
 
 
 @pytest.mark.parametrize(
-    ("held", "ended", "text"),
+    ("what", "ended", "text"),
     [
         ("data", "2026-02-20 09:00", "while data were held (until 2026-02-25)"),
         ("copies", "2026-02-25 13:00", "while copies were held (until 2026-03-05)"),
@@ -316,14 +316,14 @@ def test_every_subprocessor_confirms_where_that_is_recorded(
     ],
 )
 def test_an_agreement_ends_only_when_nothing_is_held(
-    held: str | None, ended: str, text: str | None
+    what: str | None, ended: str, text: str | None
 ) -> None:
     """Neither data nor copies (R-3.2)."""
     story = licensed()
     story.add("PersonalDataErased", "2026-02-25 12:00", ALL)
     copies_gone(story, "2026-03-05 12:00")
     story.add("ProcessingAgreementEnded", ended, C1, recorded_at="2026-03-06 09:00")
-    (finding,) = found(CHAPTER, story.events) if held else (None,)
+    (finding,) = held(CHAPTER, story.events) if what else (None,)
     if finding:
         assert said(finding) == ("R-3.2", ("C1",), ended)
         assert finding.text.en == f"agreement ended {ended} {text}"
@@ -339,7 +339,7 @@ def test_an_agreement_that_another_replaces_does_not_end_the_relation() -> None:
     story.add("ProcessingAgreementEnded", "2026-02-01 10:00", C1 | {"agreement_id": "A-1"})
     assert rules(story, "2026-02-02") == []
     story.add("ProcessingAgreementEnded", "2026-02-03 10:00", C1 | {"agreement_id": "A-2"})
-    (finding,) = found(CHAPTER, story.events)
+    (finding,) = held(CHAPTER, story.events)
     assert finding.rule.id == "R-3.2"
     assert finding.text.en.endswith("while data were held (not erased yet)")
 
@@ -350,8 +350,8 @@ def test_data_are_returned_encrypted(encrypted: bool, rule: list[str]) -> None:
     story = licensed()
     sent = C1 | {"return_id": "DR-1", "method": "carrier", "encrypted": encrypted}
     story.add("DataReturned", "2026-02-10 12:00", sent | {"sent_at": "2026-02-09"})
-    assert [f.rule.id for f in found(CHAPTER, story.events)] == rule
-    assert [civil(f.at) for f in found(CHAPTER, story.events)] == ["2026-02-09 00:00"] * len(rule)
+    assert [f.rule.id for f in held(CHAPTER, story.events)] == rule
+    assert [civil(f.at) for f in held(CHAPTER, story.events)] == ["2026-02-09 00:00"] * len(rule)
 
 
 def test_a_correction_counts_from_when_it_was_known() -> None:
@@ -360,9 +360,9 @@ def test_a_correction_counts_from_when_it_was_known() -> None:
     erased = story.add("PersonalDataErased", "2026-03-10 12:00", ALL)
     copies_gone(story, "2026-03-10 12:00")
     story.correct(erased, "2026-03-20 09:00", "occurredat", "2026-02-10T12:00:00+01:00")
-    before = found(CHAPTER, story.events, "2026-03-25", "2026-03-19")
+    before = held(CHAPTER, story.events, "2026-03-25", "2026-03-19")
     assert [said(f) for f in before] == [("R-4.3", ("C1",), "2026-03-10 12:00")]
-    assert found(CHAPTER, story.events, "2026-03-25", "2026-03-20 09:00") == []
+    assert held(CHAPTER, story.events, "2026-03-25", "2026-03-20 09:00") == []
 
 
 def test_a_retraction_counts_from_when_it_was_known() -> None:
@@ -372,6 +372,6 @@ def test_a_retraction_counts_from_when_it_was_known() -> None:
     copies_gone(story, "2026-02-20 12:00")
     retracted = {"retracts_event_id": erased.id, "reason": "another customer"}
     story.add("EventRetracted", "2026-02-25 09:00", retracted)
-    assert found(CHAPTER, story.events, "2026-03-25", "2026-02-24") == []
-    now = found(CHAPTER, story.events, "2026-03-25", "2026-03-25")
+    assert held(CHAPTER, story.events, "2026-03-25", "2026-02-24") == []
+    now = held(CHAPTER, story.events, "2026-03-25", "2026-03-25")
     assert [said(f) for f in now] == [("R-4.3", ("C1",), "2026-03-01 00:00")]

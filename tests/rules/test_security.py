@@ -8,7 +8,7 @@ import pytest
 
 from projections.rules.security import CHAPTER
 from tests.recording import Recording
-from tests.rules.judging import civil, clocks, found, said
+from tests.rules.judging import civil, held, said, standing
 
 REVIEWS = (
     ("RiskAssessmentCompleted", {"assessment_id": "RA-2"}),
@@ -25,7 +25,7 @@ def registered(at: str = "2024-03-01 09:00") -> Recording:
 
 
 def of(story: Recording, rule: str, as_of: str | None = None) -> list[str]:
-    return [civil(f.at) for f in found(CHAPTER, story.events, as_of) if f.rule.id == rule]
+    return [civil(f.at) for f in held(CHAPTER, story.events, as_of) if f.rule.id == rule]
 
 
 @pytest.mark.parametrize(("type_", "data"), REVIEWS)
@@ -46,7 +46,7 @@ def test_measures_are_reviewed_within_twelve_months(
 )
 def test_a_year_from_a_leap_day_ends_on_the_last_of_february(last: str, due: str) -> None:
     """Clamped to the end of the month, as every term in months."""
-    (clock,) = clocks(CHAPTER, registered(last).events, last)
+    (clock,) = standing(CHAPTER, registered(last).events, last)
     assert civil(clock.due_at) == due
 
 
@@ -58,7 +58,7 @@ def test_every_year_without_a_review_is_found_when_it_has_passed() -> None:
     assert of(story, "O-5.2", "2025-03-01 23:59:59") == []
     assert of(story, "O-5.2", "2025-03-02 00:00") == ["2025-03-02 00:00"]
     assert of(story, "O-5.2", "2027-06-01") == ["2025-03-02 00:00", "2027-01-11 00:00"]
-    (first, second) = found(CHAPTER, story.events, "2027-06-01")
+    (first, second) = held(CHAPTER, story.events, "2027-06-01")
     assert first.text.en == (
         "no risk assessment or review of measures within 12 months after 2024-03-01"
         " (only 2026-01-10)"
@@ -74,7 +74,7 @@ def test_the_clock_of_the_next_review_runs_from_the_last() -> None:
     story = registered()
     for type_, data in REVIEWS:
         story.add(type_, "2024-06-01 12:00", data)
-    running = [c for c in clocks(CHAPTER, story.events) if c.open and c.rule.id == "O-5.2"]
+    running = [c for c in standing(CHAPTER, story.events) if c.open and c.rule.id == "O-5.2"]
     assert [(c.subject, civil(c.due_at)) for c in running] == [("M1", "2025-06-02 00:00")]
 
 
@@ -113,12 +113,12 @@ def test_a_change_that_was_not_told_is_found_when_the_days_have_passed() -> None
     """Also when it was told later; each change by itself."""
     story = changed()
     assert of(story, "O-5.5", "2025-05-15 23:59:59") == []
-    (late,) = found(CHAPTER, story.events, "2025-05-16 00:00")
+    (late,) = held(CHAPTER, story.events, "2025-05-16 00:00")
     assert late.text.en == "M2 changed 2025-04-15, not told to controllers (policy 30 days)"
     communicate(story, "2025-06-01 09:00", ["M2"])
     story.add("SecurityMeasureAmended", "2025-06-02 09:00", {"measure_id": "M2", "changes": "y"})
     assert of(story, "O-5.5", "2025-12-31") == ["2025-05-16 00:00", "2025-07-03 00:00"]
-    told = found(CHAPTER, story.events, "2025-06-03")[0]
+    told = held(CHAPTER, story.events, "2025-06-03")[0]
     assert told.text.nl == (
         "M2 gewijzigd 2025-04-15, aan Klanten pas 2025-06-01 meegedeeld (beleid 30 dagen)"
     )
@@ -130,5 +130,5 @@ def test_a_retracted_communication_told_nobody_anything() -> None:
     communicate(story, "2025-04-16 09:00", ["M2"])
     taken_back = {"retracts_event_id": story.events[-1].id, "reason": "was not sent"}
     story.add("EventRetracted", "2025-06-01 09:00", taken_back)
-    assert found(CHAPTER, story.events, "2025-06-15", "2025-05-31") == []
-    assert len(found(CHAPTER, story.events, "2025-06-15", "2025-06-01 09:00")) == 1
+    assert held(CHAPTER, story.events, "2025-06-15", "2025-05-31") == []
+    assert len(held(CHAPTER, story.events, "2025-06-15", "2025-06-01 09:00")) == 1

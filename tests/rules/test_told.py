@@ -9,7 +9,7 @@ import pytest
 
 from projections.rules import audits, breaches, certificates, people, retention, security
 from tests.recording import local, scenario, scenario_file
-from tests.rules.judging import civil, found, said
+from tests.rules.judging import civil, held, said
 
 CHAPTERS = [
     module.CHAPTER for module in (audits, breaches, certificates, people, retention, security)
@@ -46,7 +46,7 @@ def test_the_findings_of_the_scenario_are_the_expected_ones(as_of: str | None) -
     """Rule, severity, controllers and moment; none missing, none extra."""
     findings = [
         (f.rule.id, f.severity, "+".join(f.controllers), civil(f.at))
-        for f in found(CHAPTERS, scenario(), as_of)
+        for f in held(CHAPTERS, scenario(), as_of)
     ]
     assert sorted(findings) == expected()
     assert len(findings) == 10
@@ -85,7 +85,7 @@ def test_nothing_is_told_before_it_can_be() -> None:
     for moment in MOMENTS:
         findings = {
             (rule, "+".join(controllers), at)
-            for rule, controllers, at in map(said, found(CHAPTERS, scenario(), moment))
+            for rule, controllers, at in map(said, held(CHAPTERS, scenario(), moment))
         }
         assert findings == told_at(moment), moment
 
@@ -95,7 +95,7 @@ def test_every_text_is_in_both_languages_and_names_no_controller() -> None:
     findings = [
         f
         for at in ("2025-06-13 12:00", "2026-05-10", "2026-08-31")
-        for f in found(CHAPTERS, scenario(), at)
+        for f in held(CHAPTERS, scenario(), at)
     ]
     for finding in findings:
         assert finding.text.nl != finding.text.en

@@ -63,7 +63,6 @@ def provided(fact: Fact) -> Judged:
             start=fact,
             stop=fact,
             open_end=True,
-            parameters={"provide_within_days": PROVIDE_WITHIN},
         )
         yield clock
         if clock.overdue_from:
@@ -81,7 +80,6 @@ def provided(fact: Fact) -> Judged:
                 [fact],
                 controller,
                 subject,
-                parameters=clock.parameters,
             )
 
 

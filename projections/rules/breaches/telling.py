@@ -47,14 +47,15 @@ def told(breach: str, controller: str, concern: Concern, hours: int, first: Act 
                 f"{breach} gemeld na {took.nl} (termijn {hours} u, tot {due})",
                 f"{breach} told after {took.en} (term {hours} h, until {due})",
             )
+        at = told_at or clock.due_at
         yield Finding(
             TELL,
-            at=told_at or clock.due_at,
+            at=at,
             text=said,
             rests_on=[concern.fact, *([notice] if notice else [])],
             owner=controller,
             subject=breach,
-            holds_from=clock.overdue_from,
+            holds_from=max(at, clock.overdue_from),
             parameters=clock.parameters,
         )
 

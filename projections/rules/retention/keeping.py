@@ -150,14 +150,15 @@ def _kept_too_long(clock: Clock, last: date, ended: Label) -> Judged:
             f"bewaard tot {erased_on}, {ended.nl} ({over.nl} te lang)",
             f"kept until {erased_on}, {ended.en} ({over.en} over)",
         )
+    at = clock.stopped_at or clock.due_at
     yield Finding(
         KEEP,
-        at=clock.stopped_at or clock.due_at,
+        at=at,
         text=said,
         rests_on=[clock.start, *([clock.stop] if clock.stop else [])],
         owner=clock.owner,
         subject=clock.subject,
-        holds_from=clock.overdue_from,
+        holds_from=max(at, clock.overdue_from),
         parameters=clock.parameters,
     )
 
