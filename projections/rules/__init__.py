@@ -7,11 +7,17 @@ from collections.abc import Mapping
 from projections.register import Register
 from projections.rules import (
     agreements,
+    audits,
+    breaches,
+    certificates,
     data_subject_requests,
     disclosures,
     instructions,
     lateness,
+    people,
     research,
+    retention,
+    security,
     subprocessor_contracts,
     subprocessors,
     transfers,
@@ -26,9 +32,15 @@ CHAPTERS = tuple(
         research,
         disclosures,
         transfers,
+        security,
+        people,
         subprocessor_contracts,
         subprocessors,
         data_subject_requests,
+        breaches,
+        retention,
+        certificates,
+        audits,
         lateness,
     )
 )
