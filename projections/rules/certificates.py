@@ -47,6 +47,10 @@ COVERED = Rule(
         "Geen geldig certificaat van ISO 27001 of NEN 7510",
         "No valid certificate of ISO 27001 or NEN 7510",
     ),
+    duty=Label(
+        "Vernieuw het certificaat",
+        "Renew the certificate",
+    ),
 )
 
 

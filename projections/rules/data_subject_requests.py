@@ -36,6 +36,10 @@ REFER = Rule(
         "De Betrokkene is niet tijdig doorverwezen, noch het verzoek doorgestuurd",
         "The data subject was not referred, nor the request forwarded, in time",
     ),
+    duty=Label(
+        "Verwijs de Betrokkene naar Klant, of stuur het verzoek door",
+        "Refer the data subject to the controller, or forward the request",
+    ),
     parameters=("dsr_forward_days",),
 )
 

@@ -30,6 +30,10 @@ TELL = Rule(
         "Klant niet of te laat geïnformeerd over een gedwongen verstrekking",
         "Controller not told, or told late, of a compelled disclosure",
     ),
+    duty=Label(
+        "Informeer Klant over de verstrekking nu dat mag",
+        "Tell the controller of the disclosure now that it is allowed",
+    ),
 )
 
 DEFERRED_DAYS = 1

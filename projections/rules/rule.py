@@ -37,7 +37,8 @@ class Rule:
     `version` is raised whenever the same events would give something else. `added` is the day on
     which a rule joined those of the first release, None for these: over what happened before that
     day it runs as well, and says so. `severity` is the gravest it gives, None for a clock alone.
-    `parameters` name the terms of the agreement it reads (`projections/terms.Terms`).
+    `parameters` name the terms of the agreement it reads (`projections/terms.Terms`). `title` says
+    what it finds; `duty` what is to be done in time, for a clock whose rule also finds something.
     """
 
     id: str
@@ -46,8 +47,14 @@ class Rule:
     clause: str
     gdpr: str
     title: Label
+    duty: Label | None = None
     parameters: tuple[str, ...] = ()
     added: date | None = None
+
+    @property
+    def obligation(self) -> Label:
+        """What a clock of this rule asks for."""
+        return self.duty or self.title
 
 
 @dataclass(frozen=True, slots=True)

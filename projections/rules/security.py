@@ -56,6 +56,10 @@ REVIEW = Rule(
         "Geen risicobeoordeling of herziening van maatregelen binnen een jaar",
         "No risk assessment or review of measures within a year",
     ),
+    duty=Label(
+        "Beoordeel de risico's of herzie de maatregelen",
+        "Assess the risks or review the measures",
+    ),
 )
 
 TELL = Rule(
@@ -67,6 +71,10 @@ TELL = Rule(
     title=Label(
         "Klanten hebben niets gehoord van een gewijzigde maatregel",
         "Controllers were not told of a measure that changed",
+    ),
+    duty=Label(
+        "Vertel Klanten over de gewijzigde maatregel",
+        "Tell the controllers of the measure that changed",
     ),
 )
 

@@ -37,6 +37,10 @@ CONSENT = Rule(
         "Verwerking buiten het overeengekomen gebied zonder Schriftelijke toestemming",
         "Processing outside the agreed area without written consent",
     ),
+    duty=Label(
+        "Beëindig de doorgifte waarvoor de toestemming is ingetrokken",
+        "End the transfer whose consent was withdrawn",
+    ),
     parameters=("transfer_area",),
 )
 

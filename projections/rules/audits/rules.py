@@ -53,6 +53,10 @@ PROVISION = Rule(
         "Gevraagde auditresultaten of informatie zijn laat verstrekt",
         "Audit results or information asked for were provided late",
     ),
+    duty=Label(
+        "Verstrek wat Klant heeft gevraagd",
+        "Provide what the controller asked for",
+    ),
 )
 
 ASSISTANCE = Rule(

@@ -15,6 +15,10 @@ TELL = Rule(
         "Klant is niet tijdig over een Inbreuk ingelicht",
         "The controller was not told of a breach in time",
     ),
+    duty=Label(
+        "Licht Klant in over de Inbreuk",
+        "Tell the controller of the breach",
+    ),
     parameters=("breach_hours",),
 )
 
@@ -40,6 +44,10 @@ UPDATE = Rule(
         "Klant is niet op de hoogte gehouden van een Inbreuk",
         "The controller was not kept informed of a breach",
     ),
+    duty=Label(
+        "Houd Klant op de hoogte van de Inbreuk",
+        "Keep the controller informed of the breach",
+    ),
     parameters=("update_silence_days",),
 )
 
@@ -52,5 +60,9 @@ AUTHORITY = Rule(
     title=Label(
         "Klant heeft de toezichthouder later dan 72 uur ingelicht",
         "The controller told the supervisory authority after more than 72 hours",
+    ),
+    duty=Label(
+        "Klant licht de toezichthouder in",
+        "The controller tells the supervisory authority",
     ),
 )

@@ -27,6 +27,10 @@ KEEP = Rule(
         "Gegevens zijn langer bewaard dan de bewaartermijn",
         "Data were kept longer than the retention term",
     ),
+    duty=Label(
+        "Wis de gegevens",
+        "Erase the data",
+    ),
     parameters=("retention_after_licence", "copies_days"),
 )
 
@@ -64,6 +68,10 @@ COMPLETE = Rule(
     title=Label(
         "Teruggave niet bevestigd, kopieën te laat gewist, of een Subverwerker niet bevestigd",
         "Return not acknowledged, copies erased too late, or a subprocessor not confirmed",
+    ),
+    duty=Label(
+        "Wis de kopieën",
+        "Erase the copies",
     ),
     parameters=("copies_days",),
 )
