@@ -47,6 +47,9 @@ COVERED = Rule(
         "Geen geldig certificaat van ISO 27001 of NEN 7510",
         "No valid certificate of ISO 27001 or NEN 7510",
     ),
+    duty=Label(
+        "Het certificaat geldt; op tijd vernieuwen", "The certificate is valid; renew it in time"
+    ),
 )
 
 
