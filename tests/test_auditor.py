@@ -76,8 +76,7 @@ def test_a_reader_of_the_answer_may_be_in_a_hurry(files: Files, way: str) -> Non
     program = f"{sys.executable} -c 'from ledger.auditor import main; main()'"
     shown = "" if way == "with latin-1" else way
     done = subprocess.run(
-        f"{program} {files['receipt']} --vkey {files['vkey']} {shown}",
-        shell=True,
+        ["sh", "-c", f"{program} {files['receipt']} --vkey {files['vkey']} {shown}"],
         capture_output=True,
         check=False,
         cwd=Path(__file__).parents[1],
