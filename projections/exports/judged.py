@@ -83,7 +83,7 @@ def clock_json(clock: SeenClock, language: str) -> dict[str, Any]:
     return {
         "rule": clock.rule.id,
         "version": clock.version,
-        "title": clock.rule.obligation.text(language),
+        "title": clock.title.text(language),
         "clause": clock.rule.clause,
         "gdpr": clock.rule.gdpr,
         "controllers": list(clock.controllers),
@@ -142,7 +142,6 @@ def rule_json(rule: Rule, language: str) -> dict[str, Any]:
         "clause": rule.clause,
         "gdpr": rule.gdpr,
         "title": rule.title.text(language),
-        "duty": rule.duty.text(language) if rule.duty else None,
         "parameters": list(rule.parameters),
         "added": stamp(rule.added),
     }

@@ -48,8 +48,7 @@ COVERED = Rule(
         "No valid certificate of ISO 27001 or NEN 7510",
     ),
     duty=Label(
-        "Vernieuw het certificaat",
-        "Renew the certificate",
+        "Het certificaat geldt; op tijd vernieuwen", "The certificate is valid; renew it in time"
     ),
 )
 

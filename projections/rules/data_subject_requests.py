@@ -37,8 +37,8 @@ REFER = Rule(
         "The data subject was not referred, nor the request forwarded, in time",
     ),
     duty=Label(
-        "Verwijs de Betrokkene naar Klant, of stuur het verzoek door",
-        "Refer the data subject to the controller, or forward the request",
+        "De Betrokkene doorverwijzen of het verzoek doorsturen",
+        "Refer the data subject, or forward the request",
     ),
     parameters=("dsr_forward_days",),
 )

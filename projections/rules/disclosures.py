@@ -31,8 +31,8 @@ TELL = Rule(
         "Controller not told, or told late, of a compelled disclosure",
     ),
     duty=Label(
-        "Informeer Klant over de verstrekking nu dat mag",
-        "Tell the controller of the disclosure now that it is allowed",
+        "Klant alsnog informeren over een gedwongen verstrekking",
+        "Tell the controller of a compelled disclosure, now that it may be told",
     ),
 )
 

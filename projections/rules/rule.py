@@ -37,8 +37,8 @@ class Rule:
     `version` is raised whenever the same events would give something else. `added` is the day on
     which a rule joined those of the first release, None for these: over what happened before that
     day it runs as well, and says so. `severity` is the gravest it gives, None for a clock alone.
-    `parameters` name the terms of the agreement it reads (`projections/terms.Terms`). `title` says
-    what it finds; `duty` what is to be done in time, for a clock whose rule also finds something.
+    `title` says what was not kept; `duty` what its clocks ask, None for a rule without clocks.
+    `parameters` name the terms of the agreement it reads (`projections/terms.Terms`).
     """
 
     id: str
@@ -50,11 +50,6 @@ class Rule:
     duty: Label | None = None
     parameters: tuple[str, ...] = ()
     added: date | None = None
-
-    @property
-    def obligation(self) -> Label:
-        """What a clock of this rule asks for."""
-        return self.duty or self.title
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,10 +56,7 @@ REVIEW = Rule(
         "Geen risicobeoordeling of herziening van maatregelen binnen een jaar",
         "No risk assessment or review of measures within a year",
     ),
-    duty=Label(
-        "Beoordeel de risico's of herzie de maatregelen",
-        "Assess the risks or review the measures",
-    ),
+    duty=Label("Risico's beoordelen of maatregelen herzien", "Assess risks, or review measures"),
 )
 
 TELL = Rule(
@@ -73,8 +70,8 @@ TELL = Rule(
         "Controllers were not told of a measure that changed",
     ),
     duty=Label(
-        "Vertel Klanten over de gewijzigde maatregel",
-        "Tell the controllers of the measure that changed",
+        "Klanten informeren over de gewijzigde maatregel",
+        "Tell the controllers of the changed measure",
     ),
 )
 

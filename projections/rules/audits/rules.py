@@ -54,8 +54,8 @@ PROVISION = Rule(
         "Audit results or information asked for were provided late",
     ),
     duty=Label(
-        "Verstrek wat Klant heeft gevraagd",
-        "Provide what the controller asked for",
+        "Gevraagde informatie of resultaten geven",
+        "Provide the information or results that were asked for",
     ),
 )
 

@@ -15,10 +15,7 @@ TELL = Rule(
         "Klant is niet tijdig over een Inbreuk ingelicht",
         "The controller was not told of a breach in time",
     ),
-    duty=Label(
-        "Licht Klant in over de Inbreuk",
-        "Tell the controller of the breach",
-    ),
+    duty=Label("Klant informeren over de inbreuk", "Tell the controller of the breach"),
     parameters=("breach_hours",),
 )
 
@@ -45,8 +42,7 @@ UPDATE = Rule(
         "The controller was not kept informed of a breach",
     ),
     duty=Label(
-        "Houd Klant op de hoogte van de Inbreuk",
-        "Keep the controller informed of the breach",
+        "Klant op de hoogte houden van de inbreuk", "Keep the controllers informed of the breach"
     ),
     parameters=("update_silence_days",),
 )
@@ -62,7 +58,7 @@ AUTHORITY = Rule(
         "The controller told the supervisory authority after more than 72 hours",
     ),
     duty=Label(
-        "Klant licht de toezichthouder in",
-        "The controller tells the supervisory authority",
+        "Klant meldt de inbreuk aan de toezichthouder",
+        "The controller notifies the supervisory authority",
     ),
 )
