@@ -24,6 +24,7 @@ from projections.folds import FOLLOWED
 from projections.question import Moment, ask, from_log
 from projections.reading import ids
 from projections.register import Row
+from tests.check_ledger import check_registers
 from tests.event_strategies import data_of
 from tests.ledgers import START, TestLedger
 from tests.recording import by_case
@@ -53,7 +54,7 @@ def seen_by(rows: Iterable[tuple[str, Row]], controller: str | None) -> list[Row
 def check_questions(
     ledger: Ledger, moments: Sequence[tuple[int, datetime | None]], controllers: Sequence[str]
 ) -> int:
-    """Ask every register for every controller at some (size, as_of); how many rows there were."""
+    """Ask all registers for every controller at some (size, as_of); how many rows there were."""
     with ledger.pool.connection() as conn:
         recorded = history.after(conn, 0, 10**6)
     count = 0
@@ -211,11 +212,47 @@ DATA: Mapping[str, Mapping[str, Any]] = {
     },
     "PersonalDataDisclosed": {
         "disclosure_id": CASE,
-        "instruction_id": CASE,
+        "demand_id": CASE,
         "controller_ids": SOME,
         "subject_count": st.just(1),
     },
     "ConfidentialityUndertakingSigned": {"person_pseudonym": CASE},
+    "ProcessingAgreementConcluded": {
+        "controller_id": ONE,
+        "effective_from": st.just("2026-01-02"),
+        "objection_days": st.sampled_from([0, 1, 14]),
+        "transfer_area": st.just("EU"),
+        "initial_subprocessors": st.sampled_from([[], ["1"]]),
+        "dsr_forward_days": st.sampled_from([0, 1, 5]),
+        "data_categories": st.sampled_from([["name"], ["email"]]),
+    },
+    "DataSubjectRequestReceived": {
+        "request_id": CASE,
+        "controller_id": ONE,
+        "right": st.just("access"),
+    },
+    "DisclosureDemandReceived": {
+        "demand_id": CASE,
+        "controller_ids": SOME,
+        "authority": st.just("FIOD"),
+        "notification_prohibited": st.booleans(),
+        "prohibition_until": st.just("2026-01-03"),
+    },
+    "DisclosureDemandNotified": {"demand_id": CASE, "controller_id": ONE},
+    "ResearchDataShared": {
+        "share_id": CASE,
+        "instruction_id": CASE,
+        "attestation_id": CASE,
+        "controller_id": ONE,
+        "subject_tokens": st.just(["s1"]),
+        "recipient": st.just("University"),
+        "country": st.just("NL"),
+    },
+    "SubprocessingContractConcluded": {
+        "subprocessor_id": CASE,
+        "subprocessor_name": st.just("Opslag B.V."),
+        "gaps": st.sampled_from([[], ["8"]]),
+    },
 }
 
 MOMENTS = tuple((START + timedelta(days=n)).isoformat() for n in (-3, -1))
@@ -229,6 +266,10 @@ MOVING = {
     "breach_id": CASE,
     "instruction_id": CASE,
     "subprocessor_id": CASE,
+    "request_id": CASE,
+    "demand_id": CASE,
+    "attestation_id": CASE,
+    "dsr_forward_days": st.sampled_from([0, 1, 5]),
     "occurredat": st.sampled_from(MOMENTS),
 }
 """Fields whose correction moves an event to another controller, case or day."""
@@ -258,13 +299,27 @@ def an_amendment(
     return "EventCorrected", correction(target, field, data.draw(MOVING[field]))
 
 
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+BY_ONE_LEDGER = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=BY_ONE_LEDGER)
 @given(data=st.data())
 def test_any_events_with_any_amendments(ledger: TestLedger, data: st.DataObject) -> None:
-    """Chains of corrections that move events between controllers, cases and days; what the form
-    rules refuse is not there."""
+    """Chains of corrections that move events between controllers, cases and days, followed in
+    batches of any size; what the form rules refuse is not there."""
+    check_any_events(ledger, data)
+
+
+@pytest.mark.long
+@settings(max_examples=50, deadline=None, suppress_health_check=BY_ONE_LEDGER)
+@given(data=st.data())
+def test_many_events_with_any_amendments(ledger: TestLedger, data: st.DataObject) -> None:
+    """The same, many times."""
+    check_any_events(ledger, data)
+
+
+def check_any_events(ledger: TestLedger, data: st.DataObject) -> None:
+    """Append events and amendments, follow now and then, and compare with a fold of all."""
     recorded: list[tuple[str, str, Mapping[str, Any]]] = []
     for _ in range(data.draw(st.integers(8, 20))):
         amends = bool(recorded) and data.draw(st.booleans())
@@ -276,6 +331,7 @@ def test_any_events_with_any_amendments(ledger: TestLedger, data: st.DataObject)
         recorded.append((id_, type_, content))
         if data.draw(st.booleans()):
             follow.follow_once(ledger.ledger.pool)
+    check_registers(ledger)
     size = ledger.ledger.reader.size()
     before = size - data.draw(st.integers(0, 8))
     asked = [(size, None), (before, datetime.fromisoformat(MOMENTS[0]))]

@@ -14,9 +14,21 @@ import typer
 from rich.markup import escape
 
 from api import logs
-from api.cli import append, check, judge, keys, read, serve, setup
+from api.cli import (
+    append,
+    check,
+    judge,
+    keys,
+    publish,
+    read,
+    receipt,
+    serve,
+    setup,
+    timestamp,
+    witness,
+)
 from api.cli.output import errors
-from ledger.errors import ConfigurationError, LedgerError
+from ledger.errors import ConfigurationError, LedgerError, LogUnreadable
 
 app = typer.Typer(
     name="verantwoord",
@@ -40,9 +52,13 @@ app.command()(judge.clocks)
 app.command()(judge.check)
 app.command()(judge.status)
 app.command()(check.verify)
+app.add_typer(receipt.app, name="receipt")
 app.command()(check.fsck)
+app.command()(timestamp.timestamp)
 app.command()(read.rebuild)
 app.command("export-log")(read.export_log)
+app.command()(publish.publish)
+app.command()(witness.witness)
 
 
 def main() -> None:
@@ -50,7 +66,7 @@ def main() -> None:
     logs.configure()
     try:
         app()
-    except ConfigurationError as error:
+    except (ConfigurationError, LogUnreadable) as error:
         errors.print(f"[bold red]error:[/] {error}", highlight=False)
         sys.exit(2)
     except LedgerError as error:

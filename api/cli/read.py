@@ -159,15 +159,39 @@ def rebuild(
 
 def export_log(
     directory: Annotated[Path, typer.Argument(help="Directory to write to; may be written again.")],
+    latest: Annotated[
+        bool,
+        typer.Option(
+            "--latest", help="Up to the latest checkpoint, also if no quorum cosigned it yet."
+        ),
+    ] = False,
+    timestamped: Annotated[
+        bool, typer.Option("--timestamped", help="Up to the latest checkpoint with a timestamp.")
+    ] = False,
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
     format: Formatted = Format.TEXT,
 ) -> None:
     """Write the log as files (C2SP tlog-tiles), for `verantwoord verify` or another verifier."""
+    if latest and timestamped:
+        raise ConfigurationError("give one of --latest and --timestamped")
     with open_ledger(home(data, database_url, schema)) as ledger, progress("tiles") as show:
-        size = write_log(ledger.reader, ledger.identity.vkey, directory, lambda done, _: show(done))
+        size = write_log(
+            ledger.reader,
+            ledger.identity.vkey,
+            directory,
+            lambda done, _: show(done),
+            latest=latest,
+            timestamped=timestamped,
+        )
+        newer = ledger.reader.size() - size
     if format is Format.JSON:
-        print_json({"size": size, "directory": str(directory)})
-    else:
-        console.print(f"{size} entries in {directory}; check them with `verantwoord verify`.")
+        print_json({"size": size, "newer": newer, "directory": str(directory)})
+        return
+    console.print(f"{size} entries in {directory}; check them with `verantwoord verify`.")
+    if newer:
+        console.print(
+            f"{newer} newer entries are left out: they are not under a checkpoint as asked for"
+            " yet (--latest)."
+        )

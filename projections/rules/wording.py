@@ -44,7 +44,9 @@ def listed(names: Sequence[str]) -> Label:
     told, others = ", ".join(names[:FEW]), len(names) - FEW
     if others <= 0:
         return Label(told, told)
-    return Label(f"{told} en {others} andere", f"{told} and {others} others")
+    return Label(
+        f"{told} en {others} andere", f"{told} and {others} other{'' if others == 1 else 's'}"
+    )
 
 
 def period(start: datetime, end: datetime | None) -> Label:
