@@ -14,7 +14,18 @@ from fastapi import APIRouter, FastAPI, HTTPException
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import events, health, problems, registers, tiles, transparency, vocabulary
+from api import (
+    events,
+    findings,
+    health,
+    problems,
+    registers,
+    tiles,
+    timestamps,
+    transparency,
+    vocabulary,
+    witnesses,
+)
 from api.pushback import PushBack
 from api.state import State
 
@@ -51,8 +62,11 @@ problem_types = APIRouter(tags=["problems"])
 ROUTERS = (
     ("/v1", events.router),
     ("/v1", transparency.router),
+    ("/v1", timestamps.router),
+    ("/v1", witnesses.router),
     ("/v1", vocabulary.router),
     ("/v1", registers.router),
+    ("/v1", findings.router),
     ("/v1", problem_types),
     ("/log", tiles.router),
     ("", health.router),

@@ -15,7 +15,6 @@ from pydantic import BaseModel, Field
 from api.access import READS, READS_HASHES
 from api.events import LARGEST, Index
 from api.state import ledger_of
-from ledger.reader import StoredCheckpoint
 
 IMMUTABLE = {"Cache-Control": "private, max-age=31536000, immutable"}
 FRESH = {"Cache-Control": "no-cache"}
@@ -46,23 +45,32 @@ def get_log(request: Request) -> Log:
 
 
 @router.get("/checkpoint", response_class=PlainTextResponse, dependencies=[READS_HASHES])
-def get_checkpoint(request: Request) -> PlainTextResponse:
-    """The latest signed checkpoint (C2SP tlog-checkpoint)."""
-    return PlainTextResponse(ledger_of(request).reader.checkpoint().note, headers=FRESH)
+def get_checkpoint(
+    request: Request,
+    latest: Annotated[
+        bool, Query(description="The latest, whether witnesses cosigned it or not")
+    ] = False,
+) -> PlainTextResponse:
+    """The published checkpoint (C2SP tlog-checkpoint) with the cosignatures of witnesses: the
+    latest one that met the quorum of the policy, or the latest when there is no such one."""
+    reader = ledger_of(request).reader
+    checkpoint = reader.cosigned(reader.checkpoint()) if latest else reader.published_or_latest()
+    return PlainTextResponse(checkpoint.note, headers=FRESH)
 
 
 @router.get("/events/{index}/proof", response_class=PlainTextResponse, dependencies=[READS])
 def get_proof(
     request: Request,
     index: Index,
-    latest: Annotated[bool, Query(description="Under the latest checkpoint")] = False,
+    latest: Annotated[
+        bool, Query(description="With the timestamps that its checkpoint has got since")
+    ] = False,
 ) -> PlainTextResponse:
-    """The receipt of an event (c2sp.org/tlog-proof@v1), as it was first given or under the latest
-    checkpoint."""
+    """The receipt of an event (c2sp.org/tlog-proof@v1), as it was first given; or refreshed, under
+    the first checkpoint that was timestamped, or the latest one where none was."""
     reader = ledger_of(request).reader
-    checkpoint: StoredCheckpoint | None = reader.checkpoint() if latest else None
     try:
-        text = reader.receipt(index, checkpoint)
+        text = reader.refreshed_receipt(index) if latest else reader.receipt(index)
     except LookupError:
         raise HTTPException(404) from None
     return PlainTextResponse(text, headers=FRESH if latest else IMMUTABLE)

@@ -4,6 +4,8 @@
     DIR/keys/                log.key, administrator.key, ledger.key: private keys, mode 0600
     DIR/log.vkey             the verifier key that auditors pin
     DIR/read.token           the token that reads, mode 0600
+    DIR/policy               which witnesses to ask (C2SP tlog-policy), when the operator puts it
+    DIR/authorities          time-stamping authorities to ask, if the operator writes it
 
 `init` makes all of it once. The first two entries of every log enrol its own keys: the
 administrator's, signed by itself, and the ledger's own. `tests/test_deployment.py`.
@@ -31,9 +33,12 @@ from ledger.keyring import ADMINISTRATOR, LEDGER
 from ledger.keys import SigningKey
 from ledger.note import Signer
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 DATABASE = "verantwoord"
 """The database of the embedded server."""
+
+DEMO = "demo."
+"""How the origin of a ledger begins whose clock is that of a feed (`ledger/replay.py`)."""
 
 Clock = Callable[[], datetime]
 
@@ -65,6 +70,16 @@ class Home:
     def token_file(self) -> Path:
         """The token that reads."""
         return self.data / "read.token"
+
+    @property
+    def authorities_file(self) -> Path:
+        """Whom to ask for timestamps; there is none until the operator writes it."""
+        return self.data / "authorities"
+
+    @property
+    def policy_file(self) -> Path:
+        """Which witnesses to ask; there is none until the operator puts it there."""
+        return self.data / "policy"
 
     @contextmanager
     def database(self) -> Iterator[Database]:

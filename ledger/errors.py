@@ -23,9 +23,17 @@
     │   ├── NoteUnverified
     │   ├── CheckpointMalformed
     │   ├── TileMalformed
-    │   └── ProofInvalid
+    │   ├── ProofInvalid
+    │   │   └── HistoriesDiffer
+    │   ├── TimestampInvalid
+    │   └── WitnessMessageMalformed
+    ├── WitnessError          a witness did not cosign; appends go on
+    │   ├── WitnessUnavailable    no usable answer now; asked again later
+    │   ├── WitnessRefused        it refuses, or its answer is not one
+    │   └── WitnessAlarm          what it holds and this log do not fit: somebody must look
     ├── LogUnreadable         a log elsewhere could not be read; nothing is shown about it
     └── ConfigurationError    the operator's settings or machine
+        └── PolicyMalformed
 
 The numbers are those of the admission checks (`ledger/admission.py`). `code` is stable and becomes
 the last part of the problem type in the HTTP interface (RFC 9457); `tests/test_api.py` holds
@@ -221,13 +229,79 @@ class ProofInvalid(VerificationFailed):
     code = "proof-invalid"
 
 
+class HistoriesDiffer(ProofInvalid):
+    """Two receipts of one log are not shown to be of one history. `answer` is the later one."""
+
+    code = "histories-differ"
+
+    def __init__(self, detail: str, answer: str) -> None:
+        super().__init__(detail)
+        self.answer = answer
+
+
+class TimestampInvalid(VerificationFailed):
+    """The answer of a time-stamping authority does not show that it saw these bytes at a time."""
+
+    code = "timestamp-invalid"
+
+
 class LogUnreadable(LedgerError):
     """The server of a log did not answer, or not to us. Nothing is shown about the log."""
 
     code = "log-unreadable"
 
 
+class WitnessMessageMalformed(VerificationFailed):
+    """Bytes are not a request or an answer of C2SP tlog-witness."""
+
+    code = "witness-message-malformed"
+
+
+class WitnessError(LedgerError):
+    """A witness did not cosign a checkpoint. Never raised itself."""
+
+    code = "witness-error"
+
+
+class WitnessUnavailable(WitnessError):
+    """The witness gave no usable answer now; it is asked again, after ever longer pauses."""
+
+    code = "witness-unavailable"
+
+
+class WitnessRefused(WitnessError):
+    """The witness does not cosign this log, or what it answers is no cosignature of it."""
+
+    code = "witness-refused"
+
+
+class WitnessAlarm(WitnessError):
+    """The witness holds a tree that this log does not go on from, or has forgotten one.
+
+    Either there are two histories of this log (an older database, a key in other hands), or the
+    witness lost its state. `held` is the checkpoint it shows with this log's own signature, a note
+    that proves the former; None when it shows none.
+    """
+
+    code = "witness-alarm"
+
+    def __init__(self, detail: str, held: str | None = None) -> None:
+        super().__init__(detail)
+        self.held = held
+
+
 class ConfigurationError(LedgerError):
     """The operator's settings, files or server do not allow this; the message gives the way out."""
 
     code = "configuration"
+
+
+class PolicyMalformed(ConfigurationError):
+    """A file is not a C2SP trust policy. `line` counts from 1; None when the whole is meant."""
+
+    code = "policy-malformed"
+
+    def __init__(self, detail: str, line: int | None = None) -> None:
+        super().__init__(f"the policy: {detail}" if line is None else f"line {line}: {detail}")
+        self.detail = detail
+        self.line = line

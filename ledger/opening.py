@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
@@ -18,16 +19,18 @@ from psycopg_pool import ConnectionPool
 from ledger import admission, cloudevent, entry, events, keys
 from ledger.admission import Admitted
 from ledger.append import Appended, Outcome, append
+from ledger.authorities import Authority
 from ledger.checkpoint import Checkpoint
 from ledger.checkpoint import sign as sign_checkpoint
 from ledger.committer import Committer
 from ledger.database import Database, require_durable
-from ledger.deployment import Clock, Home, LogIdentity, holds_log, now, read_identity
+from ledger.deployment import DEMO, Clock, Home, LogIdentity, holds_log, now, read_identity
 from ledger.errors import ConfigurationError, Refused, UnknownKey
 from ledger.keyring import KEY_EVENTS, EnrolledKey, KeyRing
 from ledger.listener import Listener
-from ledger.note import Signer
+from ledger.note import Signer, parse_vkey
 from ledger.reader import Reader
+from ledger.timestamps import HOURLY, Timestamps
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,15 @@ class Ledger:
         self._ring.refresh()
         return self._ring.all()
 
+    def now(self) -> datetime:
+        """The moment that a question without one is about: what is due, overdue or in force.
+
+        A demonstration ledger has the clock of its feed, which stands at the last entry.
+        """
+        if self.identity.origin.startswith(DEMO):
+            return self.reader.checkpoint().recorded_at
+        return self.clock()
+
     def own_source(self, system: str) -> str:
         """The `source` of a system of this processor, under the number `init` was given."""
         first = cloudevent.parse(entry.parse(self.reader.entry(0).leaf).payload)
@@ -113,6 +125,13 @@ class Ledger:
         if self._signer is None:
             raise ConfigurationError("the private key of the log is not here: this ledger reads")
         return sign_checkpoint(checkpoint, self._signer)
+
+    def timestamps(
+        self, authorities: Sequence[Authority], *, every: timedelta = HOURLY
+    ) -> Timestamps:
+        """The timestamps over the checkpoints of this log, asked of these authorities."""
+        verifier = parse_vkey(self.identity.vkey)
+        return Timestamps(self.pool, verifier, authorities, clock=self.clock, every=every)
 
     def close(self) -> None:
         """Commit what waits, and let go of the database."""

@@ -8,14 +8,16 @@ full tiles are kept in memory. `tests/test_reader.py`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
 import psycopg
 from psycopg_pool import ConnectionPool
 
+from ledger import note as notes
 from ledger import receipt as receipts
+from ledger import tokens
 from ledger.head import read_hashes
 from ledger.merkle import HashReader, prove_consistency, prove_inclusion
 from ledger.tiles import WIDTH, Tile, format_bundle, hash_reader, width_at
@@ -70,6 +72,33 @@ class Reader:
         Raises LookupError when there is none yet.
         """
         return self._checkpoint("WHERE size > %s ORDER BY size LIMIT 1", index)
+
+    def published(self, covering: int = -1) -> StoredCheckpoint:
+        """The latest checkpoint whose cosignatures met the quorum, with them under its note.
+
+        With `covering`, the first such checkpoint that covers that leaf. Raises LookupError when
+        there is none (yet).
+        """
+        which = "max(size)" if covering < 0 else "min(size)"
+        query = f"SELECT {which} FROM publications WHERE size > %s"  # noqa: S608
+        return self.cosigned(self._checkpoint(f"WHERE size = ({query})", covering))
+
+    def published_or_latest(self) -> StoredCheckpoint:
+        """The published checkpoint; the latest as long as nothing was published."""
+        try:
+            return self.published()
+        except LookupError:
+            return self.cosigned(self.checkpoint())
+
+    def cosigned(self, checkpoint: StoredCheckpoint) -> StoredCheckpoint:
+        """A checkpoint with the cosignatures that were kept of it under its note."""
+        with self._pool.connection() as conn:
+            rows = conn.execute(
+                "SELECT line FROM cosignatures WHERE size = %s ORDER BY cosigned_at, witness_key",
+                (checkpoint.size,),
+            )
+            lines = "".join(line for (line,) in rows)
+        return StoredCheckpoint(checkpoint.size, checkpoint.recorded_at, checkpoint.note + lines)
 
     def checkpoint_at(self, moment: datetime) -> StoredCheckpoint:
         """The last checkpoint made at or before a moment. Raises LookupError when there is none."""
@@ -170,6 +199,31 @@ class Reader:
         proof = self.prove_inclusion(index, under.size)
         return receipts.format(index, proof, under.note, entry.leaf)
 
+    def refreshed_receipt(self, index: int) -> str:
+        """The receipt of an entry with what others have said since. Raises LookupError.
+
+        It is under the first checkpoint after the entry that is published and timestamped; failing
+        that published, failing that timestamped, or else the latest. The first and not the latest,
+        since an earlier time says more about the entry.
+        """
+        under = self._checkpoint(f"WHERE size = ({MOST_ATTESTED})", index, index, index)
+        return self.receipt(index, self.stamped(self.cosigned(under)))
+
+    def timestamped(self) -> StoredCheckpoint:
+        """The latest checkpoint that was timestamped, if possible a published one, with what others
+        said of it. Raises LookupError when none was timestamped."""
+        return self.stamped(self.cosigned(self._checkpoint(f"WHERE size = ({TIMESTAMPED})")))
+
+    def stamped(self, checkpoint: StoredCheckpoint) -> StoredCheckpoint:
+        """A checkpoint with the timestamps that were kept of it under its note."""
+        with self._pool.connection() as conn:
+            rows = conn.execute(
+                "SELECT authority, answer FROM timestamps WHERE size = %s ORDER BY authority",
+                (checkpoint.size,),
+            ).fetchall()
+        lines = [notes.format_line(tokens.token_line(name, answer)) for name, answer in rows]
+        return replace(checkpoint, note=checkpoint.note + "".join(lines))
+
     def _holds(self, tile: Tile) -> bool:
         if width_at(tile.level or 0, tile.index, self._seen) < tile.width:
             self._seen = max(self._seen, self.size())
@@ -201,6 +255,20 @@ TYPED = f"""
     SELECT {COLUMNS} FROM entries WHERE position > %s AND type = ANY(%s)
     ORDER BY position LIMIT %s
 """  # noqa: S608
+TIMESTAMPED = """
+    SELECT coalesce(
+        (SELECT max(size) FROM publications JOIN timestamps USING (size)),
+        (SELECT max(size) FROM timestamps)
+    )
+"""
+MOST_ATTESTED = """
+    SELECT coalesce(
+        (SELECT min(size) FROM publications JOIN timestamps USING (size) WHERE size > %s),
+        (SELECT min(size) FROM publications WHERE size > %s),
+        (SELECT min(size) FROM timestamps WHERE size > %s),
+        (SELECT max(size) FROM checkpoints)
+    )
+"""
 TAGGED = """
     SELECT e.position, e.type, e.recorded_at, e.tags, e.leaf
     FROM tags t JOIN entries e ON e.position = t.position

@@ -15,7 +15,7 @@ from datetime import datetime
 import psycopg
 
 from ledger.events.tags import CONTROLLERS
-from projections import history
+from projections import context, history
 from projections.facts import Fact, Recorded, effective
 from projections.reading import ids
 from projections.register import Register
@@ -34,7 +34,10 @@ def facts_for(
     With `controller` at least every case that gives rows of it or for every reader.
     """
     if controller is None:
-        return _by_case(register, history.of_types(conn, register.types, upto=upto), as_of)
+        types = register.types | register.context
+        events = list(history.of_types(conn, types, upto=upto))
+        by_case = _by_case(register, events, as_of)
+        return context.joined(register, by_case, context.of(register, events, as_of))
     own = f"controller:{controller}"
     first = history.of_cases(conn, [own], register.types, upto=upto)
     wide = history.of_types(conn, register.wide, upto=upto) if register.wide else ()
@@ -49,7 +52,14 @@ def facts_for(
     rest = history.of_cases(conn, cases - {own}, register.types, upto=upto)
     found.update((event.position, event) for event in rest)
     by_case = _by_case(register, found.values(), as_of)
-    return {case: facts for case, facts in by_case.items() if case in cases}
+    needed = {case: facts for case, facts in by_case.items() if case in cases}
+    if not register.context:
+        return needed
+    named = context.named_in(register, (fact for facts in needed.values() for fact in facts))
+    if register.context_by == "controller":
+        named = {controller}  # what was agreed with others changes no row of this one
+    about = context.events_of(conn, register, named, upto=upto)
+    return context.joined(register, needed, context.of(register, about, as_of))
 
 
 def _by_case(

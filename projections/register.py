@@ -66,6 +66,10 @@ class Register:
     and without which a case gives none: a question about one controller reads all of these, and of
     the others what names the controller (`projections/needed.py`). The case `controller:C1` gives
     rows of C1 alone, and a row of a controller rests on a fact that names it.
+
+    `context` are types of which a fold is also given the facts about each controller that its case
+    names, such as the terms of its agreement; or about whatever else `context_by` says, a kind of
+    tag (`instruction`, `subprocessor`; `projections/context.py`). They make no case of their own.
     """
 
     name: str
@@ -77,3 +81,5 @@ class Register:
     fold: Callable[[str, Sequence[Fact]], Sequence[Row]]
     present: Callable[[Sequence[Row]], Sequence[Row]] = lambda rows: rows
     wide: frozenset[str] = frozenset()
+    context: frozenset[str] = frozenset()
+    context_by: str = "controller"

@@ -85,7 +85,7 @@ def test_fsck_and_verify_find_the_demonstration_sound(demo: Path, tmp_path: Path
     size = answer("export-log", exported, "--data", demo)["size"]
     assert (exported / "log.vkey").exists()
     found = answer("verify", exported, "--vkey", demo / "log.vkey")
-    assert (found["verdict"], found["size"]) == ("consistent", size)
+    assert (found["verdict"], found["size"]) == ("included", size)
     assert any("pinned" in sentence for sentence in found["rests_on"])
     assert found["does_not_show"]
     text = run("verify", exported).stdout
@@ -143,7 +143,7 @@ def test_a_served_log_is_verified_at_its_address(demo: Path, tmp_path: Path) -> 
         found = answer("verify", log, *pinned, "--token-file", demo / "read.token")
         assert found == answer("verify", tmp_path, *pinned)
         assert found == answer("verify", log, *pinned, VERANTWOORD_READ_TOKEN=token)
-        assert (found["verdict"], len(found["checks"])) == ("consistent", 8)
+        assert (found["verdict"], len(found["checks"])) == ("included", 8)
         refused = run("verify", log, status=2)
         assert "--token-file" in refused.stderr
         assert "failed" not in refused.stderr

@@ -8,7 +8,12 @@ from typing import Annotated
 import typer
 
 from api.cli.output import Format
+from ledger import authorities
+from ledger import policy as policies
+from ledger.authorities import Authority
 from ledger.deployment import Home
+from ledger.errors import ConfigurationError, PolicyMalformed
+from ledger.policy import Policy
 
 Data = Annotated[
     Path,
@@ -38,6 +43,27 @@ Formatted = Annotated[
     Format, typer.Option("--format", help="text for people, json for machines (on stdout).")
 ]
 
+Authorities = Annotated[
+    Path | None,
+    typer.Option(
+        "--authorities",
+        envvar="VERANTWOORD_AUTHORITIES",
+        help="File of time-stamping authorities: lines `authority NAME URL FILE.pem`."
+        "  [default: DIR/authorities, if it is there]",
+        show_default=False,
+    ),
+]
+
+PolicyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--policy",
+        envvar="VERANTWOORD_POLICY",
+        help="File that names the witnesses and the quorum (C2SP tlog-policy). Default: DIR/policy"
+        " of --data, if it is there.",
+    ),
+]
+
 DEFAULT_DATA = Path("verantwoord-data")
 DEFAULT_SCHEMA = "ledger"
 
@@ -45,3 +71,25 @@ DEFAULT_SCHEMA = "ledger"
 def home(data: Path, database_url: str | None, schema: str = DEFAULT_SCHEMA) -> Home:
     """The ledger that the options name."""
     return Home(data, database_url, schema)
+
+
+def authorities_of(where: Home, file: Path | None) -> tuple[Authority, ...]:
+    """The authorities that the option or the data directory names; none if neither does."""
+    if file is None and not where.authorities_file.exists():
+        return ()
+    return authorities.load(file or where.authorities_file)
+
+
+def policy_of(where: Home, file: Path | None) -> Policy | None:
+    """The policy a log is published under; None when there is none. Raises ConfigurationError."""
+    if file is None and not where.policy_file.exists():
+        return None
+    return read_policy(file or where.policy_file)
+
+
+def read_policy(file: Path) -> Policy:
+    """The policy in a file. Raises ConfigurationError that names the file and the line."""
+    try:
+        return Policy.parse(policies.decode(file.read_bytes()))
+    except PolicyMalformed as error:
+        raise ConfigurationError(f"{file}: {error}") from None

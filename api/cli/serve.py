@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -11,16 +15,31 @@ import typer
 import uvicorn
 
 from api.app import create_app
-from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Schema, home
+from api.cli.options import (
+    DEFAULT_DATA,
+    DEFAULT_SCHEMA,
+    Authorities,
+    Data,
+    DatabaseUrl,
+    PolicyFile,
+    Schema,
+    authorities_of,
+    home,
+    policy_of,
+)
 from api.cli.output import console, progress
 from api.cli.read import print_register
 from api.state import State
 from ledger import feed, fsck
 from ledger import replay as replaying
+from ledger.authorities import Authority
 from ledger.deployment import Home
 from ledger.errors import ConfigurationError
 from ledger.note import parse_vkey
-from ledger.opening import open_ledger
+from ledger.opening import Ledger, open_ledger
+from ledger.policy import Policy
+from ledger.publish import INTERVAL, Publisher, Publishing
+from ledger.timestamps import HOURLY, Stamper, Timestamps
 from projections import sql
 from projections.follow import Follower, catch_up
 from projections.question import ask
@@ -28,6 +47,16 @@ from projections.registers import REGISTERS
 
 Host = Annotated[str, typer.Option(help="Address to listen on; 127.0.0.1 is this machine alone.")]
 Port = Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)]
+
+Every = Annotated[
+    int,
+    typer.Option(
+        "--timestamp-every",
+        envvar="VERANTWOORD_TIMESTAMP_EVERY",
+        help="Minutes between timestamps of each authority, when the log has grown.",
+        min=1,
+    ),
+]
 
 PublicHashes = Annotated[
     bool,
@@ -42,19 +71,45 @@ DEMO_ORIGIN = "demo.verantwoord.example/beweegzorg"
 DEMO_CONTROLLER = "C2"
 
 
+@dataclass(frozen=True, slots=True)
+class Others:
+    """Whom a service asks about its checkpoints, and how often: witnesses and authorities."""
+
+    policy: Policy | None = None
+    publish_interval: float = INTERVAL
+    authorities: Sequence[Authority] = ()
+    timestamp_every: timedelta = HOURLY
+
+
 def serve(
     host: Host = "127.0.0.1",
     port: Port = 8480,
     public_hashes: PublicHashes = False,
+    policy: PolicyFile = None,
+    publish_interval: Annotated[
+        float,
+        typer.Option(help="Seconds between two rounds of asking witnesses, at least.", min=0.1),
+    ] = INTERVAL,
+    authorities: Authorities = None,
+    timestamp_every: Every = 60,
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
 ) -> None:
-    """Serve the ledger over HTTP until interrupted.
+    """Serve the ledger over HTTP until interrupted, and have its checkpoints cosigned.
 
-    Appending needs a producer's signature, reading the token in DIR/read.token.
+    Appending needs a producer's signature, reading the token in DIR/read.token. The witnesses are
+    those of the policy, the time-stamping authorities those of --authorities; without them nobody
+    is asked. Appends wait for none of them.
     """
-    _serve(home(data, database_url, schema), host, port, public_hashes=public_hashes)
+    where = home(data, database_url, schema)
+    others = Others(
+        policy_of(where, policy),
+        publish_interval,
+        authorities_of(where, authorities),
+        timedelta(minutes=timestamp_every),
+    )
+    _serve(where, host, port, others, public_hashes=public_hashes)
 
 
 def demo(
@@ -76,7 +131,8 @@ def demo(
         _fill(where, events)
     _check_and_show(where)
     if not no_serve:
-        _serve(where, host, port)
+        others = Others(policy_of(where, None), authorities=authorities_of(where, None))
+        _serve(where, host, port, others)
 
 
 def _fill(where: Home, events: Path) -> None:
@@ -111,10 +167,22 @@ def _check_and_show(where: Home) -> None:
         print_register(answer, "en")
 
 
-def _serve(where: Home, host: str, port: int, *, public_hashes: bool = False) -> None:
-    with open_ledger(where) as ledger:
+def _serve(
+    where: Home,
+    host: str,
+    port: int,
+    others: Others | None = None,
+    *,
+    public_hashes: bool = False,
+) -> None:
+    others = others or Others()
+    with (
+        open_ledger(where) as ledger,
+        _publishing(ledger, others.policy, others.publish_interval) as publishing,
+        _stamping(ledger, others) as timestamps,
+    ):
         follower = Follower(ledger.pool, ledger.listener)
-        listening = _listen(host, port)
+        listening = listen(host, port)
         try:
             address = f"http://{host}:{listening.getsockname()[1]}"
             origin = ledger.identity.origin
@@ -131,7 +199,7 @@ def _serve(where: Home, host: str, port: int, *, public_hashes: bool = False) ->
                 soft_wrap=True,
             )
             config = uvicorn.Config(
-                create_app(State(ledger, follower, public_hashes)),
+                create_app(State(ledger, follower, public_hashes, publishing, timestamps)),
                 log_level="warning",
                 server_header=False,
                 timeout_graceful_shutdown=5,
@@ -142,7 +210,39 @@ def _serve(where: Home, host: str, port: int, *, public_hashes: bool = False) ->
             follower.close()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+@contextmanager
+def _publishing(
+    ledger: Ledger, policy: Policy | None, interval: float
+) -> Iterator[Publishing | None]:
+    if policy is None:
+        yield None
+        return
+    publishing = Publishing(Publisher(ledger, policy, pause=interval), ledger)
+    asked = len(publishing.publisher.standings)
+    console.print(f"Publishes to {asked} witnesses; quorum: {policy.rule()}", highlight=False)
+    try:
+        yield publishing
+    finally:
+        publishing.close()
+
+
+@contextmanager
+def _stamping(ledger: Ledger, others: Others) -> Iterator[Timestamps | None]:
+    if not others.authorities:
+        yield None
+        return
+    timestamps = ledger.timestamps(others.authorities, every=others.timestamp_every)
+    names = ", ".join(authority.name for authority in others.authorities)
+    console.print(f"Asks for timestamps: {names}", highlight=False)
+    stamper = Stamper(timestamps)
+    try:
+        yield timestamps
+    finally:
+        stamper.close()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket to serve on. Raises ConfigurationError."""
     try:
         return socket.create_server((host, port), family=socket.AF_INET, backlog=2048)
     except OSError as error:

@@ -15,18 +15,22 @@ from dataclasses import dataclass
 
 from api.tiles import takes_gzip
 from ledger import (
+    add_checkpoint,
     checkpoint,
     cloudevent,
+    cosignature,
     entry,
     envelope,
     note,
+    policy,
     proof,
     receipt,
     sources,
     strict_json,
     tiles,
 )
-from ledger.errors import NoteMalformed, Refused, VerificationFailed
+from ledger.cosignature import CosignatureSigner
+from ledger.errors import NoteMalformed, PolicyMalformed, Refused, VerificationFailed
 from ledger.note import Signer
 from ledger.verify import verify
 from tests.log_builder import LogBuilder, private_key, reading
@@ -37,6 +41,7 @@ LOG.record("InstructionReceived", {"number": 1, "é": "€"}, by="k-crm")
 FILES = LOG.export()
 VERIFIER = LOG.signer.verifier
 WITNESS = Signer("witness.example", private_key("witness"))
+COSIGNER = CosignatureSigner(WITNESS.name, WITNESS.private_key)
 
 
 def tile_path(raw: bytes) -> bool:
@@ -106,6 +111,64 @@ def private_vkey(raw: bytes) -> bool:
     except NoteMalformed:
         return False
     assert note.format_signer(found) == text
+    return True
+
+
+def witness_vkey(raw: bytes) -> bool:
+    """Verifier keys of witnesses."""
+    try:
+        text = note.decode(raw)
+        found = cosignature.parse_vkey(text)
+    except NoteMalformed:
+        return False
+    assert found.vkey == text
+    return True
+
+
+def cosigned_note(raw: bytes) -> bool:
+    """Checkpoints that a known witness must have cosigned: its text is then the one it saw."""
+    try:
+        text = note.decode(raw)
+        (found,) = cosignature.read(text, [COSIGNER.verifier])
+    except VerificationFailed:
+        return False
+    assert note.parse(text).text == _text(_CHECKPOINT)
+    assert found.time == 7
+    return True
+
+
+def witness_request(raw: bytes) -> bool:
+    """Requests to a witness."""
+    try:
+        found = add_checkpoint.parse(raw)
+    except VerificationFailed:
+        return False
+    assert add_checkpoint.format(found).encode() == raw
+    return True
+
+
+def held_size(raw: bytes) -> bool:
+    """Sizes that a witness says it holds."""
+    try:
+        found = add_checkpoint.parse_size(raw)
+    except VerificationFailed:
+        return False
+    assert add_checkpoint.format_size(found).encode() == raw
+    return True
+
+
+def trust_policy(raw: bytes) -> bool:
+    """Trust policies: comments and space may be anything; what is read judges without a crash."""
+    try:
+        found = policy.Policy.parse(policy.decode(raw))
+    except PolicyMalformed:
+        return False
+    assert found.rule()
+    try:
+        judgement = found.judge(_CHECKPOINT.decode() + COSIGNER.cosign(_text(_CHECKPOINT), 7))
+    except VerificationFailed:
+        return True  # another log
+    assert len(judgement.counted) <= judgement.of
     return True
 
 
@@ -245,6 +308,26 @@ TARGETS: Mapping[str, Target] = {
     "note": Target(signed_note, (_CHECKPOINT, _COSIGNED, "a\n\né\n\n— é AAAAAAA=\n".encode())),
     "opened-note": Target(opened_note, (_CHECKPOINT, _COSIGNED)),
     "vkey": Target(vkey, (VERIFIER.vkey.encode(), WITNESS.verifier.vkey.encode())),
+    "witness-vkey": Target(witness_vkey, (COSIGNER.verifier.vkey.encode(),)),
+    "cosigned-note": Target(
+        cosigned_note, (_CHECKPOINT + COSIGNER.cosign(_text(_CHECKPOINT), 7).encode(),)
+    ),
+    "witness-request": Target(
+        witness_request,
+        (
+            b"old 0\n\n" + _CHECKPOINT,
+            b"old 7\n%b=\n%b=\n\nx" % (b"A" * 43, b"B" * 42 + b"A"),
+        ),
+    ),
+    "held-size": Target(held_size, (b"0\n", b"9223372036854775807\n")),
+    "policy": Target(
+        trust_policy,
+        (
+            b"log %b\nquorum none\n" % VERIFIER.vkey.encode(),
+            b"# a\n\t witness w %b https://w.example\ngroup g 1 w\nquorum g\n"
+            % COSIGNER.verifier.vkey.encode(),
+        ),
+    ),
     "private-vkey": Target(private_vkey, (note.format_signer(WITNESS).encode(),)),
     "checkpoint": Target(
         checkpoint_text,
