@@ -231,6 +231,8 @@ def _rule(rule: Rule) -> str:
     added = f" (since {rule.added})" if rule.added else ""
     terms = ", ".join(f"`{term}`" for term in rule.parameters)
     title = f"{rule.title.en}. *{rule.title.nl}.*"
+    if rule.duty:
+        title += f"<br>As a clock: {rule.duty.en}. *{rule.duty.nl}.*"
     cells = [rule.id, f"{rule.version}{added}", _severity(rule), f"art. {rule.gdpr}", terms, title]
     return f"| {' | '.join(cells)} |"
 

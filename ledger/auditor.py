@@ -139,26 +139,40 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run `verantwoord-verify`: status 0 when what was asked for is reached, 1 when something is
     wrong with what was verified, 2 with the call."""
     given = _parser().parse_args(arguments)
-    as_json = given.format == "json"
     asked = {name: value for name, value in vars(given).items() if name != "format"}
     try:
         told = answer(Question(**asked))
+        _show(told, as_json=given.format == "json")
     except (ConfigurationError, LogUnreadable) as error:
         sys.exit(_complain(f"error: {error}"))
     except OSError as error:
         where = f" {error.filename}:" if error.filename else ""
         sys.exit(_complain(f"error:{where} {error.strerror or error}"))
-    if as_json:
-        print(json.dumps(told.document, indent=2, ensure_ascii=False))
-    else:
-        print(*told.lines, sep="\n", end="\n" if told.lines else "")
-    if told.complaint is not None and not as_json:
-        print(told.complaint, file=sys.stderr)
     sys.exit(told.status)
 
 
+def _show(told: Answer, *, as_json: bool) -> None:
+    if as_json:
+        _write(json.dumps(told.document, indent=2))
+        return
+    if told.lines:
+        _write("\n".join(told.lines))
+    if told.complaint is not None:
+        _complain(told.complaint)
+
+
+def _write(text: str) -> None:
+    """Write on stdout, whatever it can encode, and as much as its reader wants."""
+    try:
+        encoding = sys.stdout.encoding or "utf-8"
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    except BrokenPipeError:
+        # As after `| head`: the interpreter would complain about the rest when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _complain(text: str) -> int:
-    print(text, file=sys.stderr)
+    print(telling.printable(text), file=sys.stderr)
     return 2
 
 

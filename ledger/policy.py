@@ -165,8 +165,16 @@ class Policy:
         )
 
     def rule(self) -> str:
-        """The quorum in words: a witness, or `k of (…)`; `none` when nobody is asked."""
+        """The quorum in words: a witness, or `k of (…)`; `none` when nobody is asked.
+
+        A group of which any key of one witness is enough is called by its own name.
+        """
         return self._rule(self.quorum) if self.quorum else NONE
+
+    def _is_one_witness(self, group: Group) -> bool:
+        names = {w.name: w.key.name for w in self.witnesses}
+        keys = {names.get(member, member) for member in group.members}
+        return len(keys) == 1 < len(group.members)
 
     def _cosigned(self, found: Sequence[Cosignature]) -> tuple[Cosigned, ...]:
         by_key = {cosigned.by: cosigned for cosigned in found}
@@ -199,7 +207,7 @@ class Policy:
 
     def _rule(self, name: str) -> str:
         group = self._group(name)
-        if group is None:
+        if group is None or (group.needed == 1 and self._is_one_witness(group)):
             return name
         members = ", ".join(self._rule(member) for member in group.members)
         return f"{group.needed} of ({members})"

@@ -55,8 +55,9 @@ log = structlog.get_logger(__name__)
 class Standing:
     """How a witness stands: what went wrong last, and when it is asked again.
 
-    `error` is None when it cosigned the last time it was asked; `failures` are those in a row;
-    `asked_again` is when, on the publisher's ticks; `busy` while an answer is outstanding.
+    `error` is None when it cosigned the last time it was asked, and an alarm stays until it does;
+    `failures` are those in a row; `asked_again` is when, on the publisher's ticks; `busy` while an
+    answer is outstanding.
     """
 
     target: Target
@@ -211,8 +212,10 @@ class Publisher:
     def _failed(self, standing: Standing, error: WitnessError) -> None:
         write = log.error if isinstance(error, WitnessAlarm) else log.warning
         write("a witness did not cosign", witness=standing.target.name, reason=str(error))
-        standing.error, standing.error_at = error, self._clock()
         standing.failures += 1
+        # An alarm is not forgotten because the witness then went away.
+        if isinstance(error, WitnessAlarm) or not isinstance(standing.error, WitnessAlarm):
+            standing.error, standing.error_at = error, self._clock()
         wait = min(max(self.pause, 1.0) * 2**standing.failures, LONGEST_PAUSE)
         standing.asked_again = self._ticks() + wait
 

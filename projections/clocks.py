@@ -46,6 +46,11 @@ class SeenClock:
     events: tuple[int, ...]
 
     @property
+    def title(self) -> Label:
+        """What it asks, or what it is about when nobody is asked anything."""
+        return self.rule.duty or self.rule.title
+
+    @property
     def open(self) -> bool:
         """Whether it still has to be stopped, or is a window that did not end yet."""
         return self.stopped_at is None and self.state in ("running", "late")

@@ -69,6 +69,23 @@ def test_the_program_runs_by_itself(files: Files) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("way", ["| head -c 1", "> /dev/full", "with latin-1"])
+def test_a_reader_of_the_answer_may_be_in_a_hurry(files: Files, way: str) -> None:
+    """A pipe that ends early, a disk that is full, a terminal of another alphabet: no trace of
+    Python."""
+    program = f"{sys.executable} -c 'from ledger.auditor import main; main()'"
+    shown = "" if way == "with latin-1" else way
+    done = subprocess.run(
+        ["sh", "-c", f"{program} {files['receipt']} --vkey {files['vkey']} {shown}"],
+        capture_output=True,
+        check=False,
+        cwd=Path(__file__).parents[1],
+        env={"PYTHONIOENCODING": "latin-1"} if way == "with latin-1" else {},
+    )
+    assert b"Traceback" not in done.stderr
+    assert (b"error" in done.stderr) == ("full" in way)
+
+
 @pytest.mark.parametrize("what", ["receipt", "log"])
 def test_everything_given_leads_to_the_top(
     capsys: pytest.CaptureFixture[str], files: Files, what: str

@@ -21,7 +21,12 @@ REQUEST = {"request_id": "R-1", "controller_id": "C1", "right": "access"}
 
 @pytest.fixture
 def late(ledger: TestLedger) -> TestLedger:
-    """A ledger with a request of C1 that nobody answered for nine days, and one of C2 of now."""
+    """A ledger with a request of C1 that nobody answered for nine days, and one of C2 of now; the
+    processor has its certificates."""
+    for standard in ("ISO/IEC 27001:2022", "NEN 7510"):
+        held = {"certificate_id": standard[:3], "standard": standard}
+        valid = {"valid_from": "2025-01-01", "valid_until": "2027-12-31"}
+        ledger.append("CertificateIssued", {**held, **valid}, service="dpo")
     ledger.append("DataSubjectRequestReceived", REQUEST)
     ledger.clock.moment += timedelta(days=9)
     ledger.append(
@@ -58,13 +63,15 @@ def test_findings_say_what_they_rest_on(http: httpx.Client, late: TestLedger) ->
     assert answer["at"]
 
 
-def test_findings_of_another_moment(http: httpx.Client) -> None:
+def test_findings_of_another_moment(http: httpx.Client, late: TestLedger) -> None:
     """Nothing was late on the day itself, nor known before the request was."""
     on_the_day = http.get("/v1/findings", params={"as_of": "2026-01-06"}).json()
     assert on_the_day["findings"] == []
     assert on_the_day["as_of"].startswith("2026-01-06T23:59:59")
-    by_size = http.get("/v1/findings", params={"as_of": "2026-02-01", "known_at": "5"}).json()
-    assert (by_size["findings"], by_size["known_at"], by_size["basis"]["size"]) == ([], 5, 5)
+    size = late.ledger.reader.size() - 2
+    then = {"as_of": "2026-02-01", "known_at": str(size)}
+    by_size = http.get("/v1/findings", params=then).json()
+    assert (by_size["findings"], by_size["known_at"], by_size["basis"]["size"]) == ([], size, size)
     later = http.get("/v1/findings", params={"as_of": "2026-02-01"}).json()
     assert [finding["subject"] for finding in later["findings"]] == ["R-1", "R-2"]
 

@@ -140,6 +140,7 @@ def test_two_keys_of_one_witness_are_one_witness() -> None:
         f"witness w2 {w2.verifier.vkey}\n"
         "group w1 any w1/ed w1/pq\ngroup both all w1 w2\nquorum both\n"
     )
+    assert policy.rule() == "2 of (w1, w2)"
     for signers, k, met in (
         ([w1], 1, False),
         ([w1_pq], 1, False),

@@ -283,7 +283,7 @@ def _clocks_table(title: str, seen: Sequence[SeenClock], language: str) -> Table
             clock.rule.id,
             ", ".join(clock.controllers) or "-",
             escape(clock.subject),
-            clock.rule.title.text(language),
+            clock.title.text(language),
         )
     return table
 

@@ -36,6 +36,10 @@ REFER = Rule(
         "De Betrokkene is niet tijdig doorverwezen, noch het verzoek doorgestuurd",
         "The data subject was not referred, nor the request forwarded, in time",
     ),
+    duty=Label(
+        "De Betrokkene doorverwijzen of het verzoek doorsturen",
+        "Refer the data subject, or forward the request",
+    ),
     parameters=("dsr_forward_days",),
 )
 

@@ -30,6 +30,10 @@ TELL = Rule(
         "Klant niet of te laat geïnformeerd over een gedwongen verstrekking",
         "Controller not told, or told late, of a compelled disclosure",
     ),
+    duty=Label(
+        "Klant alsnog informeren over een gedwongen verstrekking",
+        "Tell the controller of a compelled disclosure, now that it may be told",
+    ),
 )
 
 DEFERRED_DAYS = 1

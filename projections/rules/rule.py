@@ -37,6 +37,7 @@ class Rule:
     `version` is raised whenever the same events would give something else. `added` is the day on
     which a rule joined those of the first release, None for these: over what happened before that
     day it runs as well, and says so. `severity` is the gravest it gives, None for a clock alone.
+    `title` says what was not kept; `duty` what its clocks ask, None for a rule without clocks.
     `parameters` name the terms of the agreement it reads (`projections/terms.Terms`).
     """
 
@@ -46,6 +47,7 @@ class Rule:
     clause: str
     gdpr: str
     title: Label
+    duty: Label | None = None
     parameters: tuple[str, ...] = ()
     added: date | None = None
 

@@ -56,6 +56,7 @@ REVIEW = Rule(
         "Geen risicobeoordeling of herziening van maatregelen binnen een jaar",
         "No risk assessment or review of measures within a year",
     ),
+    duty=Label("Risico's beoordelen of maatregelen herzien", "Assess risks, or review measures"),
 )
 
 TELL = Rule(
@@ -67,6 +68,10 @@ TELL = Rule(
     title=Label(
         "Klanten hebben niets gehoord van een gewijzigde maatregel",
         "Controllers were not told of a measure that changed",
+    ),
+    duty=Label(
+        "Klanten informeren over de gewijzigde maatregel",
+        "Tell the controllers of the changed measure",
     ),
 )
 

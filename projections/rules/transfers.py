@@ -22,7 +22,7 @@ from projections.register import Label
 from projections.registers.transfers import BY_TYPE, DISENGAGED, ENGAGED, STARTED, STOPPED
 from projections.rows import by_id, of_type
 from projections.rules.chapter import Chapter, Judged
-from projections.rules.rule import Clock, Finding, Rule, Severity
+from projections.rules.rule import Clock, Finding, Rule
 from projections.rules.wording import moment_text, period
 from projections.terms import terms_at
 from projections.transfer_consent import Consent, Period, consents, uncovered
@@ -36,6 +36,10 @@ CONSENT = Rule(
     title=Label(
         "Verwerking buiten het overeengekomen gebied zonder Schriftelijke toestemming",
         "Processing outside the agreed area without written consent",
+    ),
+    duty=Label(
+        "De doorgifte beëindigen waarvoor de toestemming is ingetrokken",
+        "End the transfer whose consent was withdrawn",
     ),
     parameters=("transfer_area",),
 )
@@ -67,17 +71,14 @@ GROUND = Rule(
 WIND_DOWN = timedelta(hours=24)
 """Within which a transfer has to end whose consent was withdrawn."""
 
-NO_GROUND: Mapping[Ground, tuple[Severity, Label]] = {
-    "none": ("major", Label("geen grondslag opgegeven", "no ground given")),
-    "no_adequacy_decision": (
-        "major",
-        Label("geen adequaatheidsbesluit op die dag", "no adequacy decision on that day"),
-    ),
-    "safeguards_not_documented": (
-        "observation",
-        Label("passende waarborgen niet vastgelegd", "appropriate safeguards not documented"),
+NO_GROUND: Mapping[Ground, Label] = {
+    "none": Label("geen grondslag opgegeven", "no ground given"),
+    "no_adequacy_decision": Label(
+        "geen adequaatheidsbesluit op die dag", "no adequacy decision on that day"
     ),
 }
+"""Safeguards that the ledger does not document may be documented elsewhere: the register shows it,
+and nothing is found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +229,7 @@ def _ground(controller: str, started: Fact) -> Judged:
     mechanism, safeguard = text(started.data, "mechanism"), text(started.data, "safeguard_ref")
     ground = basis(country, mechanism, at, documented=bool(safeguard)).ground
     if country and ground in NO_GROUND:
-        severity, reason = NO_GROUND[ground]
+        reason = NO_GROUND[ground]
         transfer, begun = text(started.data, "transfer_id") or "", moment_text(at)
         where = f"{country} ({text(started.data, 'subprocessor_id')})"
         why = Label(
@@ -237,7 +238,7 @@ def _ground(controller: str, started: Fact) -> Judged:
             f"{transfer}: transfer to {where} started on {begun} on the ground of {mechanism}, "
             f"{reason.en}",
         )
-        yield Finding(GROUND, at, why, [started], controller, transfer, severity=severity)
+        yield Finding(GROUND, at, why, [started], controller, transfer)
 
 
 def _until(controller: str, consent: Consent) -> Judged:

@@ -48,6 +48,17 @@ def test_a_rule_says_what_it_is(rule: Rule) -> None:
     assert set(rule.parameters) <= {field.name for field in fields(Terms)}
 
 
+@each_chapter
+def test_a_clock_asks_for_something(chapter: Chapter) -> None:
+    """The rule of a clock that also finds what was not done says what is to be done, in two
+    languages."""
+    for row in rows(chapter):
+        rule = RULES[row.values["rule"]]
+        if row.values["kind"] == "clock" and rule.severity:
+            assert rule.duty, rule.id
+            assert rule.duty.nl.strip() != rule.duty.en.strip()
+
+
 @each_rule
 def test_the_letter_of_a_rule_says_how_grave_it_is(rule: Rule) -> None:
     """R- is a breach, O- an observation, NOTE- policy, C- a clock alone; a late record is legal."""

@@ -53,6 +53,10 @@ PROVISION = Rule(
         "Gevraagde auditresultaten of informatie zijn laat verstrekt",
         "Audit results or information asked for were provided late",
     ),
+    duty=Label(
+        "Gevraagde informatie of resultaten geven",
+        "Provide the information or results that were asked for",
+    ),
 )
 
 ASSISTANCE = Rule(

@@ -15,6 +15,7 @@ TELL = Rule(
         "Klant is niet tijdig over een Inbreuk ingelicht",
         "The controller was not told of a breach in time",
     ),
+    duty=Label("Klant informeren over de inbreuk", "Tell the controller of the breach"),
     parameters=("breach_hours",),
 )
 
@@ -40,6 +41,9 @@ UPDATE = Rule(
         "Klant is niet op de hoogte gehouden van een Inbreuk",
         "The controller was not kept informed of a breach",
     ),
+    duty=Label(
+        "Klant op de hoogte houden van de inbreuk", "Keep the controllers informed of the breach"
+    ),
     parameters=("update_silence_days",),
 )
 
@@ -52,5 +56,9 @@ AUTHORITY = Rule(
     title=Label(
         "Klant heeft de toezichthouder later dan 72 uur ingelicht",
         "The controller told the supervisory authority after more than 72 hours",
+    ),
+    duty=Label(
+        "Klant meldt de inbreuk aan de toezichthouder",
+        "The controller notifies the supervisory authority",
     ),
 )

@@ -27,6 +27,7 @@ KEEP = Rule(
         "Gegevens zijn langer bewaard dan de bewaartermijn",
         "Data were kept longer than the retention term",
     ),
+    duty=Label("Wissen wat na de Licentie bewaard is", "Erase what was kept after the licence"),
     parameters=("retention_after_licence", "copies_days"),
 )
 
@@ -65,6 +66,7 @@ COMPLETE = Rule(
         "Teruggave niet bevestigd, kopieën te laat gewist, of een Subverwerker niet bevestigd",
         "Return not acknowledged, copies erased too late, or a subprocessor not confirmed",
     ),
+    duty=Label("Kopieën wissen", "Erase copies"),
     parameters=("copies_days",),
 )
 
