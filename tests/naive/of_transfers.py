@@ -182,22 +182,17 @@ def r_44(story: Story) -> Iterator[Found]:
     """A transfer to a third country without a basis in chapter V, on its day."""
     for started in story.all("ThirdCountryTransferStarted"):
         at = started.when("started_at")
-        how_grave = chapter_v(started, day(at))
         for controller in started.data["controller_ids"]:
-            if how_grave is not None:
-                yield Found("R-44", how_grave, (controller,), at)
+            if not chapter_v(started, day(at)):
+                yield Found("R-44", "major", (controller,), at)
 
 
-def chapter_v(started: Fact, on: date) -> str | None:
-    """How grave the want of a basis is: none at all, or one whose safeguards are not documented."""
+def chapter_v(started: Fact, on: date) -> bool:
+    """Whether there is a basis; where safeguards are documented is not asked."""
     country, mechanism = started.data["country"], started.data["mechanism"]
     if country in area("EEA"):
-        return None
-    if mechanism == "eea":
-        return "major"
+        return True
     if mechanism == "adequacy":
         first, last = adequacy().get(country, (date.max, date.min))
-        return None if first <= on <= last else "major"
-    if mechanism in ("SCC", "BCR") and "safeguard_ref" not in started.data:
-        return "observation"
-    return None
+        return bool(first <= on <= last)
+    return bool(mechanism != "eea")
