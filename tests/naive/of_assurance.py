@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from tests.naive.agreements import Terms, terms
-from tests.naive.civil import after_days, day, minute_before_midnight, months_later, start
+from tests.naive.civil import after_days, day, minute_before_midnight, months_later
 from tests.naive.found import Found
 from tests.naive.story import Fact, Story
 
@@ -30,9 +30,7 @@ def r_11_2(story: Story) -> Iterator[Found]:
         while today <= day(story.now):
             has = any(begin <= today <= end for begin, end in certified)
             if covered and not has:
-                from_day = last_with or today
-                if start(from_day + timedelta(days=1)) <= story.now:
-                    yield Found("R-11.2", "major", (), minute_before_midnight(from_day))
+                yield Found("R-11.2", "major", (), minute_before_midnight(last_with or today))
             last_with = today if has else last_with
             covered = has
             today += timedelta(days=1)
