@@ -50,7 +50,7 @@ def r_4_1s(story: Story) -> Iterator[Found]:
     for executed in story.all("InstructionExecuted"):
         at = executed.when("executed_at")
         if any(
-            stop.when(STOPS[stop.type]) <= at and not confirmed_since(story, executed, stop, at)
+            stop.when(STOPS[stop.type]) <= at and not taken_up_since(story, executed, stop, at)
             for stop in about(story, executed, *STOPS)
         ):
             yield Found("R-4.1s", "major", (executed.controller,), at)
@@ -67,13 +67,17 @@ def r_4_1s(story: Story) -> Iterator[Found]:
                 yield Found("R-4.1s", "major", (received.controller,), amended.occurred)
 
 
-def confirmed_since(story: Story, executed: Fact, stop: Fact, at: datetime) -> bool:
-    """Whether the controller confirmed an instruction after it was stopped, until a moment."""
+def taken_up_since(story: Story, executed: Fact, stop: Fact, at: datetime) -> bool:
+    """Whether the controller confirmed an instruction after it was stopped, until a moment, or gave
+    it anew, which lifts no suspension."""
+    lifts = {"InstructionConfirmed": "at"}
+    if stop.type != "InstructionSuspended":
+        lifts["InstructionReceived"] = "received_at"
     stopped = stop.when(STOPS[stop.type])
     return any(
-        (stopped, stop.number) < (confirmed.when("at"), confirmed.number)
-        and confirmed.when("at") <= at
-        for confirmed in about(story, executed, "InstructionConfirmed")
+        (stopped, stop.number) < (lifted.when(lifts[lifted.type]), lifted.number)
+        and lifted.when(lifts[lifted.type]) <= at
+        for lifted in about(story, executed, *lifts)
     )
 
 
