@@ -167,6 +167,12 @@ def test_a_category_is_found_once() -> None:
     assert found(CHAPTER, story)[1].text.en.endswith(": voice")
 
 
+def test_events_of_one_moment_are_found_each() -> None:
+    """What the registration brings and what an amendment adds at once are two findings."""
+    story = Activity("video").amend("2025-01-01 09:00", added_data_categories=["voice"])
+    assert [who for _, who, _ in story.found()] == ["C1+C2", "C1+C2"]
+
+
 def test_a_controller_that_joins_gets_what_the_activity_has() -> None:
     """What is outside its own list, though it was found for the others before."""
     story = Activity("video").amend("2025-02-01 09:00", added_controller_ids=["C3"])
