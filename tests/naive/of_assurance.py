@@ -73,33 +73,39 @@ def requested(story: Story, answer: Fact) -> Iterator[Fact]:
             yield fact
 
 
-def held_before(story: Story, request: Fact, answer: Fact) -> list[date]:
-    """On which days the other audits of this controller lie, of those that were asked for earlier
-    and had been accepted, or carried out, when this one was answered: the day they were carried
-    out, else are planned or were accepted for."""
-    found = []
-    for other in story.all("ControllerAuditRequested"):
-        earlier = (other.occurred, other.number) < (request.occurred, request.number)
-        if other.controller == request.controller and earlier:
-            lies = None
-            for fact in story.all(
-                "ControllerAuditAccepted", "ControllerAuditRefused", "ControllerAuditCompleted"
-            ):
-                mine = (
-                    fact.data["audit_id"] == other.data["audit_id"]
-                    and fact.controller == other.controller
-                )
-                done = (fact.occurred, fact.number) < (answer.occurred, answer.number)
-                if mine and done and fact.type == "ControllerAuditAccepted":
-                    lies = day(fact.when("planned_from" if "planned_from" in fact.data else "at"))
-                elif mine and done and fact.type == "ControllerAuditRefused":
-                    lies = None
-                elif mine and done:
-                    lies = day(fact.when("until" if "until" in fact.data else "from"))
-                    break
-            if lies is not None:
-                found.append(lies)
-    return found
+STEPS = (
+    "ControllerAuditRequested",
+    "ControllerAuditAccepted",
+    "ControllerAuditRefused",
+    "ControllerAuditCompleted",
+)
+
+
+def held_before(story: Story, answer: Fact) -> list[date]:
+    """On which days the other audits of this controller lie, of those that began earlier and had
+    been accepted, or carried out, when this one was answered: the day they were carried out, else
+    are planned or were accepted for."""
+    days: dict[str, date | None] = {}
+    done: set[str] = set()
+    for fact in story.all(*STEPS):
+        audit = fact.data["audit_id"]
+        if fact.controller != answer.controller or later(fact, answer):
+            continue
+        days.setdefault(audit, None)
+        if fact.type == "ControllerAuditCompleted":
+            days[audit] = day(fact.when("until" if "until" in fact.data else "from"))
+            done.add(audit)
+        elif fact.type == "ControllerAuditAccepted" and audit not in done:
+            days[audit] = day(fact.when("planned_from" if "planned_from" in fact.data else "at"))
+        elif fact.type == "ControllerAuditRefused" and audit not in done:
+            days[audit] = None
+    before = list(days)[: list(days).index(answer.data["audit_id"])]
+    return [lies for audit in before if (lies := days[audit]) is not None]
+
+
+def later(one: Fact, other: Fact) -> bool:
+    """Whether one fact occurred after another."""
+    return (one.occurred, one.number) > (other.occurred, other.number)
 
 
 def in_same_year(days: list[date], of: date, agreed: Terms) -> int:
@@ -132,7 +138,7 @@ def r_11_3(story: Story) -> Iterator[Found]:
         for request in requested(story, refused):
             asked = request.when("requested_at")
             agreed = terms(story, refused.controller, asked)
-            others = in_same_year(held_before(story, request, refused), day(asked), agreed)
+            others = in_same_year(held_before(story, refused), day(asked), agreed)
             exempt = request.data.get("grounds") in EXEMPT
             contradicted = {
                 "annual_limit": others < agreed.audit_limit or exempt,
@@ -159,7 +165,7 @@ def note_11_3(story: Story) -> Iterator[Found]:
         for request in requested(story, accepted):
             asked = request.when("requested_at")
             agreed = terms(story, accepted.controller, asked)
-            others = held_before(story, request, accepted)
+            others = held_before(story, accepted)
             allowed = in_same_year(others, day(asked), agreed) < agreed.audit_limit
             rolling = in_rolling_year(others, day(asked)) < agreed.audit_limit
             exempt = request.data.get("grounds") in EXEMPT

@@ -56,8 +56,9 @@ def notices(story: Story, breach: str, controller: str) -> list[datetime]:
 
 
 def breaches(story: Story) -> list[str]:
-    """Every breach."""
-    return sorted({fact.data["breach_id"] for fact in story.all("BreachConfirmed")})
+    """Every breach, also one whose confirmation was taken back and of which more is told."""
+    types = ("BreachConfirmed", "BreachUpdateIssued", "SupervisoryAuthorityNotified")
+    return sorted({fact.data["breach_id"] for fact in story.all(*types)})
 
 
 def r_9_1(story: Story) -> Iterator[Found]:

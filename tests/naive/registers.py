@@ -93,8 +93,9 @@ def by_state(story: Story) -> dict[str, int]:
 
 def subject_count(story: Story, breach: str) -> Any:
     """How many data subjects a breach concerns, as last told."""
-    (*_, confirmed) = of(story, breach, "BreachConfirmed")
-    count = confirmed.data["subject_count"]
+    count = None
+    for confirmed in of(story, breach, "BreachConfirmed"):
+        count = confirmed.data["subject_count"]
     for update in updates(story, breach):
         count = update.data["changed_facts"].get("subject_count", count)
     return count
