@@ -2,7 +2,8 @@
 
 Clause 3.2 lets an agreement end only when no personal data are held, so activities, engagements and
 transfers for a controller end with its last agreement at the latest, told or not. An end that names
-an agreement ends that one and those without an id; an end that names none ends all.
+an agreement ends that one and those without an id; an end that names none ends all. Acts count in
+the order of their own moments: an end told beforehand comes when it was told for.
 `tests/test_agreement.py`.
 """
 
@@ -13,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from projections.facts import Fact
-from projections.reading import moment, text
+from projections.reading import in_order, moment, text
 from projections.terms import effective_from
 
 CONCLUDED = "ProcessingAgreementConcluded"
@@ -34,11 +35,15 @@ class Spell:
     end: Fact | None
 
 
+DONE_AT = ("started_at", "starts_at", "ended_at", "at")
+"""The fields that say when something began or ended, should that not be when the event occurred."""
+
+
 def ends(facts: Iterable[Fact]) -> list[Fact]:
     """The facts that left a controller without any agreement, from the facts about it."""
     running: set[str | None] = set()
     found = []
-    for fact in facts:
+    for _, fact in in_order(facts, *DONE_AT):
         named = text(fact.data, "agreement_id")
         if fact.type == CONCLUDED:
             running.add(named)
@@ -79,7 +84,7 @@ def spells(
     facts = list(facts)
     closing = {fact.position for fact in ends(facts)}
     found: list[Spell] = []
-    for fact in facts:
+    for _, fact in in_order(facts, *DONE_AT):
         last = found[-1] if found else None
         if fact.position in turning and starts(fact):
             if last and last.start and last.end is None:

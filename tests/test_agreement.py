@@ -90,3 +90,18 @@ def test_an_end_without_an_id_ends_all_and_one_with_an_id_those_without() -> Non
     assert ended((CONCLUDED, "A"), (CONCLUDED, "B"), (ENDED, None)) == [3]
     assert ended((CONCLUDED, None), (ENDED, "A")) == [2]
     assert ended((CONCLUDED, None), (CONCLUDED, "B"), (ENDED, "A")) == []
+
+
+def test_an_end_told_beforehand_comes_when_it_was_told_for() -> None:
+    """What began meanwhile ends with it; what begins after it does not."""
+    story = Recording()
+    story.add(CONCLUDED, "2025-01-01 09:00", {})
+    story.add(ENDED, "2025-02-01 09:00", {"ended_at": "2025-03-01T09:00:00+01:00"})
+    for at, ended in (("2025-02-15 09:00", True), ("2025-03-02 09:00", False)):
+        made = Recording()
+        made.events = [*story.events]
+        made.add("Started", at, {})
+        facts = effective(made.events)
+        turns = [fact for fact in facts if fact.type == "Started"]
+        spell = last_spell(turns, facts, starts=lambda fact: fact.type == "Started")
+        assert (spell.end is not None) == ended
