@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from tests.naive.agreements import Terms, terms
 from tests.naive.civil import after_days, day, minute_before_midnight, months_later
@@ -65,12 +66,14 @@ def o_11_2(story: Story) -> Iterator[Found]:
             yield Found("O-11.2", "observation", (provided.controller,), at)
 
 
-def requested(story: Story, answer: Fact) -> Iterator[Fact]:
-    """The request that an answer belongs to."""
+def requested(story: Story, answer: Fact) -> tuple[dict[str, Any], datetime]:
+    """What the request said that an answer belongs to, and when it came; of one that was taken back
+    nothing is known, and when its answer did counts."""
     for fact in story.all("ControllerAuditRequested"):
         same = fact.data["audit_id"] == answer.data["audit_id"]
         if same and fact.controller == answer.controller:
-            yield fact
+            return fact.data, fact.when("requested_at")
+    return {}, answer.when("at")
 
 
 STEPS = (
@@ -134,41 +137,36 @@ def in_rolling_year(days: list[date], of: date) -> int:
 def r_11_3(story: Story) -> Iterator[Found]:
     """Refused on a ground that the facts contradict."""
     for refused in story.all("ControllerAuditRefused"):
-        at = refused.when("at")
-        for request in requested(story, refused):
-            asked = request.when("requested_at")
-            agreed = terms(story, refused.controller, asked)
-            others = in_same_year(held_before(story, refused), day(asked), agreed)
-            exempt = request.data.get("grounds") in EXEMPT
-            contradicted = {
-                "annual_limit": others < agreed.audit_limit or exempt,
-                "not_independent": request.data["auditor_independent"],
-                "not_expert": request.data.get("auditor_expert") is True,
-                "other": False,
-            }
-            if contradicted[refused.data["ground"]]:
-                yield Found("R-11.3", "major", (refused.controller,), at)
+        request, asked = requested(story, refused)
+        agreed = terms(story, refused.controller, asked)
+        others = in_same_year(held_before(story, refused), day(asked), agreed)
+        contradicted = {
+            "annual_limit": others < agreed.audit_limit or request.get("grounds") in EXEMPT,
+            "not_independent": request.get("auditor_independent") is True,
+            "not_expert": request.get("auditor_expert") is True,
+            "other": False,
+        }
+        if contradicted[refused.data["ground"]]:
+            yield Found("R-11.3", "major", (refused.controller,), refused.when("at"))
 
 
 def o_11_3(story: Story) -> Iterator[Found]:
     """Accepted although the auditor is not independent."""
     for accepted in story.all("ControllerAuditAccepted"):
-        for request in requested(story, accepted):
-            if not request.data["auditor_independent"]:
-                at = accepted.when("at")
-                yield Found("O-11.3", "observation", (accepted.controller,), at)
+        request, _ = requested(story, accepted)
+        if request.get("auditor_independent") is False:
+            yield Found("O-11.3", "observation", (accepted.controller,), accepted.when("at"))
 
 
 def note_11_3(story: Story) -> Iterator[Found]:
     """Accepted as the calendar year allows, but twelve months would not."""
     for accepted in story.all("ControllerAuditAccepted"):
-        for request in requested(story, accepted):
-            asked = request.when("requested_at")
-            agreed = terms(story, accepted.controller, asked)
-            others = held_before(story, accepted)
-            allowed = in_same_year(others, day(asked), agreed) < agreed.audit_limit
-            rolling = in_rolling_year(others, day(asked)) < agreed.audit_limit
-            exempt = request.data.get("grounds") in EXEMPT
-            by_calendar = agreed.audit_year_basis == "calendar"
-            if by_calendar and allowed and not rolling and not exempt:
-                yield Found("NOTE-11.3", "policy", (accepted.controller,), asked)
+        request, asked = requested(story, accepted)
+        agreed = terms(story, accepted.controller, asked)
+        others = held_before(story, accepted)
+        by_calendar = agreed.audit_year_basis == "calendar"
+        allowed = in_same_year(others, day(asked), agreed) < agreed.audit_limit
+        rolling = in_rolling_year(others, day(asked)) < agreed.audit_limit
+        exempt = request.get("grounds") in EXEMPT
+        if by_calendar and allowed and not rolling and not exempt:
+            yield Found("NOTE-11.3", "policy", (accepted.controller,), asked)
