@@ -61,6 +61,7 @@ def write(
     least: int = 5,
     most: int = 12,
     controllers: int | None = None,
+    foretells: bool = True,
 ) -> list[dict[str, Any]]:
     """A feed of 2 to 5 controllers with some of these stories, told so many times in all."""
     parties = [f"C{number}" for number in range(1, (controllers or 2 + choose(4)) + 1)]
@@ -68,7 +69,7 @@ def write(
     scripts: list[Script] = []
 
     def begin() -> Script:
-        scripts.append(Script(choose, len(scripts), parties, prompt=prompt))
+        scripts.append(Script(choose, len(scripts), parties, prompt=prompt, foretells=foretells))
         return scripts[-1]
 
     for controller in parties:
