@@ -60,6 +60,12 @@ def test_a_case_is_given_what_it_names(type_: str, by: str, expected: list[int])
     assert found["empty"] == []
 
 
+def test_without_context_a_case_has_its_own_facts() -> None:
+    """As they came."""
+    own = [fact for fact in story() if fact.type == "SubprocessorEngaged"]
+    assert joined(register(frozenset()), {"case": own}, []) == {"case": own}
+
+
 def test_a_fact_that_is_of_the_case_and_its_context_comes_once() -> None:
     """A type may be both."""
     reg = register(frozenset({"SubprocessorEngaged"}))
