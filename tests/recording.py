@@ -108,10 +108,15 @@ def scenario_file(name: str) -> Path:
 def scenario() -> tuple[Recorded, ...]:
     """The events of the acceptance scenario, in the order in which they were recorded."""
     lines = scenario_file("feed.ndjson").read_text().splitlines()
-    return tuple(_of_feed(number, json.loads(line)) for number, line in enumerate(lines, start=1))
+    return of_feed([json.loads(line) for line in lines])
 
 
-def _of_feed(position: int, event: Mapping[str, Any]) -> Recorded:
+def of_feed(lines: Iterable[Mapping[str, Any]]) -> tuple[Recorded, ...]:
+    """The events of a feed, given as parsed lines."""
+    return tuple(_of_line(position, line) for position, line in enumerate(lines, start=1))
+
+
+def _of_line(position: int, event: Mapping[str, Any]) -> Recorded:
     return Recorded(
         position,
         event["type"],

@@ -27,7 +27,7 @@ from projections.reading import in_order
 from projections.register import Label
 from projections.rows import of_type
 from projections.rules.chapter import Chapter, Judged
-from projections.rules.rule import Clock, Finding, Rule
+from projections.rules.rule import INSTANT, Clock, Finding, Rule
 from projections.rules.wording import number_of_days
 
 REGISTERED = "ProcessorRegistered"
@@ -84,20 +84,21 @@ def _renewal(standard: str, certificate: Certificate, days: Days, own: Sequence[
         subject=f"{standard} {certificate.certificate_id}",
         start=certificate.issued,
         stop=stop,
+        open_end=True,
     )
 
 
 def _successor(days: Days, own: Iterable[Held]) -> tuple[datetime, Fact] | None:
     """The certificate that goes on where another ends, or else the next; and since when it does.
 
-    One that goes on was in time from when it was issued, or at the latest when it was needed.
+    One that goes on was there in time, also when it was issued only after that.
     """
     later = [(c.issued, other) for c, other in own if other.last > days.last]
-    due_at = end_of(days.last)
+    last = end_of(days.last) - INSTANT
     goes_on = [issued for issued, other in later if other.first <= days.last + ONE_DAY]
     if goes_on:
         first = min(goes_on, key=lambda issued: (issued.occurred_at, issued.position))
-        return min(first.occurred_at, due_at), first
+        return min(first.occurred_at, last), first
     afterwards = min(later, key=lambda each: (each[1].first, each[0].position), default=None)
     return (begin_of(afterwards[1].first), afterwards[0]) if afterwards else None
 

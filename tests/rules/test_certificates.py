@@ -139,7 +139,7 @@ def test_a_certificate_that_nothing_goes_on_is_late_when_it_has_ended() -> None:
     issue(story, "2024-09-02 09:45", "NEN17", NEN, "2023-05-01", "2026-04-30")
     states = [
         next(c for c in standing(CHAPTER, story.events, at) if "NEN17" in c.subject)
-        for at in ("2026-05-01 00:00", "2026-05-01 00:00:01")
+        for at in ("2026-04-30 23:59:59", "2026-05-01 00:00")
     ]
     assert [(c.state, c.open) for c in states] == [("running", True), ("late", True)]
 
