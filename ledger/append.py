@@ -48,8 +48,12 @@ def append(
     origin: str,
     sign: head.Sign,
     clock: Callable[[], datetime],
+    in_order: bool = False,
 ) -> list[Outcome]:
-    """Commit admitted events in one transaction; an outcome for each, in order."""
+    """Commit admitted events in one transaction; an outcome for each, in order.
+
+    With `in_order` nothing is tried after the first that is refused, which has the last outcome.
+    """
     outcomes: list[Outcome | int] = []
     entries: list[head.NewEntry] = []
     with acknowledged(conn):
@@ -62,6 +66,8 @@ def append(
                 earlier = form_rules.decide(admitted, recorded_at, facts)
             except Refused as refused:
                 outcomes.append(refused)
+                if in_order:
+                    break
                 continue
             if earlier is not None:
                 outcomes.append(earlier)

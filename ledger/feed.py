@@ -3,11 +3,14 @@
     {"id": "E144", "type": "BreachConfirmed", "occurred_at": "2025-06-12T09:05:00+02:00",
      "recorded_at": "2025-06-12T09:20:00+02:00", "producer": "security-desk", "data": {…}}
 
-Bad lines end with an error that names the line. `tests/test_replay.py`.
+Lines end with LF or CRLF, and empty ones are passed over. Bad lines end with an error that names
+the line. `tests/test_feed.py`.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +23,11 @@ from ledger.errors import LedgerError
 
 LONGEST_LINE = 256 * 1024
 """Bytes; a payload has at most 32 KiB."""
+
+SHOWN = 80
+"""Characters of a text that an error repeats."""
+
+PLAIN = re.compile(rf"[A-Za-z0-9._:/-]{{1,{SHOWN}}}")
 
 FIELDS = frozenset({"id", "type", "occurred_at", "recorded_at", "producer", "data"})
 
@@ -47,6 +55,11 @@ class FeedEvent:
     data: dict[str, Any]
 
 
+def shown(text: str) -> str:
+    """A text of a feed as an error may show it: printable, and not too long."""
+    return text if PLAIN.fullmatch(text) else ascii(text[:SHOWN])
+
+
 def read(feed: Path) -> Iterator[FeedEvent]:
     """The events of a feed, one at a time. Raises FeedError and OSError."""
     last: datetime | None = None
@@ -68,6 +81,8 @@ def read(feed: Path) -> Iterator[FeedEvent]:
 def _event(number: int, line: bytes) -> FeedEvent:
     try:
         value = strict_json.loads(line)
+    except json.JSONDecodeError as error:
+        raise FeedError(number, f"is not JSON: {error.msg} at character {error.pos + 1}") from None
     except ValueError as error:
         raise FeedError(number, f"is not JSON as it is read here: {error}") from None
     if not isinstance(value, dict) or value.keys() != FIELDS:

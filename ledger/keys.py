@@ -66,8 +66,13 @@ def make_key(key_id: str) -> SigningKey:
 
 
 def load_or_make(directory: Path, key_id: str) -> SigningKey:
-    """The key of this id in a directory; made, mode 0600, when it is not there yet."""
+    """The key of this id in a directory; made, mode 0600, when it is not there yet.
+
+    An empty file holds no key: whoever began to make it was killed.
+    """
     file = key_file(directory, key_id)
+    if file.exists() and file.stat().st_size == 0:
+        file.unlink()
     if not file.exists():
         save(directory, make_key(key_id))
     return load(file)

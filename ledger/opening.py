@@ -87,6 +87,26 @@ class Ledger:
                 answers[number] = self._answer(outcome)
         return [answers[number] for number in range(len(envelopes))]
 
+    def append_in_order(self, envelopes: Sequence[bytes]) -> list[Appended | Refused]:
+        """Append envelopes as far as they are taken: the last answer may be of a refused one, and
+        nothing after that was tried.
+
+        It takes a transaction of its own, and a lost connection is not made again: psycopg's
+        OperationalError is raised, and appending the same once more finds what was committed.
+        """
+        admitted: list[Admitted] = []
+        refused: list[Refused] = []
+        for raw in envelopes:
+            try:
+                admitted.append(self.admit(raw))
+            except Refused as error:
+                refused.append(error)
+                break
+        outcomes = self._commit(admitted, in_order=True) if admitted else []
+        answers = [self._answer(outcome) for outcome in outcomes]
+        stopped = any(isinstance(answer, Refused) for answer in answers)
+        return answers if stopped else [*answers, *refused]
+
     def admit(self, raw: bytes) -> Admitted:
         """The checks that need no lock. Raises Refused."""
         try:
@@ -150,10 +170,15 @@ class Ledger:
     ) -> None:
         self.close()
 
-    def _commit(self, batch: Sequence[Admitted]) -> Sequence[Outcome]:
+    def _commit(self, batch: Sequence[Admitted], in_order: bool = False) -> Sequence[Outcome]:
         with self.pool.connection() as conn:
             return append(
-                conn, batch, origin=self.identity.origin, sign=self.sign, clock=self.clock
+                conn,
+                batch,
+                origin=self.identity.origin,
+                sign=self.sign,
+                clock=self.clock,
+                in_order=in_order,
             )
 
     def _answer(self, outcome: Outcome) -> Appended | Refused:

@@ -133,6 +133,12 @@ class Reader:
                 rows = conn.execute(ALL, (after, limit))
             return [_entry(row) for row in rows]
 
+    def tagged(self, tags: Sequence[str]) -> dict[str, StoredEntry]:
+        """The first entry with each of these tags, by tag; those that no entry has are left out."""
+        with self._pool.connection() as conn:
+            rows = conn.execute(FIRST_TAGGED, (list(tags),)).fetchall()
+        return {tag: _entry(row) for tag, *row in rows}
+
     def scan(
         self, *, after: int = 0, upto: int | None = None, batch: int = 1000
     ) -> Iterator[StoredEntry]:
@@ -268,6 +274,11 @@ MOST_ATTESTED = """
         (SELECT min(size) FROM timestamps WHERE size > %s),
         (SELECT max(size) FROM checkpoints)
     )
+"""
+FIRST_TAGGED = """
+    SELECT DISTINCT ON (t.tag) t.tag, e.position, e.type, e.recorded_at, e.tags, e.leaf
+    FROM tags t JOIN entries e ON e.position = t.position
+    WHERE t.tag = ANY(%s) ORDER BY t.tag, t.position
 """
 TAGGED = """
     SELECT e.position, e.type, e.recorded_at, e.tags, e.leaf

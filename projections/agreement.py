@@ -2,7 +2,8 @@
 
 Clause 3.2 lets an agreement end only when no personal data are held, so activities, engagements and
 transfers for a controller end with its last agreement at the latest, told or not. An end that names
-an agreement ends that one and those without an id; an end that names none ends all.
+an agreement ends that one and those without an id; an end that names none ends all. Acts count in
+the order of their own moments: an end told beforehand comes when it was told for.
 `tests/test_agreement.py`.
 """
 
@@ -12,8 +13,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from projections.civil import end_of
 from projections.facts import Fact
-from projections.reading import moment, text
+from projections.reading import day, moment, text
 from projections.terms import effective_from
 
 CONCLUDED = "ProcessingAgreementConcluded"
@@ -34,11 +36,29 @@ class Spell:
     end: Fact | None
 
 
+DONE_AT = ("started_at", "starts_at", "ended_at", "at")
+"""The fields that say when something began or ended, should that not be when the event occurred."""
+
+
+def in_turn(facts: Iterable[Fact], starts: Callable[[Fact], bool]) -> list[Fact]:
+    """Facts in the order of their own moments. Where a day alone is told, what ends on it ends
+    after all that began on it."""
+
+    def done_at(fact: Fact) -> datetime:
+        at = moment(fact, *DONE_AT)
+        told = next((last for field in DONE_AT if (last := day(fact.data, field))), None)
+        if told is None or at == fact.occurred_at or starts(fact):
+            return at
+        return end_of(told)
+
+    return sorted(facts, key=lambda fact: (done_at(fact), fact.position))
+
+
 def ends(facts: Iterable[Fact]) -> list[Fact]:
     """The facts that left a controller without any agreement, from the facts about it."""
     running: set[str | None] = set()
     found = []
-    for fact in facts:
+    for fact in in_turn(facts, lambda fact: fact.type == CONCLUDED):
         named = text(fact.data, "agreement_id")
         if fact.type == CONCLUDED:
             running.add(named)
@@ -79,7 +99,7 @@ def spells(
     facts = list(facts)
     closing = {fact.position for fact in ends(facts)}
     found: list[Spell] = []
-    for fact in facts:
+    for fact in in_turn(facts, starts):
         last = found[-1] if found else None
         if fact.position in turning and starts(fact):
             if last and last.start and last.end is None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from projections.civil import add_period
@@ -92,14 +92,17 @@ def _audit(audit_id: str, steps: Sequence[Fact]) -> ControllerAudit:
 def answered(facts: Sequence[Fact]) -> Iterator[tuple[ControllerAudit, list[ControllerAudit]]]:
     """Each answer to a request of one controller: the audit, and those asked for earlier.
 
-    Both are as they stood then: what was answered is judged by what had been done.
+    Both are as they stood then: what was answered is judged by what had been done. What the request
+    itself said is known, however late it was told that it had come.
     """
+    requests = {audit.audit_id: audit.requested for audit in controller_audits(facts)}
     for number, fact in enumerate(facts, start=1):
         if fact.type in (ACCEPTED, REFUSED):
             audits = controller_audits(facts[:number])
             for place, audit in enumerate(audits):
                 if any(step.position == fact.position for step in audit.steps):
-                    yield audit, audits[:place]
+                    asked = audit.requested or requests[audit.audit_id]
+                    yield replace(audit, requested=asked), audits[:place]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from projections.facts import Fact
-from projections.reading import given, ids, members, moment, text, texts, whole
+from projections.reading import given, ids, in_order, members, moment, text, texts, whole
 
 DESCRIBED = (
     "nature",
@@ -129,7 +129,8 @@ def delivered_to(update: Fact) -> frozenset[str]:
 
 def still_missing(notices: Sequence[Fact], received: Iterable[Fact]) -> list[str]:
     """The items of art. 33(3) that the last notice left open and no received update supplied."""
-    missing = set(texts(notices[-1].data, "missing_items")) if notices else set()
+    last = [notice for _, notice in in_order(notices, "notified_at")][-1:]
+    missing = {item for notice in last for item in texts(notice.data, "missing_items")}
     for update in received:
         for key in members(update.data, "changed_facts"):
             missing -= {key, SUPPLIES.get(key, key)}

@@ -1,7 +1,8 @@
 """Which data subjects consented to sharing their data with a researcher, at a moment (4.5).
 
 A consent holds from when the controller attested it until it is withdrawn; attested again, it
-holds again. It is for one attestation, one controller and one recipient: a share with another
+holds again. One that somebody else than the controller asked for is none (4.5: "door de Klant
+benaderd"). It is for one attestation, one controller and one recipient: a share with another
 recipient is covered by none of it. Data subjects are keyed tokens.
 `tests/test_research_consent.py`.
 """
@@ -12,7 +13,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from projections.facts import Fact
-from projections.reading import moment, text, texts, whole
+from projections.reading import moment, text, texts, truth, whole
 from projections.rows import of_type
 
 ATTESTED = "ResearchConsentAttested"
@@ -35,7 +36,9 @@ def consenting(facts: Iterable[Fact], share: Fact, at: datetime) -> frozenset[st
         if fact.type == WITHDRAWN:
             valid.difference_update(texts(fact.data, "subject_token"))
         elif text(fact.data, "recipient") == text(share.data, "recipient"):
-            valid.update(texts(fact.data, "subject_tokens"))
+            asked = truth(fact.data, "approached_by_controller") is not False
+            attest = valid.update if asked else valid.difference_update
+            attest(texts(fact.data, "subject_tokens"))
     return frozenset(valid)
 
 

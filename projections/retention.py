@@ -212,6 +212,12 @@ def is_whole(erased: Fact) -> bool:
     return truth(erased.data, "partial") is False
 
 
+def is_whole_as_may_be(at: datetime, erased: Fact, imposed: Iterable[Hold]) -> bool:
+    """Whether nothing was left by an erasure but copies and what a statute makes the processor
+    keep."""
+    return is_whole(erased) or any(hold.covers(at) for hold in imposed)
+
+
 def copies_due_on(erased_at: datetime, facts: Iterable[Fact]) -> date:
     """The last day on which copies may be left of data erased at a moment (10.1; policy)."""
     return civil_date(erased_at) + timedelta(days=terms_at(facts, erased_at).copies_days)

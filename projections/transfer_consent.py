@@ -79,7 +79,9 @@ def uncovered(begin: datetime, end: datetime | None, given: Iterable[Consent]) -
     """The parts of a period that no consent covers, in order."""
     gaps: list[Period] = []
     at: datetime | None = begin
-    for consent in sorted(given, key=lambda c: c.begin):
+    # One that ended before it began, as a correction may leave it, covers nothing.
+    lasting = [c for c in given if c.end is None or c.end > c.begin]
+    for consent in sorted(lasting, key=lambda c: c.begin):
         if at is None or (end and consent.begin >= end):
             break
         if consent.begin > at:

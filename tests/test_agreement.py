@@ -90,3 +90,38 @@ def test_an_end_without_an_id_ends_all_and_one_with_an_id_those_without() -> Non
     assert ended((CONCLUDED, "A"), (CONCLUDED, "B"), (ENDED, None)) == [3]
     assert ended((CONCLUDED, None), (ENDED, "A")) == [2]
     assert ended((CONCLUDED, None), (CONCLUDED, "B"), (ENDED, "A")) == []
+
+
+def test_an_end_told_beforehand_comes_when_it_was_told_for() -> None:
+    """What began meanwhile ends with it; what begins after it does not."""
+    story = Recording()
+    story.add(CONCLUDED, "2025-01-01 09:00", {})
+    story.add(ENDED, "2025-02-01 09:00", {"ended_at": "2025-03-01T09:00:00+01:00"})
+    for at, ended in (("2025-02-15 09:00", True), ("2025-03-02 09:00", False)):
+        made = Recording()
+        made.events = [*story.events]
+        made.add("Started", at, {})
+        facts = effective(made.events)
+        turns = [fact for fact in facts if fact.type == "Started"]
+        spell = last_spell(turns, facts, starts=lambda fact: fact.type == "Started")
+        assert (spell.end is not None) == ended
+
+
+@pytest.mark.parametrize(
+    ("stop", "ended"),
+    [
+        ({}, True),
+        ({"at": "2025-02-15"}, True),  # the day on which it began: no time is told
+        ({"at": "2025-02-15T17:00:00+01:00"}, True),
+        ({"at": "2025-02-14"}, False),  # of an earlier time
+        ({"at": "2025-02-15T08:00:00+01:00"}, False),
+    ],
+)
+def test_turns_count_in_the_order_of_their_own_moments(stop: dict[str, str], ended: bool) -> None:
+    """However late they were told."""
+    story = Recording()
+    story.add("Started", "2025-02-20 09:00", {"started_at": "2025-02-15T09:00:00+01:00"})
+    story.add("Stopped", "2025-03-01 09:00", stop)
+    facts = effective(story.events)
+    spell = last_spell(facts, facts, starts=lambda fact: fact.type == "Started")
+    assert (spell.end is not None) == ended

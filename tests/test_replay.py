@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
-from ledger import feed
+from ledger import cloudevent, entry, keys
 from ledger.deployment import Home
 from ledger.errors import ConfigurationError
 from ledger.feed import LONGEST_LINE, FeedError
+from ledger.opening import open_ledger
 from ledger.replay import Replayed, demo_ledger, replay
 from projections import sql
 from tests.check_ledger import check_ledger, check_registers
+from tests.feeds import header
 from tests.ledgers import Clock, TestLedger, make_home
 from tests.vectors import shared
 
@@ -129,18 +131,136 @@ def test_a_bad_line_is_named(
     assert len(str(found.value)) < 500
 
 
-def test_a_long_feed_is_read_line_by_line(tmp_path: Path, demo: Path) -> None:
-    """The first bad line is found after 10,000 good ones, without holding them."""
-    text = demo.read_text().splitlines()[0] + "\n"
-    file = tmp_path / "long.ndjson"
-    with file.open("w") as out:
-        for _ in range(100):
-            out.write(text * 100)
-        out.write("{\n")
-    with pytest.raises(FeedError) as found:
-        for _ in feed.read(file):
-            pass
-    assert found.value.line == 10_001
+def instructions(*moments: str) -> list[dict[str, Any]]:
+    """A feed of parties and of instructions that were recorded at these moments, from line 7 on."""
+    return [
+        *header(["C1", "C2"]),
+        *(
+            {
+                "id": f"I-{number}",
+                "type": "InstructionReceived",
+                "occurred_at": at,
+                "recorded_at": at,
+                "producer": "desk",
+                "data": {
+                    "instruction_id": f"I-{number}",
+                    "controller_id": "C1",
+                    "channel": "email",
+                },
+            }
+            for number, at in enumerate(moments)
+        ),
+    ]
+
+
+def ids_in(home: Home) -> list[str]:
+    """The ids of the events in the ledger, in its order."""
+    with open_ledger(home) as ledger:
+        return [
+            cloudevent.parse(entry.parse(stored.leaf).payload).id for stored in ledger.reader.scan()
+        ]
+
+
+BAD_IN_A_GROUP: list[Any] = [
+    {"producer": "stranger"},
+    {"type": "Nothing"},
+    {"data": {"instruction_id": "I-3", "controller_id": "C1"}},
+    {"data": {"instruction_id": "I-3", "controller_id": "C99", "channel": "email"}},
+    {"data": {"instruction_id": "I-3", "controller_id": "C1", "channel": "email", "x": 1}},
+    {"type": "InstructionExecuted", "data": {"instruction_id": "I-none", "controller_id": "C1"}},
+    {"occurred_at": "2030-01-01T00:10:00Z"},
+    {"id": "I-1"},
+    {"data": {"instruction_id": "I-3", "controller_id": "C1", "channel": "email",
+              "sender_claimed": "jan@example.nl"}},
+    '{"id": ',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", BAD_IN_A_GROUP)
+def test_nothing_below_a_bad_line_is_recorded(home: Home, tmp_path: Path, change: Any) -> None:
+    """Nor is it when they were recorded at one moment; and all above it is. When the line was
+    mended the replay goes on, and the ledger is as if it had never been wrong."""
+    lines = instructions(*["2030-01-01T00:00:00Z"] * 6)
+    bad: list[Any] = [*lines]
+    bad[9] = change if isinstance(change, str) else {**lines[9], **change}
+    with pytest.raises(FeedError) as error:
+        run(home, write(tmp_path, bad))
+    assert error.value.line == 10
+    assert ids_in(home)[2:] == [line["id"] for line in lines[:9]]
+    done, _ = run(home, write(tmp_path, lines), resume=True)
+    assert done == Replayed(3, 9)
+    assert ids_in(home)[2:] == [line["id"] for line in lines]
+
+
+def test_many_events_of_one_moment_are_recorded(home: Home, tmp_path: Path) -> None:
+    """More than a transaction takes, and more than may wait for a commit."""
+    lines = instructions(*["2030-01-01T00:00:00Z"] * 4200)
+    file = write(tmp_path, lines)
+    tables = [sql.text("registers.sql")]
+    with demo_ledger(home, file, origin=ORIGIN, tables=tables, resume=False) as (ledger, clock):
+        assert replay(home, ledger, clock, file) == Replayed(4206, 0)
+        assert replay(home, ledger, clock, file) == Replayed(0, 4206)
+    assert ids_in(home)[2:] == [line["id"] for line in lines]
+
+
+def test_another_feed_is_not_taken_for_the_rest(home: Home, tmp_path: Path) -> None:
+    """One that was recorded between what is in the ledger, or that says something else."""
+    lines = instructions("2030-01-01T00:00:00Z", "2030-01-03T00:00:00Z")
+    assert run(home, write(tmp_path, lines))[0] == Replayed(8, 0)
+    between = instructions("2030-01-01T00:00:00Z", "2030-01-02T00:00:00Z")
+    between[-1]["id"] = "other"
+    with pytest.raises(FeedError, match="filled from another feed") as error:
+        run(home, write(tmp_path, between), resume=True)
+    assert error.value.line == 8
+    changed = [*lines]
+    changed[6] = {**lines[6], "occurred_at": "2029-01-01T00:00:00Z"}
+    with pytest.raises(FeedError, match="with other content") as error:
+        run(home, write(tmp_path, changed), resume=True)
+    assert error.value.line == 7
+    assert ids_in(home)[2:] == [line["id"] for line in lines]
+
+
+def test_a_replay_that_died_goes_on(home: Home, demo: Path) -> None:
+    """At any line, with the same keys; what was committed is found."""
+    tables = [sql.text("registers.sql")]
+    for line in (1, 30, 100):
+
+        def die(done: int, at: int = line) -> None:
+            if done >= at:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            with demo_ledger(home, demo, origin=ORIGIN, tables=tables, resume=True) as (
+                made,
+                clock,
+            ):
+                replay(home, made, clock, demo, die)
+    secrets = {file: file.read_bytes() for file in home.keys.rglob("*.key")}
+    done, _ = run(home, demo, resume=True)
+    lines = [json.loads(line)["id"] for line in demo.read_text().splitlines()]
+    assert ids_in(home)[2:] == lines
+    assert done.recorded + done.already == len(lines)
+    assert done.already >= 100
+    assert {file: file.read_bytes() for file in secrets} == secrets
+
+
+def test_what_died_while_it_was_made_is_made(home: Home, tmp_path: Path) -> None:
+    """The files are there, the log is not, and one key is still empty."""
+    home.keys.mkdir(parents=True)
+    log_key = keys.load_or_make(home.keys, "log")
+    keys.key_file(home.keys, "administrator").touch(0o600)
+    home.vkey_file.write_text("demo.example/feed+00000000+AAAA\n")
+    file = write(tmp_path, instructions("2030-01-01T00:00:00Z"))
+    assert run(home, file, resume=True)[0] == Replayed(7, 0)
+    assert keys.load(keys.key_file(home.keys, "log")).public_key == log_key.public_key
+
+
+def test_a_ledger_that_is_there_is_said_to_be(home: Home, tmp_path: Path) -> None:
+    """And how to go on with it."""
+    file = write(tmp_path, instructions("2030-01-01T00:00:00Z"))
+    run(home, file)
+    with pytest.raises(ConfigurationError, match="--resume goes on"):
+        run(home, file)
 
 
 def test_an_empty_feed_is_an_error(home: Home, tmp_path: Path) -> None:

@@ -47,6 +47,17 @@ def test_a_withdrawal_counts_from_its_moment() -> None:
         assert outside(story) == expected
 
 
+def test_a_consent_that_the_controller_did_not_ask_for_is_none() -> None:
+    """Only patients whom the controller approached itself may be shared (4.5); the last
+    attestation of each says whether it did."""
+    story = Recording()
+    add(story, 0, ATTESTED, ["s1", "s2"], approached_by_controller=True)
+    add(story, 1, ATTESTED, ["s2", "s3", "s4"], approached_by_controller=False)
+    add(story, 2, ATTESTED, ["s4"])
+    add(story, 3, SHARED, ["s1", "s2", "s3", "s4"])
+    assert outside(story) == ["s2", "s3"]
+
+
 def test_consent_attested_again_holds_again() -> None:
     """And an attestation afterwards covers nothing that was shared before."""
     story = Recording()

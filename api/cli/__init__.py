@@ -67,16 +67,17 @@ def main() -> None:
     try:
         app()
     except (ConfigurationError, LogUnreadable) as error:
-        errors.print(f"[bold red]error:[/] {error}", highlight=False)
+        errors.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False)
         sys.exit(2)
     except LedgerError as error:
-        errors.print(f"[bold red]error:[/] {error}", highlight=False)
+        errors.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False)
         sys.exit(1)
     except psycopg.Error as error:
         said = error.diag.message_primary or type(error).__name__
         errors.print(f"[bold red]error:[/] the database: {escape(said)}", highlight=False)
         sys.exit(1)
     except OSError as error:
-        where = f" {error.filename}:" if error.filename else ""
-        errors.print(f"[bold red]error:[/]{where} {error.strerror or error}", highlight=False)
+        where = f"{error.filename}: " if error.filename else ""
+        said = escape(f"{where}{error.strerror or error}")
+        errors.print(f"[bold red]error:[/] {said}", highlight=False)
         sys.exit(2)

@@ -116,8 +116,10 @@ def replay(
         ),
         progress("events", total) as show,
     ):
-        done = replaying.replay(where, ledger, clock, file, show)
-        catch_up(ledger.pool)
+        try:
+            done = replaying.replay(where, ledger, clock, file, show)
+        finally:
+            catch_up(ledger.pool)
         size = ledger.reader.size()
     if format is Format.JSON:
         print_json({"recorded": done.recorded, "already": done.already, "size": size})

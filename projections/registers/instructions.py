@@ -11,7 +11,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from projections.facts import Fact
-from projections.reading import first_at, first_when, ids, members, moment, text, texts, when
+from projections.reading import (
+    first_at,
+    first_when,
+    ids,
+    in_order,
+    members,
+    moment,
+    text,
+    texts,
+    when,
+)
 from projections.register import Column, Label, Register, Row
 from projections.rows import by_id, cases_by, of_type, row, row_key
 
@@ -109,9 +119,18 @@ def fold(case: str, facts: Sequence[Fact]) -> Sequence[Row]:
     instruction = case.partition(":")[2]
     steps = by_id(of_type(facts, *STATES, NOTIFIED), "controller_id")
     return [
-        _instruction(instruction, controller, own, _acts(controller, facts))
+        _instruction(
+            instruction,
+            controller,
+            [step for _, step in in_order(own, *DONE_AT)],
+            _acts(controller, facts),
+        )
         for controller, own in sorted(steps.items())
     ]
+
+
+DONE_AT = ("received_at", "notified_at", "executed_at", "refused_at", "at")
+"""The fields that say when a step was taken, should that not be when the event occurred."""
 
 
 def _acts(controller: str, facts: Sequence[Fact]) -> list[Fact]:

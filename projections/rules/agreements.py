@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from projections.agreement import CONCLUDED, ENDED, ends, in_force
+from projections.agreement import CONCLUDED, ENDED, ends, in_force, in_turn
 from projections.facts import Fact
 from projections.reading import ids, members, moment
 from projections.register import Label
@@ -115,7 +115,10 @@ class _Activity:
     def __init__(self, activity: str, about: Mapping[str, Sequence[Fact]]) -> None:
         self._id = activity
         self._terms: dict[str, Versions] = {c: versions(facts) for c, facts in about.items()}
-        self._closing = {end.position for facts in about.values() for end in ends(facts)}
+        self._closed_at = {
+            controller: [moment(end, "ended_at") for end in ends(facts)]
+            for controller, facts in about.items()
+        }
         self._done_for: dict[str, Fact] = {}
         self._brought: dict[str, Fact] = {}
         """The categories it has for all, and the fact that brought each."""
@@ -123,13 +126,23 @@ class _Activity:
         """What was found for each controller."""
 
     def judge(self, facts: Iterable[Fact]) -> Judged:
-        """What was found, in the order of the facts."""
-        for fact in facts:
+        """What was found, in the order in which it came and went."""
+        for fact in in_turn(facts, lambda fact: fact.type != DISCONTINUED):
             if fact.type in (REGISTERED, AMENDED):
                 yield from self._changed(fact)
-            elif fact.type == DISCONTINUED or fact.position in self._closing:
-                for controller in ids(fact.data, "controller_id", "controller_ids"):
+            elif fact.type == DISCONTINUED:
+                for controller in ids(fact.data, "controller_ids"):
                     self._done_for.pop(controller, None)
+
+    def _done_for_at(self, at: datetime) -> list[str]:
+        """For whom it is done: with the last agreement of a controller it ends."""
+        return [
+            controller
+            for controller, since in self._done_for.items()
+            if not any(
+                since.occurred_at <= closed <= at for closed in self._closed_at.get(controller, ())
+            )
+        ]
 
     def _changed(self, fact: Fact) -> Judged:
         """A registration says anew what the activity is like; an amendment adds to it, for one
@@ -144,7 +157,7 @@ class _Activity:
         self._done_for.update(dict.fromkeys(joining, fact))
         for controller in joining:
             yield from self._found(fact, controller, {**found, **self._brought})
-        for controller in alone or ([] if joining else [*self._done_for]):
+        for controller in alone or ([] if joining else self._done_for_at(fact.occurred_at)):
             yield from self._found(fact, controller, found)
 
     def _found(self, fact: Fact, controller: str, categories: Mapping[str, Fact]) -> Judged:

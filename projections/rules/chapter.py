@@ -96,7 +96,8 @@ def _row(case: str, judged: Finding | Clock) -> Row:
         moments = [stamp(judged.started_at), stamp(judged.due_at)]
     else:
         values, rests_on = _finding(judged), list(judged.rests_on)
-        moments = [stamp(judged.at)]
+        # What several events of one moment bring are as many findings.
+        moments = [stamp(judged.at), *([judged.group] if judged.group else [])]
     # With the case: two of them may find the same, and no two rows of a register share a key.
     named = (case, judged.rule.id, judged.subject, judged.owner or "", *moments)
     key = row_key(values["kind"], *named)

@@ -45,7 +45,11 @@ def judge(case: str, facts: Sequence[Fact]) -> Judged:
 def _share(controller: str, share: Fact, turns: Sequence[Fact], received: Sequence[Fact]) -> Judged:
     at, id_ = moment(share, "shared_at"), text(share.data, "share_id") or ""
     instruction = text(share.data, "instruction_id") or ""
-    instructed = [f for f in received if text(f.data, "instruction_id") == instruction]
+    instructed = [
+        f
+        for f in received
+        if text(f.data, "instruction_id") == instruction and moment(f, "received_at") <= at
+    ]
     outside = without_consent(turns, share)
     why = []
     if outside:
@@ -60,8 +64,8 @@ def _share(controller: str, share: Fact, turns: Sequence[Fact], received: Sequen
     if not instructed:
         why.append(
             Label(
-                f"instructie {instruction} niet van deze Klant ontvangen",
-                f"instruction {instruction} was not received from this controller",
+                f"instructie {instruction} toen niet van deze Klant ontvangen",
+                f"instruction {instruction} was not received from this controller by then",
             )
         )
     if why:

@@ -114,12 +114,14 @@ class Engagement:
         return text(self.engaged.data, "change_id")
 
     def announcements(self) -> list[Fact]:
-        """The announcements of it that reached the controller, at any time."""
+        """The announcements of it that reached the controller, at any time. That a subprocessor
+        will go announces no engagement."""
         return [
             fact
             for fact in of_type(self.facts, ANNOUNCED)
             if text(fact.data, "subprocessor_id") == self.subprocessor
             and self.change in (None, text(fact.data, "change_id"))
+            and text(fact.data, "kind") != "remove"
         ]
 
     def in_annex(self) -> bool:

@@ -169,7 +169,8 @@ def _judged(stay: Stay, facts: Sequence[Fact], given: Sequence[Consent]) -> Judg
     own = [consent for consent in given if (consent.country, consent.subprocessor) == named]
     for gap in uncovered(stay.begin, stay.end, own):
         before = [consent for consent in own if consent.end == gap[0] > stay.begin]
-        taken = [c.withdrawn for c in before if c.withdrawn]
+        # What expired at that moment was not withdrawn any more.
+        taken = [c.withdrawn for c in before if c.withdrawn and c.expires_at != gap[0]]
         withdrawn = [fact for fact in taken if moment(fact, "at") == gap[0]]
         rests_on = [c.granted for c in own if c in before or c.begin == gap[1]]
         if withdrawn:

@@ -13,6 +13,6 @@ so a ledger takes every line of it.
 
 from __future__ import annotations
 
-from tests.feeds.feeds import STORIES, feeds, moments_of, seeded_feed
+from tests.feeds.feeds import STORIES, Feed, feeds, header, moment_of, moments_of, seeded_feed
 
-__all__ = ["STORIES", "feeds", "moments_of", "seeded_feed"]
+__all__ = ["STORIES", "Feed", "feeds", "header", "moment_of", "moments_of", "seeded_feed"]

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn, SearchStrategy
+from hypothesis.strategies import DrawFn
 
 from tests.feeds import (
     agreement_stories,
@@ -19,6 +19,8 @@ from tests.feeds import (
 from tests.feeds.amendments import amend
 from tests.feeds.script import BEGIN, Choose, Script, written
 from tests.naive.civil import after_days, close, day, instant, months_later
+
+Feed = Sequence[Mapping[str, Any]]
 
 STORIES: Mapping[str, Callable[[Script], None]] = {
     story.__name__: story
@@ -59,6 +61,7 @@ def write(
     least: int = 5,
     most: int = 12,
     controllers: int | None = None,
+    foretells: bool = True,
 ) -> list[dict[str, Any]]:
     """A feed of 2 to 5 controllers with some of these stories, told so many times in all."""
     parties = [f"C{number}" for number in range(1, (controllers or 2 + choose(4)) + 1)]
@@ -66,7 +69,7 @@ def write(
     scripts: list[Script] = []
 
     def begin() -> Script:
-        scripts.append(Script(choose, len(scripts), parties, prompt=prompt))
+        scripts.append(Script(choose, len(scripts), parties, prompt=prompt, foretells=foretells))
         return scripts[-1]
 
     for controller in parties:
@@ -116,24 +119,20 @@ def header(controllers: Sequence[str]) -> list[dict[str, Any]]:
     ]
 
 
-def moments_of(feed: Sequence[Mapping[str, Any]]) -> SearchStrategy[datetime]:
-    """Moments at which an answer about a feed may change: of its events, of the terms they begin,
-    and a second before and after each."""
-    said = [instant(event[field]) for event in feed for field in ("occurred_at", "recorded_at")]
-    turns: list[Callable[[datetime], datetime]] = [
-        lambda moment: moment,
-        lambda moment: moment + timedelta(hours=24),
-        lambda moment: after_days(moment, 0),
-        lambda moment: after_days(moment, 5),
-        lambda moment: after_days(moment, 14),
-        lambda moment: after_days(moment, 30),
-        lambda moment: close(months_later(day(moment), 1)),
-        lambda moment: close(months_later(day(moment), 12)),
+@st.composite
+def moments_of(draw: DrawFn, feed: Feed) -> datetime:
+    """Moments at which an answer about a feed may change."""
+    return moment_of(lambda below: draw(st.integers(0, below - 1)), feed)
+
+
+def moment_of(choose: Choose, feed: Feed) -> datetime:
+    """A moment of an event, or of a term that it begins, or a second before or after one."""
+    event = feed[choose(len(feed))]
+    moment = instant(event[("recorded_at", "occurred_at")[choose(2)]])
+    turns: list[datetime] = [
+        moment,
+        moment + timedelta(hours=24),
+        *(after_days(moment, days) for days in (0, 5, 14, 30)),
+        *(close(months_later(day(moment), months)) for months in (1, 12)),
     ]
-    jitter = [timedelta(seconds=seconds) for seconds in (0, 0, -1, 1)]
-    return st.builds(
-        lambda moment, turn, by: turn(moment) + by,
-        st.sampled_from(said),
-        st.sampled_from(turns),
-        st.sampled_from(jitter),
-    )
+    return turns[choose(len(turns))] + timedelta(seconds=(0, -1, 1)[choose(3)])

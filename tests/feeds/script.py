@@ -78,14 +78,22 @@ class Act:
 
 
 class Script:
-    """A story. What belongs to it alone has its number in its id; `prompt` records all at once."""
+    """A story. What belongs to it alone has its number in its id; `prompt` records all at once,
+    and what `foretells` may tell beginnings and ends before they come."""
 
     def __init__(
-        self, choose: Choose, number: int, controllers: Sequence[str], *, prompt: bool
+        self,
+        choose: Choose,
+        number: int,
+        controllers: Sequence[str],
+        *,
+        prompt: bool = False,
+        foretells: bool = True,
     ) -> None:
         self.choose = choose
         self.number = number
         self.controllers = tuple(controllers)
+        self.foretells = foretells
         self.delays = DELAYS[:1] if prompt else DELAYS
         self.acts: list[Act] = []
 
@@ -154,7 +162,7 @@ class Script:
         occurred = at
         if field is not None:
             how = self.pick("plain", "plain", "same", "day", "earlier", "day earlier")
-            if ahead and self.seldom():
+            if ahead and self.foretells and self.seldom():
                 how = "ahead"
             if how in ("earlier", "day earlier"):
                 occurred = at + self.pick(timedelta(hours=1), timedelta(days=2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.naive.agreements import closings, names, terms
+from tests.naive.civil import close, day, is_date
 from tests.naive.found import Found
 from tests.naive.story import Fact, Story
 
@@ -50,25 +51,24 @@ def r_4_2(story: Story) -> Iterator[Found]:
 
 def who_has(story: Story, activity: str, until: Fact | None = None) -> list[str]:
     """The controllers that have an activity now, or when a fact occurred: they got it, and it was
-    not discontinued since, nor did their last agreement end."""
-    has: dict[str, Fact] = {}
-    for fact in story.all(REGISTERED, AMENDED, DISCONTINUED):
-        if fact.data["activity_id"] != activity:
-            continue
-        if until is not None and (fact.occurred, fact.number) >= (until.occurred, until.number):
-            break
-        if fact.type == DISCONTINUED:
-            for controller in fact.data["controller_ids"]:
-                has.pop(controller, None)
-        else:
-            field = "controller_ids" if fact.type == REGISTERED else "added_controller_ids"
-            has |= dict.fromkeys(fact.data.get(field, []), fact)
+    not discontinued since, nor did their last agreement end. A day alone on which it was
+    discontinued means all of that day."""
     now = story.now if until is None else until.occurred
-    return sorted(
-        controller
-        for controller, got in has.items()
-        if not any(
-            got.occurred <= closing.when("ended_at") <= now
-            for closing in closings(story, controller)
-        )
-    )
+    has = []
+    for controller in story.controllers():
+        changes = []
+        for fact in story.all(REGISTERED, AMENDED, DISCONTINUED):
+            if fact.data["activity_id"] == activity and controller in fact.data.get(
+                "added_controller_ids" if fact.type == AMENDED else "controller_ids", []
+            ):
+                at = fact.when("at") if fact.type == DISCONTINUED else fact.occurred
+                if at != fact.occurred and is_date(fact.data["at"]):
+                    at = close(day(at))
+                changes.append((at, fact.number, fact.type != DISCONTINUED))
+        changes += [(c.when("ended_at"), c.number, False) for c in closings(story, controller)]
+        before = [change for change in sorted(changes) if change[0] <= now]
+        if until is not None:
+            before = [c for c in before if c[:2] < (until.occurred, until.number)]
+        if before and before[-1][2]:
+            has.append(controller)
+    return has

@@ -28,19 +28,19 @@ def r_3_2(story: Story) -> Iterator[Found]:
 
 
 def data_held(story: Story, controller: str, at: datetime) -> bool:
-    """Data come with a licence, or were there before the first thing that is known, and go when all
-    of them were erased, as the last erasure says, and copies were as well (1.7 number 13)."""
-    known = held = copies = False
+    """Data come with a licence, if only its end is known; and go when all of them were erased, as
+    the last erasure says, and copies were as well (1.7 number 13)."""
+    held, copies_gone = "nothing yet", False
     for moment, _, fact in turns(
         story, controller, "LicenceGranted", "LicenceEnded", "PersonalDataErased", "CopiesErased"
     ):
         if moment > at:
             break
-        if fact.type == "LicenceGranted" or not known:
-            held = copies = True
-        known = True
-        if fact.type == "PersonalDataErased":
-            held = fact.data["partial"]
+        first_end = fact.type == "LicenceEnded" and held == "nothing yet"
+        if fact.type == "LicenceGranted" or first_end:
+            held, copies_gone = "all", False
+        elif fact.type == "PersonalDataErased":
+            held = "part" if fact.data["partial"] else "copies"
         elif fact.type == "CopiesErased":
-            copies = False
-    return held or copies
+            copies_gone = True
+    return held in ("all", "part") or (held == "copies" and not copies_gone)

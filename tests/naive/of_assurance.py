@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from tests.naive.agreements import Terms, terms
-from tests.naive.civil import after_days, day, minute_before_midnight, months_later, start
+from tests.naive.civil import after_days, day, minute_before_midnight, months_later
 from tests.naive.found import Found
 from tests.naive.story import Fact, Story
 
@@ -30,9 +31,7 @@ def r_11_2(story: Story) -> Iterator[Found]:
         while today <= day(story.now):
             has = any(begin <= today <= end for begin, end in certified)
             if covered and not has:
-                from_day = last_with or today
-                if start(from_day + timedelta(days=1)) <= story.now:
-                    yield Found("R-11.2", "major", (), minute_before_midnight(from_day))
+                yield Found("R-11.2", "major", (), minute_before_midnight(last_with or today))
             last_with = today if has else last_with
             covered = has
             today += timedelta(days=1)
@@ -67,41 +66,49 @@ def o_11_2(story: Story) -> Iterator[Found]:
             yield Found("O-11.2", "observation", (provided.controller,), at)
 
 
-def requested(story: Story, answer: Fact) -> Iterator[Fact]:
-    """The request that an answer belongs to."""
+def requested(story: Story, answer: Fact) -> tuple[dict[str, Any], datetime]:
+    """What the request said that an answer belongs to, and when it came; of one that was taken back
+    nothing is known, and when its answer did counts."""
     for fact in story.all("ControllerAuditRequested"):
         same = fact.data["audit_id"] == answer.data["audit_id"]
         if same and fact.controller == answer.controller:
-            yield fact
+            return fact.data, fact.when("requested_at")
+    return {}, answer.when("at")
 
 
-def held_before(story: Story, request: Fact, answer: Fact) -> list[date]:
-    """On which days the other audits of this controller lie, of those that were asked for earlier
-    and had been accepted, or carried out, when this one was answered: the day they were carried
-    out, else are planned or were accepted for."""
-    found = []
-    for other in story.all("ControllerAuditRequested"):
-        earlier = (other.occurred, other.number) < (request.occurred, request.number)
-        if other.controller == request.controller and earlier:
-            lies = None
-            for fact in story.all(
-                "ControllerAuditAccepted", "ControllerAuditRefused", "ControllerAuditCompleted"
-            ):
-                mine = (
-                    fact.data["audit_id"] == other.data["audit_id"]
-                    and fact.controller == other.controller
-                )
-                done = (fact.occurred, fact.number) < (answer.occurred, answer.number)
-                if mine and done and fact.type == "ControllerAuditAccepted":
-                    lies = day(fact.when("planned_from" if "planned_from" in fact.data else "at"))
-                elif mine and done and fact.type == "ControllerAuditRefused":
-                    lies = None
-                elif mine and done:
-                    lies = day(fact.when("until" if "until" in fact.data else "from"))
-                    break
-            if lies is not None:
-                found.append(lies)
-    return found
+STEPS = (
+    "ControllerAuditRequested",
+    "ControllerAuditAccepted",
+    "ControllerAuditRefused",
+    "ControllerAuditCompleted",
+)
+
+
+def held_before(story: Story, answer: Fact) -> list[date]:
+    """On which days the other audits of this controller lie, of those that began earlier and had
+    been accepted, or carried out, when this one was answered: the day they were carried out, else
+    are planned or were accepted for."""
+    days: dict[str, date | None] = {}
+    done: set[str] = set()
+    for fact in story.all(*STEPS):
+        audit = fact.data["audit_id"]
+        if fact.controller != answer.controller or later(fact, answer):
+            continue
+        days.setdefault(audit, None)
+        if fact.type == "ControllerAuditCompleted":
+            days[audit] = day(fact.when("until" if "until" in fact.data else "from"))
+            done.add(audit)
+        elif fact.type == "ControllerAuditAccepted" and audit not in done:
+            days[audit] = day(fact.when("planned_from" if "planned_from" in fact.data else "at"))
+        elif fact.type == "ControllerAuditRefused" and audit not in done:
+            days[audit] = None
+    before = list(days)[: list(days).index(answer.data["audit_id"])]
+    return [lies for audit in before if (lies := days[audit]) is not None]
+
+
+def later(one: Fact, other: Fact) -> bool:
+    """Whether one fact occurred after another."""
+    return (one.occurred, one.number) > (other.occurred, other.number)
 
 
 def in_same_year(days: list[date], of: date, agreed: Terms) -> int:
@@ -130,41 +137,36 @@ def in_rolling_year(days: list[date], of: date) -> int:
 def r_11_3(story: Story) -> Iterator[Found]:
     """Refused on a ground that the facts contradict."""
     for refused in story.all("ControllerAuditRefused"):
-        at = refused.when("at")
-        for request in requested(story, refused):
-            asked = request.when("requested_at")
-            agreed = terms(story, refused.controller, asked)
-            others = in_same_year(held_before(story, request, refused), day(asked), agreed)
-            exempt = request.data.get("grounds") in EXEMPT
-            contradicted = {
-                "annual_limit": others < agreed.audit_limit or exempt,
-                "not_independent": request.data["auditor_independent"],
-                "not_expert": request.data.get("auditor_expert") is True,
-                "other": False,
-            }
-            if contradicted[refused.data["ground"]]:
-                yield Found("R-11.3", "major", (refused.controller,), at)
+        request, asked = requested(story, refused)
+        agreed = terms(story, refused.controller, asked)
+        others = in_same_year(held_before(story, refused), day(asked), agreed)
+        contradicted = {
+            "annual_limit": others < agreed.audit_limit or request.get("grounds") in EXEMPT,
+            "not_independent": request.get("auditor_independent") is True,
+            "not_expert": request.get("auditor_expert") is True,
+            "other": False,
+        }
+        if contradicted[refused.data["ground"]]:
+            yield Found("R-11.3", "major", (refused.controller,), refused.when("at"))
 
 
 def o_11_3(story: Story) -> Iterator[Found]:
     """Accepted although the auditor is not independent."""
     for accepted in story.all("ControllerAuditAccepted"):
-        for request in requested(story, accepted):
-            if not request.data["auditor_independent"]:
-                at = accepted.when("at")
-                yield Found("O-11.3", "observation", (accepted.controller,), at)
+        request, _ = requested(story, accepted)
+        if request.get("auditor_independent") is False:
+            yield Found("O-11.3", "observation", (accepted.controller,), accepted.when("at"))
 
 
 def note_11_3(story: Story) -> Iterator[Found]:
     """Accepted as the calendar year allows, but twelve months would not."""
     for accepted in story.all("ControllerAuditAccepted"):
-        for request in requested(story, accepted):
-            asked = request.when("requested_at")
-            agreed = terms(story, accepted.controller, asked)
-            others = held_before(story, request, accepted)
-            allowed = in_same_year(others, day(asked), agreed) < agreed.audit_limit
-            rolling = in_rolling_year(others, day(asked)) < agreed.audit_limit
-            exempt = request.data.get("grounds") in EXEMPT
-            by_calendar = agreed.audit_year_basis == "calendar"
-            if by_calendar and allowed and not rolling and not exempt:
-                yield Found("NOTE-11.3", "policy", (accepted.controller,), asked)
+        request, asked = requested(story, accepted)
+        agreed = terms(story, accepted.controller, asked)
+        others = held_before(story, accepted)
+        by_calendar = agreed.audit_year_basis == "calendar"
+        allowed = in_same_year(others, day(asked), agreed) < agreed.audit_limit
+        rolling = in_rolling_year(others, day(asked)) < agreed.audit_limit
+        exempt = request.get("grounds") in EXEMPT
+        if by_calendar and allowed and not rolling and not exempt:
+            yield Found("NOTE-11.3", "policy", (accepted.controller,), asked)

@@ -56,8 +56,9 @@ def notices(story: Story, breach: str, controller: str) -> list[datetime]:
 
 
 def breaches(story: Story) -> list[str]:
-    """Every breach."""
-    return sorted({fact.data["breach_id"] for fact in story.all("BreachConfirmed")})
+    """Every breach, also one whose confirmation was taken back and of which more is told."""
+    types = ("BreachConfirmed", "BreachUpdateIssued", "SupervisoryAuthorityNotified")
+    return sorted({fact.data["breach_id"] for fact in story.all(*types)})
 
 
 def r_9_1(story: Story) -> Iterator[Found]:
@@ -129,9 +130,14 @@ def silence(story: Story, breach: str) -> Iterator[Found]:
 
 
 def o_33_1(story: Story) -> Iterator[Found]:
-    """The controller told the authority more than 72 hours after it was told itself."""
-    for reported in story.all("SupervisoryAuthorityNotified"):
-        at = reported.when("notified_at")
-        told = notices(story, reported.data["breach_id"], reported.controller)
-        if told and at - told[0] > timedelta(hours=72):
-            yield Found("O-33.1", "observation", (reported.controller,), at)
+    """The controller told the authority, for the first time, more than 72 hours after it was told
+    itself."""
+    for breach in breaches(story):
+        first: dict[str, datetime] = {}
+        for reported in of(story, breach, "SupervisoryAuthorityNotified"):
+            at = reported.when("notified_at")
+            first[reported.controller] = min(at, first.get(reported.controller, at))
+        for controller, at in first.items():
+            told = notices(story, breach, controller)
+            if told and at - told[0] > timedelta(hours=72):
+                yield Found("O-33.1", "observation", (controller,), at)

@@ -36,35 +36,48 @@ def r_4_1w(story: Story) -> Iterator[Found]:
             yield Found("R-4.1w", "major", (executed.controller,), at)
 
 
+STOPS = {
+    "InstructionRejected": "",
+    "InstructionWithdrawn": "at",
+    "ResearchSharingRefused": "refused_at",
+    "InstructionSuspended": "at",
+}
+"""What stops an instruction, with the field that says when."""
+
+
 def r_4_1s(story: Story) -> Iterator[Found]:
-    """Executed while it could not be; or an activity changed that the instruction does not name."""
+    """Executed while it was stopped; or an activity changed that the instruction does not name."""
     for executed in story.all("InstructionExecuted"):
         at = executed.when("executed_at")
-        rejected = any(f.occurred <= at for f in about(story, executed, "InstructionRejected"))
-        withdrawn = any(f.when("at") <= at for f in about(story, executed, "InstructionWithdrawn"))
-        refused = any(
-            f.when("refused_at") <= at for f in about(story, executed, "ResearchSharingRefused")
-        )
-        suspended = any(
-            f.when("at") <= at and not confirmed_since(story, executed, f.when("at"), at)
-            for f in about(story, executed, "InstructionSuspended")
-        )
-        if rejected or withdrawn or refused or suspended:
+        if any(
+            stop.when(STOPS[stop.type]) <= at and not taken_up_since(story, executed, stop, at)
+            for stop in about(story, executed, *STOPS)
+        ):
             yield Found("R-4.1s", "major", (executed.controller,), at)
     for amended in story.all("ProcessingActivityAmended"):
+        alone = amended.data.get("controller_id")
+        concerned = [*([alone] if alone else []), *amended.data.get("added_controller_ids", [])]
         for received in story.all("InstructionReceived"):
             if (
                 received.data["instruction_id"] == amended.data.get("instruction_id")
                 and received.data.get("activity_ids")
                 and amended.data["activity_id"] not in received.data["activity_ids"]
+                and (not concerned or received.controller in concerned)
             ):
                 yield Found("R-4.1s", "major", (received.controller,), amended.occurred)
 
 
-def confirmed_since(story: Story, executed: Fact, suspended: datetime, at: datetime) -> bool:
-    """Whether an instruction was confirmed between a suspension and a moment."""
+def taken_up_since(story: Story, executed: Fact, stop: Fact, at: datetime) -> bool:
+    """Whether the controller confirmed an instruction after it was stopped, until a moment, or gave
+    it anew, which lifts no suspension."""
+    lifts = {"InstructionConfirmed": "at"}
+    if stop.type != "InstructionSuspended":
+        lifts["InstructionReceived"] = "received_at"
+    stopped = stop.when(STOPS[stop.type])
     return any(
-        suspended <= f.when("at") <= at for f in about(story, executed, "InstructionConfirmed")
+        (stopped, stop.number) < (lifted.when(lifts[lifted.type]), lifted.number)
+        and lifted.when(lifts[lifted.type]) <= at
+        for lifted in about(story, executed, *lifts)
     )
 
 

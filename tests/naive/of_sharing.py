@@ -41,9 +41,11 @@ def consents(story: Story, shared: Fact, token: str, at: datetime) -> bool:
             continue
         if fact.type == "ResearchConsentWithdrawn":
             held = held and fact.data["subject_token"] != token
-        elif token in fact.data["subject_tokens"]:
-            by_controller = fact.data.get("approached_by_controller") is not False
-            held = by_controller and fact.data["recipient"] == shared.data["recipient"]
+        elif (
+            token in fact.data["subject_tokens"]
+            and fact.data["recipient"] == shared.data["recipient"]
+        ):
+            held = fact.data.get("approached_by_controller") is not False
     return held
 
 

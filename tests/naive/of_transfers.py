@@ -171,6 +171,7 @@ def consent_spans(story: Story, stay: Stay) -> list[tuple[datetime, datetime | N
             mine = (
                 withdrawal.data["consent_id"] == fact.data["consent_id"]
                 and withdrawal.controller == fact.controller
+                and (withdrawal.occurred, withdrawal.number) > (fact.occurred, fact.number)
             )
             if mine and (end is None or moment < end):
                 end, withdrawn = moment, True
@@ -182,22 +183,18 @@ def r_44(story: Story) -> Iterator[Found]:
     """A transfer to a third country without a basis in chapter V, on its day."""
     for started in story.all("ThirdCountryTransferStarted"):
         at = started.when("started_at")
-        how_grave = chapter_v(started, day(at))
-        for controller in started.data["controller_ids"]:
-            if how_grave is not None:
-                yield Found("R-44", how_grave, (controller,), at)
+        if not has_basis(started, day(at)):
+            for controller in started.data["controller_ids"]:
+                yield Found("R-44", "major", (controller,), at)
 
 
-def chapter_v(started: Fact, on: date) -> str | None:
-    """How grave the want of a basis is: none at all, or one whose safeguards are not documented."""
+def has_basis(started: Fact, on: date) -> bool:
+    """Whether chapter V allows it: the EEA is no third country, and nothing but a decision that
+    holds on the day makes a country adequate. Where safeguards are documented need not be told."""
     country, mechanism = started.data["country"], started.data["mechanism"]
     if country in area("EEA"):
-        return None
-    if mechanism == "eea":
-        return "major"
+        return True
     if mechanism == "adequacy":
         first, last = adequacy().get(country, (date.max, date.min))
-        return None if first <= on <= last else "major"
-    if mechanism in ("SCC", "BCR") and "safeguard_ref" not in started.data:
-        return "observation"
-    return None
+        return first <= on <= last
+    return mechanism in ("SCC", "BCR", "derogation")

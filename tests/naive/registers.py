@@ -9,17 +9,22 @@ from typing import Any
 from tests.naive.agreements import closings, in_force, licences
 from tests.naive.of_activities import who_has
 from tests.naive.of_breaches import breaches, of, updates
+from tests.naive.of_instructions import about
 from tests.naive.of_retention import engaged_for
 from tests.naive.of_transfers import transfers
 from tests.naive.story import Story
 
-ENDS = {
-    "InstructionExecuted": ("executed", "executed_at"),
+EXECUTED = "InstructionExecuted"
+
+CLOSES = {
     "InstructionRejected": ("rejected", ""),
     "InstructionWithdrawn": ("withdrawn", "at"),
     "ResearchSharingRefused": ("refused", "refused_at"),
 }
-"""What ends an instruction: its state, and the field that says when."""
+"""What closes an instruction: its state, and the field that says when."""
+
+OPENS = {"InstructionReceived": "received_at", "InstructionConfirmed": "at"}
+"""What opens a closed instruction again, and the field that says when."""
 
 
 def registers(
@@ -78,23 +83,36 @@ def by_activity(story: Story) -> dict[str, list[str]]:
 
 
 def by_state(story: Story) -> dict[str, int]:
-    """How many instructions ended in which way: the last thing that was done with each."""
+    """How many instructions ended in which way: executed at any time, or else closed and not opened
+    again."""
     found: dict[str, int] = {}
-    for received in story.all("InstructionReceived"):
-        done = [
-            (fact.when(ENDS[fact.type][1]), fact.number, ENDS[fact.type][0])
-            for fact in story.all(*ENDS)
-            if fact.data["instruction_id"] == received.data["instruction_id"]
+    seen = set()
+    for received in story.all("InstructionReceived", *CLOSES, EXECUTED):
+        this = (received.data["instruction_id"], received.controller)
+        if this in seen:
+            continue
+        seen.add(this)
+        turns = [
+            (fact.when(CLOSES[fact.type][1]), fact.number, CLOSES[fact.type][0])
+            for fact in about(story, received, *CLOSES)
         ]
-        if done:
-            found[max(done)[2]] = found.get(max(done)[2], 0) + 1
+        turns += [
+            (fact.when(OPENS[fact.type]), fact.number, "open")
+            for fact in about(story, received, *OPENS)
+        ]
+        state = max(turns)[2] if turns else "open"
+        if list(about(story, received, EXECUTED)):
+            state = "executed"
+        if state != "open":
+            found[state] = found.get(state, 0) + 1
     return found
 
 
 def subject_count(story: Story, breach: str) -> Any:
     """How many data subjects a breach concerns, as last told."""
-    (*_, confirmed) = of(story, breach, "BreachConfirmed")
-    count = confirmed.data["subject_count"]
+    count = None
+    for confirmed in of(story, breach, "BreachConfirmed"):
+        count = confirmed.data["subject_count"]
     for update in updates(story, breach):
         count = update.data["changed_facts"].get("subject_count", count)
     return count

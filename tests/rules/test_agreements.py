@@ -167,6 +167,23 @@ def test_a_category_is_found_once() -> None:
     assert found(CHAPTER, story)[1].text.en.endswith(": voice")
 
 
+def test_who_left_before_is_not_meant_though_it_was_told_later() -> None:
+    """Discontinued, or with its last agreement, at a moment before the amendment."""
+    for type_, data in (
+        ("ProcessingActivityDiscontinued", {**PA, "controller_ids": ["C1"], "at": "2025-02-01"}),
+        ("ProcessingAgreementEnded", {"controller_id": "C1", "ended_at": "2025-02-01"}),
+    ):
+        story = Activity().amend("2025-03-01 09:00", added_data_categories=["video"])
+        story.add(type_, "2025-03-02 09:00", data)
+        assert [who for _, who, _ in story.found()] == ["C2"], type_
+
+
+def test_events_of_one_moment_are_found_each() -> None:
+    """What the registration brings and what an amendment adds at once are two findings."""
+    story = Activity("video").amend("2025-01-01 09:00", added_data_categories=["voice"])
+    assert [who for _, who, _ in story.found()] == ["C1+C2", "C1+C2"]
+
+
 def test_a_controller_that_joins_gets_what_the_activity_has() -> None:
     """What is outside its own list, though it was found for the others before."""
     story = Activity("video").amend("2025-02-01 09:00", added_controller_ids=["C3"])

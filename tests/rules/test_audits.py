@@ -149,6 +149,19 @@ def test_an_audit_by_somebody_who_is_not_independent_is_not_accepted(
     assert [(r, at) for r, at in rules(story)] == [(r, "2025-02-03 00:00") for r in rule]
 
 
+def test_a_request_counts_though_it_was_told_after_its_answer() -> None:
+    """What it says of the auditor, and its ground, hold: only its telling was late."""
+    late = {"requested_at": "2025-02-01"}
+    story = agreed()
+    accept(story, "CA-1", "2025-02-03 09:00")
+    ask(story, "CA-1", "2025-02-04 09:00", auditor_independent=False, **late)
+    refuse(story, "CA-2", "2025-02-03 09:00", "not_independent")
+    ask(story, "CA-2", "2025-02-04 09:00", **late)
+    refuse(story, "CA-3", "2025-02-03 09:00", "annual_limit")
+    ask(story, "CA-3", "2025-02-04 09:00", grounds="breach", **late)
+    assert sorted(rule for rule, _ in rules(story)) == ["O-11.3", "R-11.3", "R-11.3"]
+
+
 @pytest.mark.parametrize(
     ("basis", "asked", "noted"),
     [

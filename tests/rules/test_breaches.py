@@ -293,6 +293,17 @@ def test_a_breach_is_closed_when_nothing_is_missing(
         assert finding.text.en == f"B-1 closed while still missing: {missing}"
 
 
+def test_the_last_notice_is_the_one_that_was_given_last() -> None:
+    """Not the one that was told last (O-9.1)."""
+    story = confirmed("2025-06-12 09:00", "C1")
+    tell(story, "C1", "2025-06-12 12:00")
+    earlier = {"breach_id": "B-1", "controller_id": "C1", "missing_items": ["cause"]}
+    moment = local("2025-06-12 10:00").isoformat()
+    story.add("BreachNotified", "2025-06-12 13:00", earlier | {"notified_at": moment})
+    close(story, "2025-06-21 10:00")
+    assert "O-9.1" not in [f.rule.id for f in held(CHAPTER, story.events)]
+
+
 def test_a_correction_changes_a_finding_from_when_it_was_known_and_shows_the_old_value() -> None:
     """A notice said to be of 11:00 was of 9:00 the day before: in time after all (N7)."""
     story = confirmed("2025-06-12 09:05", "C1")

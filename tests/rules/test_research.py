@@ -90,7 +90,7 @@ def test_without_an_instruction_of_this_controller(instructed: dict[str, Any] | 
     """None at all, another one, or the one of another controller."""
     (finding,) = found(CHAPTER, story(instructed=instructed))
     assert finding.controllers == ("C1",)
-    assert finding.text.en.endswith("instruction I-1 was not received from this controller")
+    assert finding.text.en.endswith("instruction I-1 was not received from this controller by then")
 
 
 def test_both_are_one_finding() -> None:

@@ -203,6 +203,30 @@ def test_the_month_is_for_the_controller_to_fetch_its_data(
     assert all(at == erased for _, at in rules(story))
 
 
+@pytest.mark.parametrize(
+    ("hold", "expected"),
+    [
+        ("2026-06-30", [("O-4.3", "2026-02-10 12:00"), ("O-10.1", "2026-02-10 12:00")]),
+        ("2026-02-09", []),  # it had lapsed
+        (None, []),
+    ],
+)
+def test_what_a_statute_keeps_does_not_make_an_erasure_a_part(
+    hold: str | None, expected: list[tuple[str, str]]
+) -> None:
+    """Of the rest nothing is left: the controller cannot fetch it, and waits for a return."""
+    story = Recording()
+    story.add("LicenceGranted", "2024-01-02 09:00", LICENCE)
+    story.add("LicenceEnded", "2026-01-31 23:59", LICENCE)
+    if hold:
+        story.add("StatutoryRetentionImposed", "2026-02-02 09:00", HOLD | {"until": hold})
+    sent = C1 | {"return_id": "DR-1", "method": "carrier", "encrypted": True}
+    story.add("DataReturned", "2026-02-05 12:00", sent)
+    story.add("PersonalDataErased", "2026-02-10 12:00", PART)
+    observed = [(rule, at) for rule, at in rules(story, "2026-02-20") if rule.startswith("O-")]
+    assert sorted(observed) == sorted(expected)
+
+
 def test_each_erasure_without_a_choice_is_found() -> None:
     """Part or all, after the licence; not one while it runs."""
     story = Recording()

@@ -121,6 +121,17 @@ def test_an_announcement_of_another_subprocessor_is_none() -> None:
 
 
 @pytest.mark.parametrize("change", [None, "CH"])
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("add", []), ("replace", []), ("relocate", []), ("remove", ["R-7.2a"])]
+)
+def test_that_it_will_go_does_not_announce_that_it_comes(
+    kind: str, expected: list[str], change: str | None
+) -> None:
+    """Every other kind of change does."""
+    assert rules(announced(kind=kind), engaged(change_id=change)) == expected
+
+
+@pytest.mark.parametrize("change", [None, "CH"])
 def test_a_subprocessor_of_the_annex_needs_no_announcement(change: str | None) -> None:
     """Of an agreement in force when it is engaged."""
     annex = {"initial_subprocessors": ["S1", "S3"]}

@@ -200,6 +200,14 @@ def test_a_consent_that_expires() -> None:
     assert stretches(until, stopped("2025-04-01 00:00")) == []
 
 
+def test_what_expired_is_not_withdrawn_any_more() -> None:
+    """A withdrawal at the moment of the expiry gives no day to wind down; just before, it does."""
+    until = (GRANTED, "2025-03-01 09:00", consent(valid_until="2025-03-31"))
+    end = stopped("2025-04-01 10:00")
+    assert stretches(until, withdrawn("2025-04-01 00:00"), end) == ["2025-04-01 00:00"]
+    assert stretches(until, withdrawn("2025-03-31 23:59:59"), end) == []
+
+
 def test_each_stretch_is_found() -> None:
     """Before the first consent, and after it expired until the second."""
     first = (GRANTED, "2025-03-05 09:00", consent(valid_until="2025-03-31"))

@@ -146,7 +146,7 @@ def incomplete(breach: str, history: Course, closed: Act) -> Judged:
         if at <= closed_at
     ]
     for controller, notices in sorted(history.notices.items()):
-        before = [f for f in notices if moment(f, "notified_at") <= closed_at]
+        before = [f for at, f in in_order(notices, "notified_at") if at <= closed_at]
         missing = ", ".join(still_missing(before, (u for u, to in reached if controller in to)))
         if missing:
             said = Label(

@@ -61,7 +61,7 @@ def judge(case: str, facts: Sequence[Fact]) -> Judged:
     imposed = holds(facts)
     for time in after_licences(facts):
         yield from after_retention(controller, time, facts, imposed)
-        yield from after_erasure(controller, time, facts)
+        yield from after_erasure(controller, time, facts, imposed)
     for end in ends(facts):
         yield from ended(controller, end, facts)
     yield from secured(controller, facts)

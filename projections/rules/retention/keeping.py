@@ -23,6 +23,7 @@ from projections.retention import (
     acts,
     data_held,
     is_whole,
+    is_whole_as_may_be,
     postponing,
     retention,
     until,
@@ -40,6 +41,13 @@ HELD = {
 }
 
 
+ALL = Label("alles", "all")
+ALL_BUT_HELD = Label(
+    "alles waarvoor geen wettelijke bewaarplicht geldt",
+    "all that no statute makes the processor keep",
+)
+
+
 def after_retention(
     controller: str, time: AfterLicence, facts: Sequence[Fact], imposed: Sequence[Hold]
 ) -> Judged:
@@ -49,8 +57,8 @@ def after_retention(
         return
     erasures = time.acts(facts, ERASED)
     whole = next((act for act in erasures if is_whole(act[1])), None)
-    if whole:
-        yield from _early(controller, *whole, kept, facts)
+    for at, erased in [a for a in erasures if is_whole_as_may_be(*a, imposed)][:1]:
+        yield from _early(controller, at, erased, kept, facts)
     hold = postponing(kept.due_at, imposed)
     if hold is None:
         yield from _kept(controller, time, kept, whole)
@@ -169,10 +177,11 @@ def _early(
     """The time in which the controller can have its data back was cut short."""
     erased_on = civil_date(at)
     if erased_on < kept.until and not until(at, facts, CHOSEN):
+        what = ALL if is_whole(erased) else ALL_BUT_HELD
         said = Label(
-            f"alles gewist op {erased_on}, voor {kept.until}, de laatste dag van de"
+            f"{what.nl} gewist op {erased_on}, voor {kept.until}, de laatste dag van de"
             " bewaartermijn, zonder vastgelegde keuze",
-            f"all erased on {erased_on}, before {kept.until}, the last day of retention,"
+            f"{what.en} erased on {erased_on}, before {kept.until}, the last day of retention,"
             " without a recorded choice",
         )
         parameters = {"retention_after_licence": kept.term}

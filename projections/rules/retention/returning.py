@@ -19,14 +19,16 @@ from projections.retention import (
     ERASED,
     RETURNED,
     AfterLicence,
+    Hold,
     acts,
     copies_due_on,
     is_whole,
+    is_whole_as_may_be,
     subprocessors_at,
     until,
 )
 from projections.rules.chapter import Judged
-from projections.rules.retention.keeping import again, licence
+from projections.rules.retention.keeping import ALL, ALL_BUT_HELD, again, licence
 from projections.rules.retention.rules import CHOICE, COMPLETE, SECURED
 from projections.rules.rule import Clock, Finding
 from projections.rules.wording import moment_text, number_of_days
@@ -35,12 +37,14 @@ WITH_RETURN = frozenset({"return", "return_then_erase"})
 """Choices after which the controller waits for its data."""
 
 
-def after_erasure(controller: str, time: AfterLicence, facts: Sequence[Fact]) -> Judged:
+def after_erasure(
+    controller: str, time: AfterLicence, facts: Sequence[Fact], imposed: Sequence[Hold]
+) -> Judged:
     """What each erasure after the last licence rested on, and what had to follow it (10.1)."""
     erasures = time.acts(facts, ERASED)
     for at, erased in erasures:
         yield from _unchosen(controller, at, erased, facts)
-    for at, erased in [act for act in erasures if is_whole(act[1])][:1]:
+    for at, erased in [act for act in erasures if is_whole_as_may_be(*act, imposed)][:1]:
         yield from _unreturned(controller, at, erased, facts)
     for first in erasures[:1]:
         yield from _copies(controller, time, first, facts)
@@ -62,9 +66,11 @@ def _unreturned(controller: str, at: datetime, erased: Fact, facts: Sequence[Fac
     returned = until(at, facts, RETURNED)
     awaited = any(text(fact.data, "choice") in WITH_RETURN for fact in chosen)
     if (awaited or returned) and not until(at, facts, ACKNOWLEDGED):
+        what = ALL if is_whole(erased) else ALL_BUT_HELD
+        on = moment_text(at)
         said = Label(
-            f"alles gewist {moment_text(at)}, voordat ontvangst van de teruggave was bevestigd",
-            f"all erased {moment_text(at)}, before the receipt of the return was acknowledged",
+            f"{what.nl} gewist {on}, voordat ontvangst van de teruggave was bevestigd",
+            f"{what.en} erased {on}, before the receipt of the return was acknowledged",
         )
         rests_on = [erased, *chosen, *returned]
         yield Finding(COMPLETE, at, said, rests_on, controller, erased.id)
