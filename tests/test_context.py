@@ -211,7 +211,7 @@ def test_the_end_of_an_agreement_is_followed_as_well(ledger: TestLedger) -> None
 
 
 def test_an_instruction_is_the_context_of_what_is_shared_on_it(ledger: TestLedger) -> None:
-    """Received after the share, moved to another controller, and to another instruction."""
+    """Recorded after the share, moved to another controller, and to another instruction."""
     share = {
         "share_id": "RS-1",
         "instruction_id": "I-1",
@@ -224,7 +224,8 @@ def test_an_instruction_is_the_context_of_what_is_shared_on_it(ledger: TestLedge
     ledger.append("ResearchDataShared", share, id_="share")
     assert len(held(ledger, "R-4.5")) == 1
     received = {"instruction_id": "I-1", "controller_id": "C1", "channel": "email"}
-    ledger.append("InstructionReceived", received, id_="received")
+    before = {**received, "received_at": "2026-01-04T09:00:00Z"}
+    ledger.append("InstructionReceived", before, id_="received")
     assert held(ledger, "R-4.5") == []
     ledger.append("EventCorrected", correction("received", "controller_id", "C2"), id_="moved")
     assert len(held(ledger, "R-4.5")) == 1
