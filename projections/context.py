@@ -36,6 +36,8 @@ def named_in(register: Register, facts: Iterable[Recorded]) -> set[str]:
 
 def joined(register: Register, cases: Cases, context: Iterable[Fact]) -> dict[str, list[Fact]]:
     """Each case with the context of what it names, by (occurred_at, position)."""
+    if not register.context:
+        return {case: list(facts) for case, facts in cases.items()}
     about: dict[str, list[Fact]] = {}
     for fact in context:
         for named in named_in(register, [fact]):

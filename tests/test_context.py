@@ -60,6 +60,12 @@ def test_a_case_is_given_what_it_names(type_: str, by: str, expected: list[int])
     assert found["empty"] == []
 
 
+def test_without_context_a_case_has_its_own_facts() -> None:
+    """As they came."""
+    own = [fact for fact in story() if fact.type == "SubprocessorEngaged"]
+    assert joined(register(frozenset()), {"case": own}, []) == {"case": own}
+
+
 def test_a_fact_that_is_of_the_case_and_its_context_comes_once() -> None:
     """A type may be both."""
     reg = register(frozenset({"SubprocessorEngaged"}))
@@ -205,7 +211,7 @@ def test_the_end_of_an_agreement_is_followed_as_well(ledger: TestLedger) -> None
 
 
 def test_an_instruction_is_the_context_of_what_is_shared_on_it(ledger: TestLedger) -> None:
-    """Received after the share, moved to another controller, and to another instruction."""
+    """Recorded after the share, moved to another controller, and to another instruction."""
     share = {
         "share_id": "RS-1",
         "instruction_id": "I-1",
@@ -218,7 +224,8 @@ def test_an_instruction_is_the_context_of_what_is_shared_on_it(ledger: TestLedge
     ledger.append("ResearchDataShared", share, id_="share")
     assert len(held(ledger, "R-4.5")) == 1
     received = {"instruction_id": "I-1", "controller_id": "C1", "channel": "email"}
-    ledger.append("InstructionReceived", received, id_="received")
+    before = {**received, "received_at": "2026-01-04T09:00:00Z"}
+    ledger.append("InstructionReceived", before, id_="received")
     assert held(ledger, "R-4.5") == []
     ledger.append("EventCorrected", correction("received", "controller_id", "C2"), id_="moved")
     assert len(held(ledger, "R-4.5")) == 1
