@@ -67,22 +67,24 @@ def told_at(moment: str) -> set[tuple[str, str, str]]:
     }
 
 
-MOMENTS = sorted(
-    {
-        civil(event.occurred_at + timedelta(seconds=seconds))
-        for event in scenario()
-        if any(event.type in chapter.by_type for chapter in CHAPTERS)
-        for seconds in (-1, 0)
-    }
-    | {moment for begin, end, *_ in EARLIER for moment in (begin, end)}
-    | {civil(local("2024-09-02 00:00") + timedelta(days=30 * n)) for n in range(25)}
-    | {"2026-04-30 23:59:59", "2026-05-01 00:00"}
-)
+def moments() -> list[str]:
+    """Of every event that the chapters read, a second before it, and days between."""
+    return sorted(
+        {
+            civil(event.occurred_at + timedelta(seconds=seconds))
+            for event in scenario()
+            if any(event.type in chapter.by_type for chapter in CHAPTERS)
+            for seconds in (-1, 0)
+        }
+        | {moment for begin, end, *_ in EARLIER for moment in (begin, end)}
+        | {civil(local("2024-09-02 00:00") + timedelta(days=30 * n)) for n in range(25)}
+        | {"2026-04-30 23:59:59", "2026-05-01 00:00"}
+    )
 
 
 def test_nothing_is_told_before_it_can_be() -> None:
     """As of the moment of every event they read, a second before it, and of days between."""
-    for moment in MOMENTS:
+    for moment in moments():
         findings = {
             (rule, "+".join(controllers), at)
             for rule, controllers, at in map(said, held(CHAPTERS, scenario(), moment))
