@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -201,13 +202,13 @@ def test_a_witness_that_is_not_there_is_unavailable(http: httpx.Client) -> None:
 
 @contextmanager
 def raw(send: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A server that reads a little and then sends what it likes."""
+    """A server that reads the request and then sends what it likes."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def run() -> None:
             connection, _ = listening.accept()
             with connection:
-                connection.recv(65_536)
+                _read_request(connection)
                 try:
                     send(connection)
                 except OSError:
@@ -217,6 +218,17 @@ def raw(send: Callable[[socket.socket], None]) -> Iterator[str]:
         thread.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         thread.join(10)
+
+
+def _read_request(connection: socket.socket) -> None:
+    # All of it: closing a connection with something unread resets it, whatever was sent.
+    raw = b""
+    while b"\r\n\r\n" not in raw:
+        raw += connection.recv(65_536)
+    head, _, body = raw.partition(b"\r\n\r\n")
+    (length,) = (int(n) for n in re.findall(rb"(?i)content-length: *([0-9]+)", head))
+    while len(body) < length:
+        body += connection.recv(65_536)
 
 
 def dripping(connection: socket.socket) -> None:
