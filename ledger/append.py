@@ -1,7 +1,8 @@
 """The append: one function, one transaction.
 
-    lock the head · read what the form rules of the whole batch need · decide event by event ·
-    write the survivors, tiles and the signed checkpoint · commit
+    hold the kept checkpoint, lock the head, see that one goes on from the other ·
+    read what the form rules of the whole batch need · decide event by event ·
+    write the survivors, tiles and the signed checkpoint · commit · keep the checkpoint outside
 
 Only then does anyone learn of the new head. What violates the agreement is accepted and becomes a
 finding; only form is refused (`ledger/form_rules.py`). After a lost commit reply, appending the
@@ -19,9 +20,9 @@ import psycopg
 from ledger import entry, form_rules, head
 from ledger import receipt as receipts
 from ledger.admission import Admitted
-from ledger.database import acknowledged
 from ledger.errors import Refused
 from ledger.form_rules import AlreadyRecorded, Facts, Seen
+from ledger.kept import Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +48,17 @@ def append(
     *,
     origin: str,
     sign: head.Sign,
+    kept: Kept,
     clock: Callable[[], datetime],
 ) -> list[Outcome]:
-    """Commit admitted events in one transaction; an outcome for each, in order."""
+    """Commit admitted events in one transaction; an outcome for each, in order.
+
+    Raises Unavailable, and SigningRefused when the log does not go on from its kept checkpoint.
+    """
     outcomes: list[Outcome | int] = []
     entries: list[head.NewEntry] = []
-    with acknowledged(conn):
-        locked = head.lock(conn)
+    with kept.transaction(conn, sign) as turn:
+        locked = turn.head
         recorded_at = max(clock(), locked.recorded_at)
         facts = Facts(_read(conn, form_rules.needed(batch, recorded_at)))
         for admitted in batch:
@@ -73,7 +78,7 @@ def append(
             entries.append(head.NewEntry(admitted.event.type.topic, admitted.tags, leaf))
         if not entries:
             return [outcome for outcome in outcomes if not isinstance(outcome, int)]
-        extension = head.extend(conn, locked, recorded_at, entries, origin=origin, sign=sign)
+        extension = head.extend(conn, locked, recorded_at, entries, origin=origin, sign=turn.sign)
     return [
         _appended(outcome, extension, entries, recorded_at) if isinstance(outcome, int) else outcome
         for outcome in outcomes

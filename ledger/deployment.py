@@ -4,6 +4,7 @@
     DIR/keys/                log.key, administrator.key, ledger.key: private keys, mode 0600
     DIR/log.vkey             the verifier key that auditors pin
     DIR/read.token           the token that reads, mode 0600
+    DIR/last.checkpoint      what the log signed last (`ledger/kept.py`)
 
 `init` makes all of it once. The first two entries of every log enrol its own keys: the
 administrator's, signed by itself, and the ledger's own. `tests/test_deployment.py`.
@@ -27,6 +28,7 @@ from ledger.checkpoint import sign as sign_checkpoint
 from ledger.database import Database, require_durable
 from ledger.embedded import EmbeddedServer
 from ledger.errors import ConfigurationError
+from ledger.kept import Kept
 from ledger.keyring import ADMINISTRATOR, LEDGER
 from ledger.keys import SigningKey
 from ledger.note import Signer
@@ -45,11 +47,13 @@ def now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The places of one ledger: `--data`, `--database-url`, and the schema of its log."""
+    """The places of one ledger: `--data`, `--database-url`, the schema of its log, and the further
+    files that keep its last checkpoint."""
 
     data: Path
     database_url: str | None = None
     schema: str = "ledger"
+    keep: tuple[Path, ...] = ()
 
     @property
     def keys(self) -> Path:
@@ -65,6 +69,11 @@ class Home:
     def token_file(self) -> Path:
         """The token that reads."""
         return self.data / "read.token"
+
+    @property
+    def kept_files(self) -> tuple[Path, ...]:
+        """The files that keep the last checkpoint outside the database."""
+        return (self.data / "last.checkpoint", *self.keep)
 
     @contextmanager
     def database(self) -> Iterator[Database]:
@@ -120,7 +129,9 @@ def init(
                     f"schema {home.schema!r} holds a log already; give another --data directory"
                     " or database"
                 )
+        _check_nothing_kept(home)
         own = _make_keys(home, origin)
+        kept = Kept(home.kept_files, lambda: [own.log.verifier])
         token = keys.make_token()
         identity = LogIdentity(
             origin, own.log.verifier.vkey, own.administrator.public_key, keys.token_digest(token)
@@ -130,7 +141,10 @@ def init(
         with database.connect_as_owner() as conn, conn.transaction():
             _create_role(conn, database)
             _create_schema(conn, database, identity, clock(), tables)
-            _enrol_own_keys(conn, own, identity, kvk, clock)
+            first = _enrol_own_keys(conn, own, identity, kvk, clock)
+            # Before the commit, other than later: there is no log yet that could be left behind.
+            with kept.held():
+                kept.keep(first)
     return identity
 
 
@@ -143,6 +157,15 @@ def _check_names(home: Home, origin: str, kvk: str) -> None:
         raise ConfigurationError("a Chamber of Commerce number has 8 digits")
     if re.fullmatch(r"[a-z_][a-z0-9_]{0,39}", home.schema) is None:
         raise ConfigurationError("a schema is named with lower-case letters, digits and _")
+
+
+def _check_nothing_kept(home: Home) -> None:
+    for file in home.kept_files:
+        if file.exists():
+            raise ConfigurationError(
+                f"{file} keeps what a log signed last: if its database is lost, this is no new log"
+                " (docs/how-to/recover.md); if an `init` did not end, remove the file"
+            )
 
 
 def holds_log(conn: psycopg.Connection, schema: str) -> bool:
@@ -211,7 +234,7 @@ def _create_schema(
 
 def _enrol_own_keys(
     conn: psycopg.Connection, own: OwnKeys, identity: LogIdentity, kvk: str, clock: Clock
-) -> None:
+) -> str:
     """The first two entries: there is nothing yet that admission could check them against."""
     locked = head.lock(conn)
     recorded_at = clock()
@@ -219,7 +242,7 @@ def _enrol_own_keys(
         _enrolment(own.administrator, key, kvk, recorded_at)
         for key in (own.administrator, own.service)
     ]
-    head.extend(
+    extension = head.extend(
         conn,
         locked,
         recorded_at,
@@ -227,6 +250,7 @@ def _enrol_own_keys(
         origin=identity.origin,
         sign=lambda checkpoint: sign_checkpoint(checkpoint, own.log),
     )
+    return extension.note
 
 
 def _enrolment(administrator: SigningKey, key: SigningKey, kvk: str, at: datetime) -> head.NewEntry:

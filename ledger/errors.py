@@ -17,6 +17,7 @@
     │   ├── IdAlreadyUsed           (13)
     │   └── FormRuleViolated        (14)
     ├── Unavailable           the ledger cannot take it now; try again
+    │   └── SigningRefused          not before its operator acts
     ├── VerificationFailed    stored or received bytes do not prove what they claim
     │   ├── EntryMalformed
     │   ├── NoteMalformed
@@ -161,13 +162,30 @@ class FormRuleViolated(Refused):
 
 
 class Unavailable(LedgerError):
-    """The ledger cannot take the event now. Nothing was written; try again in `retry_after` s."""
+    """The ledger cannot take the event now; send the same again in `retry_after` seconds.
+
+    Nothing was told to anyone, and as a rule nothing was written.
+    """
 
     code = "unavailable"
 
     def __init__(self, detail: str, retry_after: int = 1) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+
+
+class SigningRefused(Unavailable):
+    """The ledger signs nothing: its database does not go on from the last checkpoint that this log
+    signed, or nothing says which one that was. Nothing was written; its operator must act."""
+
+    code = "signing-refused"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(
+            f"{detail}. Nothing is signed until the operator acts: see `verantwoord kept show` and"
+            " docs/how-to/recover.md",
+            retry_after=60,
+        )
 
 
 class VerificationFailed(LedgerError):

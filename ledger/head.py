@@ -52,6 +52,11 @@ class Extension:
 def lock(conn: psycopg.Connection) -> Head:
     """Lock the head until the transaction ends, and read it."""
     conn.execute("SELECT FROM head FOR UPDATE")
+    return read(conn)
+
+
+def read(conn: psycopg.Connection) -> Head:
+    """Read the head as it is now."""
     row = conn.execute("SELECT size, recorded_at, frontier FROM head").fetchone()
     if row is None:
         raise ConfigurationError("this schema holds no log; run `verantwoord init`")

@@ -1,7 +1,8 @@
 """An open ledger: append, read, follow, with the keys and the database of its home.
 
 `open_ledger` is what the service, the command line and the tests use; it refuses a server that may
-lose what it acknowledged, and a key that is not that of the log. `tests/test_deployment.py`.
+lose what it acknowledged, a key that is not that of the log, and to sign over a database that was
+set back (`ledger/kept.py`). `tests/test_deployment.py`.
 """
 
 from __future__ import annotations
@@ -24,10 +25,19 @@ from ledger.committer import Committer
 from ledger.database import Database, require_durable
 from ledger.deployment import Clock, Home, LogIdentity, holds_log, now, read_identity
 from ledger.errors import ConfigurationError, Refused, UnknownKey
+from ledger.kept import Kept
 from ledger.keyring import KEY_EVENTS, EnrolledKey, KeyRing
 from ledger.listener import Listener
 from ledger.note import Signer
 from ledger.reader import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """What makes an open ledger one that signs: its key, and the files of what it signed last."""
+
+    signer: Signer
+    kept: Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +57,7 @@ class Ledger:
         database: Database,
         pool: ConnectionPool,
         identity: LogIdentity,
-        signer: Signer | None,
+        signing: Signing | None,
         *,
         clock: Clock,
         limits: admission.Limits,
@@ -56,11 +66,11 @@ class Ledger:
         self.database = database
         self.pool = pool
         self.identity = identity
-        self.reader = Reader(pool)
+        self.reader = Reader(pool) if signing is None else Reader(pool, self._keep_before)
         self.clock = clock
         self.limits = limits
         self.listener = Listener(database)
-        self._signer = signer
+        self._signing = signing
         self._ring = _Ring(self.reader)
         self._committer: Committer[Admitted, Outcome] = Committer(
             self._commit, batch=load.batch, waiting=load.waiting
@@ -110,9 +120,18 @@ class Ledger:
 
     def sign(self, checkpoint: Checkpoint) -> str:
         """Sign a checkpoint with the key of this log."""
-        if self._signer is None:
+        return sign_checkpoint(checkpoint, self.signing.signer)
+
+    @property
+    def signing(self) -> Signing:
+        """What signs, and what it signed last. Raises ConfigurationError where nothing signs."""
+        if self._signing is None:
             raise ConfigurationError("the private key of the log is not here: this ledger reads")
-        return sign_checkpoint(checkpoint, self._signer)
+        return self._signing
+
+    def set_back(self) -> bool:
+        """Whether the database has fewer entries than this process knows to be kept outside it."""
+        return self._signing is not None and self.reader.size() < self._signing.kept.size
 
     def close(self) -> None:
         """Commit what waits, and let go of the database."""
@@ -134,8 +153,16 @@ class Ledger:
     def _commit(self, batch: Sequence[Admitted]) -> Sequence[Outcome]:
         with self.pool.connection() as conn:
             return append(
-                conn, batch, origin=self.identity.origin, sign=self.sign, clock=self.clock
+                conn,
+                batch,
+                origin=self.identity.origin,
+                sign=self.sign,
+                kept=self.signing.kept,
+                clock=self.clock,
             )
+
+    def _keep_before(self, size: int) -> None:
+        self.signing.kept.cover(self.pool.connection, size)
 
     def _answer(self, outcome: Outcome) -> Appended | Refused:
         if isinstance(outcome, Appended | Refused):
@@ -178,8 +205,14 @@ def open_ledger(
     clock: Clock = now,
     limits: admission.Limits | None = None,
     load: Load | None = None,
+    signs: bool = True,
 ) -> Iterator[Ledger]:
-    """Open the log of a home, until the block ends. Raises ConfigurationError."""
+    """Open the log of a home, until the block ends.
+
+    With `signs`, and the log's key in the home, it can be appended to: then the log is first seen
+    to go on from its kept checkpoint. Without, it is read, whatever its state. Raises
+    ConfigurationError, SigningRefused and Unavailable.
+    """
     load = load or Load()
     with ExitStack() as stack:
         database = stack.enter_context(home.database())
@@ -191,14 +224,17 @@ def open_ledger(
                 )
         with database.connect() as conn:
             identity = read_identity(conn)
-        signer = _log_signer(home, identity)
+        signing = _signing(home, identity) if signs else None
         pool = stack.enter_context(database.pool(load.connections))
+        if signing is not None:
+            with pool.connection() as conn:
+                signing.kept.check(conn)
         yield stack.enter_context(
             Ledger(
                 database,
                 pool,
                 identity,
-                signer,
+                signing,
                 clock=clock,
                 limits=limits or admission.Limits(),
                 load=load,
@@ -206,7 +242,7 @@ def open_ledger(
         )
 
 
-def _log_signer(home: Home, identity: LogIdentity) -> Signer | None:
+def _signing(home: Home, identity: LogIdentity) -> Signing | None:
     """The private key of the log; None where there is none, as on a machine that only reads."""
     file = keys.key_file(home.keys, "log")
     if not file.exists():
@@ -214,4 +250,4 @@ def _log_signer(home: Home, identity: LogIdentity) -> Signer | None:
     signer = Signer(identity.origin, keys.load(file).private_key)
     if signer.verifier.vkey != identity.vkey:
         raise ConfigurationError(f"{file} is not the key of the log {identity.origin}")
-    return signer
+    return Signing(signer, Kept(home.kept_files, lambda: [signer.verifier]))

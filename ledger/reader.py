@@ -7,7 +7,7 @@ full tiles are kept in memory. `tests/test_reader.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -48,10 +48,16 @@ COLUMNS = "position, type, recorded_at, tags, leaf"
 
 
 class Reader:
-    """Reads one log through a pool of connections."""
+    """Reads one log through a pool of connections.
 
-    def __init__(self, pool: ConnectionPool) -> None:
+    `before_showing` is told the size of each stored checkpoint before it is given out.
+    """
+
+    def __init__(
+        self, pool: ConnectionPool, before_showing: Callable[[int], None] = lambda size: None
+    ) -> None:
         self._pool = pool
+        self._before_showing = before_showing
         self._full_tile = lru_cache(maxsize=CACHED_TILES)(self._read_full_tile)
 
     def size(self) -> int:
@@ -165,6 +171,7 @@ class Reader:
             ).fetchone()
         if row is None:
             raise LookupError(args)
+        self._before_showing(row[0])
         return StoredCheckpoint(*row)
 
     def _read_full_tile(self, level: int, index: int) -> bytes:

@@ -142,17 +142,13 @@ def sign_with_another_key(attack: Attack) -> None:
 
 def rewrite_with_the_log_key(attack: Attack) -> None:
     attack.set("entries", "leaf = %s", "position = 100", attack.edited(100))
-    signer = attack.made.ledger._signer
-    assert signer is not None
-    attack.rehash(signer)
+    attack.rehash(attack.made.ledger.signing.signer)
 
 
 def cut_with_the_log_key(attack: Attack) -> None:
     attack.conn.execute("DELETE FROM entries WHERE position > 290")
     attack.conn.execute("DELETE FROM tags WHERE position > 290")
-    signer = attack.made.ledger._signer
-    assert signer is not None
-    attack.rehash(signer)
+    attack.rehash(attack.made.ledger.signing.signer)
 
 
 MOVES: dict[str, tuple[Callable[[Attack], None], str, int | None]] = {
@@ -226,8 +222,10 @@ def test_an_older_copy_of_the_database_is_found_by_a_kept_receipt(
 def test_another_history_under_the_same_size_is_found_by_a_kept_receipt(
     ledger: TestLedger, owner: Callable[[], psycopg.Connection]
 ) -> None:
-    """With all keys in hand the attacker records another event instead: the receipt tells."""
+    """With all keys and the kept checkpoint in hand the attacker records another event instead: the
+    receipt tells."""
     ledger.fill(20)
+    before = ledger.home.kept_files[0].read_bytes()
     with owner() as conn:
         for name in ("entries", "tags", "tiles", "checkpoints", "head"):
             conn.execute(f"CREATE TABLE copy_{name} AS TABLE {name}".encode())
@@ -237,6 +235,7 @@ def test_another_history_under_the_same_size_is_found_by_a_kept_receipt(
             conn.execute(f"ALTER TABLE {name} DISABLE TRIGGER USER".encode())
             conn.execute(f"DELETE FROM {name}".encode())
             conn.execute(f"INSERT INTO {name} TABLE copy_{name}".encode())
+    ledger.home.kept_files[0].write_bytes(before)
     ledger.fill(1, start=200)
     check(ledger, owner, None)
     with pytest.raises(VerificationFailed, match="not those of the kept checkpoint") as found:

@@ -72,7 +72,7 @@ def fsck(
     checkpoint kept elsewhere: give one with --kept.
     """
     where = home(data, database_url, schema)
-    with open_ledger(where) as ledger, ledger.database.connect() as conn:
+    with open_ledger(where, signs=False) as ledger, ledger.database.connect() as conn:
         verifier = parse_vkey(_pinned_vkey(where, ledger.identity.vkey))
         with progress("entries", ledger.reader.size()) as show:
             try:

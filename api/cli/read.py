@@ -64,7 +64,7 @@ def register(
         moment = parse_moment(as_of, known_at)
     except MomentError as error:
         raise ConfigurationError(str(error)) from None
-    with open_ledger(home(data, database_url, schema)) as ledger:
+    with open_ledger(home(data, database_url, schema), signs=False) as ledger:
         follow.catch_up(ledger.pool)
         try:
             answer = ask(ledger.pool, found, moment, controller=controller)
@@ -130,7 +130,7 @@ def rebuild(
 ) -> None:
     """Make all registers anew from the log, and swap them in whole; readers see no gap."""
     with (
-        open_ledger(home(data, database_url, schema)) as ledger,
+        open_ledger(home(data, database_url, schema), signs=False) as ledger,
         progress("entries", ledger.reader.size()) as show,
     ):
         position = follow.rebuild(ledger.pool, progress=show)
@@ -148,7 +148,10 @@ def export_log(
     format: Formatted = Format.TEXT,
 ) -> None:
     """Write the log as files (C2SP tlog-tiles), for `verantwoord verify` or another verifier."""
-    with open_ledger(home(data, database_url, schema)) as ledger, progress("tiles") as show:
+    with (
+        open_ledger(home(data, database_url, schema), signs=False) as ledger,
+        progress("tiles") as show,
+    ):
         size = write_log(ledger.reader, ledger.identity.vkey, directory, lambda done, _: show(done))
     if format is Format.JSON:
         print_json({"size": size, "directory": str(directory)})

@@ -85,7 +85,7 @@ def _fill(where: Home, events: Path) -> None:
 
 
 def _check_and_show(where: Home) -> None:
-    with open_ledger(where) as ledger, ledger.database.connect() as conn:
+    with open_ledger(where, signs=False) as ledger, ledger.database.connect() as conn:
         console.print("[bold]3[/]  Every hash, tag, tile and signature, derived again")
         with progress("entries", ledger.reader.size()) as show:
             sound = fsck.fsck(
