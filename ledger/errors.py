@@ -24,7 +24,8 @@
     │   ├── NoteUnverified
     │   ├── CheckpointMalformed
     │   ├── TileMalformed
-    │   └── ProofInvalid
+    │   ├── ProofInvalid
+    │   └── WitnessMessageMalformed
     └── ConfigurationError    the operator's settings or machine
         └── PolicyMalformed
 
@@ -237,6 +238,12 @@ class ProofInvalid(VerificationFailed):
     """An inclusion or consistency proof does not lead to the root."""
 
     code = "proof-invalid"
+
+
+class WitnessMessageMalformed(VerificationFailed):
+    """Bytes are not a request or an answer of C2SP tlog-witness."""
+
+    code = "witness-message-malformed"
 
 
 class ConfigurationError(LedgerError):

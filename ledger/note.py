@@ -202,6 +202,15 @@ def decode(raw: bytes) -> str:
 
 def parse(note: str) -> Note:
     """The text and the signatures of a note, none of them verified. Raises NoteMalformed."""
+    text, signatures = split(note)
+    lines = signatures[:-1].split("\n")
+    if len(lines) > MAX_SIGNATURES:
+        raise NoteMalformed(f"the note has more than {MAX_SIGNATURES} signatures")
+    return Note(text, (), tuple(_parse_line(line) for line in lines))
+
+
+def split(note: str) -> tuple[str, str]:
+    """The text of a note, and what should be its signature lines. Raises NoteMalformed."""
     if len(note) > MAX_NOTE:
         raise NoteMalformed("the note is too large")
     # The separator is the last empty line: the text may hold empty lines of its own.
@@ -210,10 +219,7 @@ def parse(note: str) -> Note:
         raise NoteMalformed("a note is a text, an empty line and signatures")
     text += "\n"
     _check_text(text)
-    lines = signatures[:-1].split("\n")
-    if len(lines) > MAX_SIGNATURES:
-        raise NoteMalformed(f"the note has more than {MAX_SIGNATURES} signatures")
-    return Note(text, (), tuple(_parse_line(line) for line in lines))
+    return text, signatures
 
 
 def open(note: str, keys: Sequence[KnownKey]) -> Note:
@@ -293,7 +299,7 @@ def _parse_key(text: str) -> tuple[str, bytes, int, bytes]:
     check_name(name)
     raw = _base64(encoded)
     if not raw:
-        raise NoteMalformed("a note key has a type")
+        raise NoteMalformed("a note key is a name, a key id and base64, with + between them")
     try:
         identifier = bytes.fromhex(claimed)
     except ValueError:

@@ -204,6 +204,14 @@ def decode(raw: bytes) -> str:
     return raw.decode("utf-8", "surrogateescape")
 
 
+def parse_log_vkey(vkey: str) -> LogKey:
+    """The key of a log. Raises NoteMalformed, also for a key of the type of witnesses alone."""
+    name, kind, public_key = note.split_vkey(vkey)
+    if kind == note.COSIGNATURE_ED25519:
+        raise NoteMalformed("a key of type 0x04 is a witness's; logs sign with 0x01 or 0x06")
+    return Verifier(name, public_key) if kind == note.ED25519 else cosignature.parse_vkey(vkey)
+
+
 def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
     """The numbers and words of the lines that say something. Raises PolicyMalformed."""
     if len(text) > MAX_POLICY:
@@ -251,14 +259,11 @@ class _Parser:
 
     def _log(self, words: Sequence[str]) -> None:
         vkey, url = _one_or_two(words, "log <vkey> [<url>]")
-        name, kind, public_key = note.split_vkey(vkey)
-        if public_key in self.logs:
+        key = parse_log_vkey(vkey)
+        if key.public_key in self.logs:
             raise PolicyMalformed("this log key is in the policy already")
-        if kind == note.COSIGNATURE_ED25519:
-            raise PolicyMalformed("a key of type 0x04 is a witness's; logs sign with 0x01 or 0x06")
-        key = Verifier(name, public_key) if kind == note.ED25519 else cosignature.parse_vkey(vkey)
         _check_room(self.logs, "logs")
-        self.logs[public_key] = Log(key, url)
+        self.logs[key.public_key] = Log(key, url)
 
     def _witness(self, words: Sequence[str]) -> None:
         form = "witness <name> <vkey> [<url>]"

@@ -12,7 +12,7 @@ import sys
 import typer
 
 from api import logs
-from api.cli import append, check, keys, read, serve, setup
+from api.cli import append, check, keys, read, serve, setup, witness
 from api.cli.output import errors
 from ledger.errors import ConfigurationError, LedgerError
 
@@ -37,6 +37,7 @@ app.command()(check.verify)
 app.command()(check.fsck)
 app.command()(read.rebuild)
 app.command("export-log")(read.export_log)
+app.command()(witness.witness)
 
 
 def main() -> None:

@@ -104,7 +104,7 @@ def _check_and_show(where: Home) -> None:
 def _serve(where: Home, host: str, port: int) -> None:
     with open_ledger(where) as ledger:
         follower = Follower(ledger.pool, ledger.listener)
-        listening = _listen(host, port)
+        listening = listen(host, port)
         try:
             address = f"http://{host}:{listening.getsockname()[1]}"
             origin = ledger.identity.origin
@@ -127,7 +127,8 @@ def _serve(where: Home, host: str, port: int) -> None:
             follower.close()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket to serve on. Raises ConfigurationError."""
     try:
         return socket.create_server((host, port), family=socket.AF_INET, backlog=2048)
     except OSError as error:
