@@ -22,15 +22,16 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from ledger import cloudevent, entry, head, keys
+from ledger import cloudevent, entry, head, keys, log_keys, note
 from ledger import sql as sql_files
 from ledger.checkpoint import sign as sign_checkpoint
 from ledger.database import Database, require_durable
 from ledger.embedded import EmbeddedServer
-from ledger.errors import ConfigurationError
+from ledger.errors import ConfigurationError, NoteMalformed
 from ledger.kept import Kept
 from ledger.keyring import ADMINISTRATOR, LEDGER
 from ledger.keys import SigningKey
+from ledger.log_keys import LogKeys
 from ledger.note import Signer
 
 SCHEMA_VERSION = 1
@@ -248,7 +249,7 @@ def _enrol_own_keys(
         recorded_at,
         entries,
         origin=identity.origin,
-        sign=lambda checkpoint: sign_checkpoint(checkpoint, own.log),
+        sign=lambda _, checkpoint: sign_checkpoint(checkpoint, own.log),
     )
     return extension.note
 
@@ -266,6 +267,16 @@ def _enrolment(administrator: SigningKey, key: SigningKey, kvk: str, at: datetim
     event = cloudevent.parse(payload)
     leaf = entry.format(entry.Entry(at, payload, signed.signatures))
     return head.NewEntry(event.type.topic, event.tags(), leaf)
+
+
+def read_vkeys(home: Home) -> LogKeys | None:
+    """The keys of the log in `log.vkey`; None when there is none. Raises ConfigurationError."""
+    if not home.vkey_file.exists():
+        return None
+    try:
+        return log_keys.parse(note.decode(home.vkey_file.read_bytes()))
+    except NoteMalformed as error:
+        raise ConfigurationError(f"{home.vkey_file} does not hold keys of a log: {error}") from None
 
 
 def read_identity(conn: psycopg.Connection) -> LogIdentity:

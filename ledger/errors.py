@@ -17,7 +17,7 @@
     │   ├── IdAlreadyUsed           (13)
     │   └── FormRuleViolated        (14)
     ├── Unavailable           the ledger cannot take it now; try again
-    │   └── SigningRefused          not before its operator acts
+    ├── SigningRefused        the ledger signs nothing before its operator acts
     ├── VerificationFailed    stored or received bytes do not prove what they claim
     │   ├── EntryMalformed
     │   ├── NoteMalformed
@@ -175,17 +175,17 @@ class Unavailable(LedgerError):
         self.retry_after = retry_after
 
 
-class SigningRefused(Unavailable):
+class SigningRefused(LedgerError):
     """The ledger signs nothing: its database does not go on from the last checkpoint that this log
-    signed, or nothing says which one that was. Nothing was written; its operator must act."""
+    signed, nothing says which one that was, or a private key of the log is not there. Nothing was
+    written; its operator must act."""
 
     code = "signing-refused"
 
     def __init__(self, detail: str) -> None:
         super().__init__(
             f"{detail}. Nothing is signed until the operator acts: see `verantwoord kept show` and"
-            " docs/how-to/recover.md",
-            retry_after=60,
+            " docs/how-to/recover.md"
         )
 
 

@@ -5,7 +5,8 @@
     3  type, tags and leaf hash are those of the leaf
     4  the table of tags holds the tags of the entries, no more and no less
     5  every key was enrolled by the administrator, in force, and every signature verifies
-    6  every checkpoint is signed by the log's key over the root of the entries it covers
+    6  every checkpoint is signed by every key that the log has at its size, over the root of the
+       entries it covers
     7  tiles and head are those of the entries
     8  the log begins with a checkpoint somebody kept, if one is given
 
@@ -24,11 +25,11 @@ from typing import Any
 
 import psycopg
 
-from ledger import checkpoint as checkpoints
-from ledger import cloudevent, entry, envelope
+from ledger import cloudevent, entry, envelope, log_keys
 from ledger.checkpoint import Checkpoint
 from ledger.errors import LedgerError, VerificationFailed
 from ledger.keyring import ADMINISTRATOR, KEY_EVENTS, KeyRing
+from ledger.log_keys import LogKeys
 from ledger.merkle import Frontier, leaf_hash, perfect_root
 from ledger.note import Verifier
 from ledger.tiles import WIDTH
@@ -59,7 +60,10 @@ def fsck(
     kept: Checkpoint | None = None,
     progress: Progress = lambda size: None,
 ) -> Sound:
-    """Check the log of a connection's schema. Raises VerificationFailed at the first difference."""
+    """Check the log of a connection's schema; `verifier` is the key it was made with.
+
+    Raises VerificationFailed at the first difference.
+    """
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         walk = _Walk(conn, verifier, administrator_key, kept)
@@ -88,7 +92,7 @@ class _Walk:
         kept: Checkpoint | None,
     ) -> None:
         self.conn = conn
-        self.verifier = verifier
+        self.log_keys = LogKeys.of(verifier)
         self.administrator_key = administrator_key
         self.kept = kept
         self.frontier = Frontier()
@@ -185,6 +189,7 @@ class _Walk:
                 if ADMINISTRATOR not in {signature.keyid for signature in stored.signatures}:
                     raise VerificationFailed("not signed by the administrator", index)
                 self.ring.apply(name, data, stored.recorded_at)
+                self.log_keys = self.log_keys.apply(index + 1, name, data)
         except LedgerError as error:
             raise VerificationFailed(f"entry {index}: {error}", index) from None
 
@@ -231,11 +236,11 @@ class _Walk:
     def _check_checkpoint(self, size: int, root: bytes, note: str) -> None:
         last = max(size - 1, 0)
         try:
-            said = checkpoints.open(note, self.verifier)
+            said = {log_keys.open(note, LogKeys((key,))) for key in self.log_keys.at(self.size)}
         except VerificationFailed as error:
             raise VerificationFailed(f"checkpoint {size}: {error}", last) from None
-        actual = Checkpoint(self.verifier.name, self.size, self.frontier.root())
-        if said != actual or (size, root) != (actual.size, actual.root):
+        actual = Checkpoint(self.log_keys.name, self.size, self.frontier.root())
+        if said != {actual} or (size, root) != (actual.size, actual.root):
             raise VerificationFailed(f"checkpoint {size} is not that of the entries", last)
 
     def _check_kept(self) -> None:

@@ -19,8 +19,8 @@ from ledger.errors import ConfigurationError, Unavailable
 from ledger.merkle import Frontier, leaf_hash, perfect_root, prove_new_leaves
 from ledger.tiles import WIDTH
 
-Sign = Callable[[Checkpoint], str]
-"""Signs a checkpoint; the answer is a C2SP signed note."""
+Sign = Callable[[psycopg.Connection, Checkpoint], str]
+"""Signs a checkpoint, in the transaction that wrote its entries; gives a C2SP signed note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def extend(
     grown = head.frontier.append(leaf_hashes)
     _insert_entries(conn, first + 1, recorded_at, entries, leaf_hashes)
     _insert_tiles(conn, first, leaf_hashes)
-    note = sign(Checkpoint(origin, grown.size, grown.root()))
+    note = sign(conn, Checkpoint(origin, grown.size, grown.root()))
     conn.execute(
         "INSERT INTO checkpoints (size, root, recorded_at, note) VALUES (%s, %s, %s, %s)",
         (grown.size, grown.root(), recorded_at, note),

@@ -64,9 +64,9 @@ class Turn:
         self.signed: str | None = None
         self._sign = sign
 
-    def sign(self, checkpoint: Checkpoint) -> str:
+    def sign(self, conn: psycopg.Connection, checkpoint: Checkpoint) -> str:
         """Sign a checkpoint, to be kept when it is committed."""
-        self.signed = self._sign(checkpoint)
+        self.signed = self._sign(conn, checkpoint)
         return self.signed
 
 

@@ -1,8 +1,8 @@
 """Private keys and tokens on disk.
 
 A private key is a PKCS#8 PEM file of mode 0600, encrypted when VERANTWOORD_KEY_PASSPHRASE is set.
-It is never overwritten, never printed, and refused when others can read it. What signs is behind
-`SigningKey`, so that a key in hardware can take its place. `tests/test_keys.py`.
+It is never overwritten, never printed, and refused when others can read it. A key in a file is one
+kind of holder (`ledger/key_holder.py`); what signs asks for no more. `tests/test_keys.py`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from ledger import envelope
 from ledger.envelope import Envelope
 from ledger.errors import ConfigurationError
+from ledger.key_holder import KeyHolder
 
 PASSPHRASE = "VERANTWOORD_KEY_PASSPHRASE"  # noqa: S105 - the name of the variable
 TOKEN_PREFIX = "vrw_"  # noqa: S105 - lets secret scanners recognise a token
@@ -36,7 +37,7 @@ class SigningKey:
     """An Ed25519 key that signs events under its key id."""
 
     key_id: str
-    private_key: Ed25519PrivateKey
+    private_key: KeyHolder
 
     @property
     def public_key(self) -> bytes:
@@ -79,7 +80,10 @@ def key_file(directory: Path, key_id: str) -> Path:
 
 
 def save(directory: Path, key: SigningKey) -> Path:
-    """Write a key to a new file. Raises ConfigurationError when there is one already."""
+    """Write a key to a new file. Raises ConfigurationError when there is one already, or the key
+    does not leave its place."""
+    if not isinstance(key.private_key, Ed25519PrivateKey):
+        raise ConfigurationError(f"the private key {key.key_id} cannot be written to a file")
     file = key_file(directory, key.key_id)
     write_private(file, key.private_key)
     return file

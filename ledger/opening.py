@@ -11,32 +11,43 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+import psycopg
 from psycopg_pool import ConnectionPool
 
-from ledger import admission, cloudevent, entry, events, keys
+from ledger import admission, cloudevent, entry, events
 from ledger.admission import Admitted
 from ledger.append import Appended, Outcome, append
 from ledger.checkpoint import Checkpoint
-from ledger.checkpoint import sign as sign_checkpoint
 from ledger.committer import Committer
 from ledger.database import Database, require_durable
-from ledger.deployment import Clock, Home, LogIdentity, holds_log, now, read_identity
+from ledger.deployment import (
+    Clock,
+    Home,
+    LogIdentity,
+    holds_log,
+    now,
+    read_identity,
+    read_vkeys,
+)
 from ledger.errors import ConfigurationError, Refused, UnknownKey
 from ledger.kept import Kept
 from ledger.keyring import KEY_EVENTS, EnrolledKey, KeyRing
 from ledger.listener import Listener
-from ledger.note import Signer
+from ledger.log_keys import LogKeys
+from ledger.note import Verifier, parse_vkey
 from ledger.reader import Reader
+from ledger.signers import Signers
 
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """What makes an open ledger one that signs: its key, and the files of what it signed last."""
+    """What makes an open ledger one that signs: its keys, and the files of what it signed last."""
 
-    signer: Signer
+    signers: Signers
     kept: Kept
 
 
@@ -71,7 +82,7 @@ class Ledger:
         self.limits = limits
         self.listener = Listener(database)
         self._signing = signing
-        self._ring = _Ring(self.reader)
+        self._ring = _Ring(self.reader, LogKeys.of(parse_vkey(identity.vkey)))
         self._committer: Committer[Admitted, Outcome] = Committer(
             self._commit, batch=load.batch, waiting=load.waiting
         )
@@ -118,9 +129,19 @@ class Ledger:
         first = cloudevent.parse(entry.parse(self.reader.entry(0).leaf).payload)
         return f"{first.source.rpartition(':')[0]}:{system}"
 
-    def sign(self, checkpoint: Checkpoint) -> str:
-        """Sign a checkpoint with the key of this log."""
-        return sign_checkpoint(checkpoint, self.signing.signer)
+    def log_keys(self) -> LogKeys:
+        """The keys of this log, as its events have them; second signers are not among them."""
+        self._ring.refresh()
+        return self._ring.log_keys
+
+    def sign(self, conn: psycopg.Connection, checkpoint: Checkpoint) -> str:
+        """Sign a checkpoint with the keys that the log has at its size.
+
+        A connection in the transaction that wrote its entries tells which these are. Raises
+        SigningRefused when one of them is not here.
+        """
+        log_keys = self._ring.log_keys_with(conn)
+        return self.signing.signers.sign(checkpoint, log_keys, int(self.clock().timestamp()))
 
     @property
     def signing(self) -> Signing:
@@ -128,6 +149,16 @@ class Ledger:
         if self._signing is None:
             raise ConfigurationError("the private key of the log is not here: this ledger reads")
         return self._signing
+
+    def require_log_keys(self, directory: Path) -> None:
+        """Raises ConfigurationError unless every key that must sign next is in the directory."""
+        here = self.signing.signers.verifiers()
+        for key in self.log_keys().at(self.reader.size() + 1):
+            if key.verifier not in here:
+                raise ConfigurationError(
+                    f"{directory} does not hold the private key of the log, {key.verifier.vkey}:"
+                    " copy it there from where it is, or see docs/how-to/recover.md"
+                )
 
     def set_back(self) -> bool:
         """Whether the database has fewer entries than this process knows to be kept outside it."""
@@ -175,11 +206,12 @@ class Ledger:
 class _Ring:
     """The enrolled keys, read from the log and kept up to date."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, log_keys: LogKeys) -> None:
         self._reader = reader
         self._ring = KeyRing()
         self._position = 0
         self._lock = threading.Lock()
+        self.log_keys = log_keys
 
     def find(self, key_id: str) -> EnrolledKey | None:
         return self._ring.find(key_id)
@@ -190,9 +222,32 @@ class _Ring:
     def refresh(self) -> None:
         with self._lock:
             for stored in self._reader.events(after=self._position, types=KEY_TYPES, limit=100_000):
-                event = cloudevent.parse(entry.parse(stored.leaf).payload)
-                self._ring.apply(event.type.name, event.raw["data"], stored.recorded_at)
+                name, data = _read(stored.leaf)
+                self._ring.apply(name, data, stored.recorded_at)
+                self.log_keys = self.log_keys.apply(stored.position, name, data)
                 self._position = stored.position
+
+    def log_keys_with(self, conn: psycopg.Connection) -> LogKeys:
+        """The keys of the log with what others, or this transaction, did to them since.
+
+        Nothing is remembered of it: the transaction may yet be undone.
+        """
+        with self._lock:
+            log_keys, position = self.log_keys, self._position
+        rows = conn.execute(
+            "SELECT position, leaf FROM entries WHERE type = ANY(%s) AND position > %s"
+            " ORDER BY position",
+            (KEY_TYPES, position),
+        )
+        for found, leaf in rows:
+            log_keys = log_keys.apply(found, *_read(leaf))
+        return log_keys
+
+
+def _read(leaf: bytes) -> tuple[str, dict[str, Any]]:
+    """The type and data of the event in an entry."""
+    event = cloudevent.parse(entry.parse(leaf).payload)
+    return event.type.name, event.raw["data"]
 
 
 KEY_TYPES = [t.topic for t in events.EVENT_TYPES.values() if t.name in KEY_EVENTS]
@@ -206,12 +261,14 @@ def open_ledger(
     limits: admission.Limits | None = None,
     load: Load | None = None,
     signs: bool = True,
+    replacing_key: bool = False,
 ) -> Iterator[Ledger]:
     """Open the log of a home, until the block ends.
 
     With `signs`, and the log's key in the home, it can be appended to: then the log is first seen
-    to go on from its kept checkpoint. Without, it is read, whatever its state. Raises
-    ConfigurationError, SigningRefused and Unavailable.
+    to go on from its kept checkpoint. Without, it is read, whatever its state. `replacing_key`
+    opens a log whose key is lost, to enrol another. Raises ConfigurationError, SigningRefused and
+    Unavailable.
     """
     load = load or Load()
     with ExitStack() as stack:
@@ -226,10 +283,7 @@ def open_ledger(
             identity = read_identity(conn)
         signing = _signing(home, identity) if signs else None
         pool = stack.enter_context(database.pool(load.connections))
-        if signing is not None:
-            with pool.connection() as conn:
-                signing.kept.check(conn)
-        yield stack.enter_context(
+        ledger = stack.enter_context(
             Ledger(
                 database,
                 pool,
@@ -240,14 +294,24 @@ def open_ledger(
                 load=load,
             )
         )
+        if signing is not None:
+            with pool.connection() as conn:
+                signing.kept.check(conn)
+            if not replacing_key:
+                ledger.require_log_keys(home.keys)
+        yield ledger
 
 
 def _signing(home: Home, identity: LogIdentity) -> Signing | None:
-    """The private key of the log; None where there is none, as on a machine that only reads."""
-    file = keys.key_file(home.keys, "log")
-    if not file.exists():
+    """What signs here; None where no key of the log is, as on a machine that only reads."""
+    signers = Signers(home.keys, identity.origin)
+    if not signers.verifiers():
         return None
-    signer = Signer(identity.origin, keys.load(file).private_key)
-    if signer.verifier.vkey != identity.vkey:
-        raise ConfigurationError(f"{file} is not the key of the log {identity.origin}")
-    return Signing(signer, Kept(home.kept_files, lambda: [signer.verifier]))
+    return Signing(signers, Kept(home.kept_files, lambda: _known(home, signers)))
+
+
+def _known(home: Home, signers: Signers) -> list[Verifier]:
+    """The keys of the log that this machine knows of without asking the database."""
+    published = read_vkeys(home)
+    found = [] if published is None else [key.verifier for key in published.keys]
+    return [*signers.verifiers(), *(v for v in found if isinstance(v, Verifier))]

@@ -280,7 +280,7 @@ def test_a_file_that_is_no_checkpoint_stops_the_ledger(ledger: TestLedger, conte
 
 def test_the_file_of_another_log_stops_the_ledger(ledger: TestLedger) -> None:
     """Two logs that were given one path would each take the other for set back."""
-    signer = ledger.ledger.signing.signer
+    signer = ledger.log_signer
     other = replace(signer, name="other.example/log")
     text = checkpoint.sign(Checkpoint(other.name, 1, bytes(32)), other)
     ledger.home.kept_files[0].write_text(text)

@@ -142,13 +142,13 @@ def sign_with_another_key(attack: Attack) -> None:
 
 def rewrite_with_the_log_key(attack: Attack) -> None:
     attack.set("entries", "leaf = %s", "position = 100", attack.edited(100))
-    attack.rehash(attack.made.ledger.signing.signer)
+    attack.rehash(attack.made.log_signer)
 
 
 def cut_with_the_log_key(attack: Attack) -> None:
     attack.conn.execute("DELETE FROM entries WHERE position > 290")
     attack.conn.execute("DELETE FROM tags WHERE position > 290")
-    attack.rehash(attack.made.ledger.signing.signer)
+    attack.rehash(attack.made.log_signer)
 
 
 MOVES: dict[str, tuple[Callable[[Attack], None], str, int | None]] = {

@@ -10,11 +10,10 @@ import typer
 
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
 from api.cli.output import Format, console, errors, print_json, progress
-from ledger import checkpoint as checkpoints
 from ledger import fsck as checking
 from ledger import note
 from ledger import receipt as receipts
-from ledger.deployment import Home
+from ledger.deployment import read_vkeys
 from ledger.errors import ConfigurationError, VerificationFailed
 from ledger.note import parse_vkey
 from ledger.opening import open_ledger
@@ -73,10 +72,11 @@ def fsck(
     """
     where = home(data, database_url, schema)
     with open_ledger(where, signs=False) as ledger, ledger.database.connect() as conn:
-        verifier = parse_vkey(_pinned_vkey(where, ledger.identity.vkey))
+        known = read_vkeys(where) or ledger.log_keys()
+        verifier = parse_vkey(known.first.verifier.vkey)
         with progress("entries", ledger.reader.size()) as show:
             try:
-                earlier = None if kept is None else checkpoints.open(_note_of(kept), verifier)
+                earlier = None if kept is None else known.open(_note_of(kept))
                 sound = checking.fsck(
                     conn,
                     verifier,
@@ -202,8 +202,3 @@ def _note_of(file: Path) -> str:
     """The signed checkpoint in a file: the file itself, or the one a receipt ends with."""
     text = note.decode(file.read_bytes())
     return text.partition("\n\n")[2] if text.startswith("c2sp.org/tlog-proof") else text
-
-
-def _pinned_vkey(where: Home, stored: str) -> str:
-    """The verifier key in the data directory; the database's own word when there is none."""
-    return where.vkey_file.read_text().strip() if where.vkey_file.exists() else stored
