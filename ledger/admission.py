@@ -38,8 +38,8 @@ from ledger.errors import (
     TooLarge,
     UnknownKey,
 )
-from ledger.events import controllers_of
 from ledger.keyring import ADMINISTRATOR, KEY_EVENTS, LEDGER, EnrolledKey
+from ledger.tags import controllers_of
 
 FindKey = Callable[[str], EnrolledKey | None]
 
@@ -74,7 +74,7 @@ def admit(raw: bytes, find_key: FindKey, now: datetime, limits: Limits) -> Admit
         envelope.check_signature(signed.payload, signature, key.verifier())
     event = cloudevent.parse(signed.payload)  # (6) (7) (8)
     _check_time(event, now, limits.future)  # (9)
-    controllers = controllers_of(event.data)
+    controllers = controllers_of(event.type.name, event.raw["data"])
     _check_authority(event, controllers, keys)  # (10)
     _check_personal_data(event)  # (11)
     entry.format(entry.Entry(now, signed.payload, signed.signatures))  # (12)

@@ -32,7 +32,7 @@ from ledger.errors import (
     PartyUnknown,
 )
 from ledger.events import EVENT_TYPES, versions
-from ledger.events.tags import CASES
+from ledger.tags import CASES
 from ledger.keyring import KEY_EVENTS, KeyRing
 
 

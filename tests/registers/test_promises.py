@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ledger.events import EVENT_TYPES, latest, tags_of
+from ledger.events import EVENT_TYPES, latest
 from projections.facts import Fact, effective
 from projections.register import Register, Row
 from projections.registers import REGISTERS
