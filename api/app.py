@@ -14,7 +14,7 @@ from fastapi import APIRouter, FastAPI, HTTPException
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import events, health, problems, registers, transparency, vocabulary
+from api import events, findings, health, problems, registers, transparency, vocabulary
 from api.pushback import PushBack
 from api.state import State
 
@@ -52,6 +52,7 @@ ROUTERS = (
     ("/v1", transparency.router),
     ("/v1", vocabulary.router),
     ("/v1", registers.router),
+    ("/v1", findings.router),
     ("/v1", problem_types),
     ("", health.router),
 )

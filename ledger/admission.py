@@ -76,7 +76,7 @@ def admit(raw: bytes, find_key: FindKey, now: datetime, limits: Limits) -> Admit
     _check_time(event, now, limits.future)  # (9)
     controllers = controllers_of(event.type.name, event.raw["data"])
     _check_authority(event, controllers, keys)  # (10)
-    _check_personal_data(event)  # (11)
+    check_personal_data(event)  # (11)
     entry.format(entry.Entry(now, signed.payload, signed.signatures))  # (12)
     return Admitted(signed, event, event.tags(), controllers)
 
@@ -125,7 +125,8 @@ def _reason_against(
     return None
 
 
-def _check_personal_data(event: CloudEvent) -> None:
+def check_personal_data(event: CloudEvent) -> None:
+    """Check 11. Raises PersonalDataInClear, which names every place."""
     found = personal_data.find(event.raw, event.type)
     if found:
         faults = [Fault(p.pointer, p.kind, f"holds what looks like {NAMES[p.kind]}") for p in found]

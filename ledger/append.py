@@ -55,7 +55,7 @@ def append(
     with acknowledged(conn):
         locked = head.lock(conn)
         recorded_at = max(clock(), locked.recorded_at)
-        facts = Facts(_read(conn, form_rules.needed(batch, recorded_at)))
+        facts = Facts(read_seen(conn, form_rules.needed(batch, recorded_at)))
         for admitted in batch:
             position = locked.frontier.size + len(entries) + 1
             try:
@@ -91,7 +91,9 @@ def _appended(
     return Appended(index, recorded_at, text, created=True)
 
 
-def _read(conn: psycopg.Connection, wanted: Iterable[tuple[str, str]]) -> list[tuple[str, Seen]]:
+def read_seen(
+    conn: psycopg.Connection, wanted: Iterable[tuple[str, str]]
+) -> list[tuple[str, Seen]]:
     """The events of given (type, tag) pairs, by position: all that the form rules look at."""
     pairs = sorted(wanted)
     rows = conn.execute(

@@ -35,6 +35,9 @@ SCHEMA_VERSION = 1
 DATABASE = "verantwoord"
 """The database of the embedded server."""
 
+DEMO = "demo."
+"""How the origin of a ledger begins whose clock is that of a feed (`ledger/replay.py`)."""
+
 Clock = Callable[[], datetime]
 
 

@@ -32,8 +32,8 @@ from ledger.errors import (
     PartyUnknown,
 )
 from ledger.events import EVENT_TYPES, versions
-from ledger.tags import CASES
 from ledger.keyring import KEY_EVENTS, KeyRing
+from ledger.tags import CASES
 
 
 class Seen(Decision):

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
@@ -22,7 +23,7 @@ from ledger.checkpoint import Checkpoint
 from ledger.checkpoint import sign as sign_checkpoint
 from ledger.committer import Committer
 from ledger.database import Database, require_durable
-from ledger.deployment import Clock, Home, LogIdentity, holds_log, now, read_identity
+from ledger.deployment import DEMO, Clock, Home, LogIdentity, holds_log, now, read_identity
 from ledger.errors import ConfigurationError, Refused, UnknownKey
 from ledger.keyring import KEY_EVENTS, EnrolledKey, KeyRing
 from ledger.listener import Listener
@@ -102,6 +103,15 @@ class Ledger:
         """Every key the log enrols, in force or not."""
         self._ring.refresh()
         return self._ring.all()
+
+    def now(self) -> datetime:
+        """The moment that a question without one is about: what is due, overdue or in force.
+
+        A demonstration ledger has the clock of its feed, which stands at the last entry.
+        """
+        if self.identity.origin.startswith(DEMO):
+            return self.reader.checkpoint().recorded_at
+        return self.clock()
 
     def own_source(self, system: str) -> str:
         """The `source` of a system of this processor, under the number `init` was given."""

@@ -16,15 +16,12 @@ from itertools import groupby
 from pathlib import Path
 
 from ledger import cloudevent, envelope, feed, keys
-from ledger.deployment import Home, init
+from ledger.deployment import DEMO, Home, init
 from ledger.errors import ConfigurationError, Refused
 from ledger.feed import FeedError, FeedEvent
 from ledger.keyring import ADMINISTRATOR, ENROLLED
 from ledger.keys import SigningKey
 from ledger.opening import Ledger, open_ledger
-
-DEMO = "demo."
-"""How the origin of a ledger begins that may be given another clock than the machine's."""
 
 KVK = "00000000"
 """The Chamber of Commerce number of a fictional processor."""

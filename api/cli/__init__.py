@@ -12,7 +12,7 @@ import sys
 import typer
 
 from api import logs
-from api.cli import append, check, keys, read, serve, setup
+from api.cli import append, check, judge, keys, read, serve, setup
 from api.cli.output import errors
 from ledger.errors import ConfigurationError, LedgerError
 
@@ -33,6 +33,10 @@ app.command()(append.replay)
 app.command()(append.append)
 app.add_typer(keys.app, name="keys")
 app.command()(read.register)
+app.command()(judge.findings)
+app.command()(judge.clocks)
+app.command()(judge.check)
+app.command()(judge.status)
 app.command()(check.verify)
 app.command()(check.fsck)
 app.command()(read.rebuild)
