@@ -22,6 +22,7 @@ from eventsourcing.utils import get_topic
 
 from ledger import cloudevent, entry
 from ledger.admission import Admitted
+from ledger.cases import AMENDS, ANSWERS
 from ledger.corrections import OCCURRED_AT, replace_at
 from ledger.errors import (
     Fault,
@@ -297,70 +298,6 @@ class AmendsEvent(FormRule):
 
 
 TAGS = {**CASES, "controller_id": "controller"}
-
-ANSWERS: dict[str, tuple[str, str]] = {
-    **dict.fromkeys(
-        (
-            "InstructionVerified",
-            "InstructionRejected",
-            "InstructionAssessed",
-            "InfringementConcernNotified",
-            "InstructionSuspended",
-            "InstructionConfirmed",
-            "InstructionWithdrawn",
-            "InstructionExecuted",
-        ),
-        ("instruction_id", "InstructionReceived"),
-    ),
-    "ProcessingActivityAmended": ("activity_id", "ProcessingActivityRegistered"),
-    "ProcessingActivityDiscontinued": ("activity_id", "ProcessingActivityRegistered"),
-    "StatutoryRetentionLapsed": ("hold_id", "StatutoryRetentionImposed"),
-    "LicenceEnded": ("licence_id", "LicenceGranted"),
-    "ResearchConsentWithdrawn": ("attestation_id", "ResearchConsentAttested"),
-    "DisclosureDemandNotified": ("demand_id", "DisclosureDemandReceived"),
-    "DisclosureDemandContested": ("demand_id", "DisclosureDemandReceived"),
-    "DisclosureDemandClosed": ("demand_id", "DisclosureDemandReceived"),
-    "TransferConsentWithdrawn": ("consent_id", "TransferConsentGranted"),
-    "ThirdCountryTransferEnded": ("transfer_id", "ThirdCountryTransferStarted"),
-    "SecurityMeasureAmended": ("measure_id", "SecurityMeasureAdopted"),
-    "SecurityMeasureRetired": ("measure_id", "SecurityMeasureAdopted"),
-    "SubprocessorObjectionRaised": ("change_id", "SubprocessorChangeAnnounced"),
-    "SubprocessorObjectionResolved": ("objection_id", "SubprocessorObjectionRaised"),
-    "DataSubjectRequestForwarded": ("request_id", "DataSubjectRequestReceived"),
-    "DataSubjectReferred": ("request_id", "DataSubjectRequestReceived"),
-    "AssistanceProvided": ("assistance_id", "AssistanceRequested"),
-    "SecurityEventDismissed": ("event_ref", "SecurityEventReported"),
-    **dict.fromkeys(
-        (
-            "BreachNotified",
-            "BreachUpdateIssued",
-            "BreachContained",
-            "SupervisoryAuthorityNotified",
-            "DataSubjectsNotified",
-            "BreachClosed",
-        ),
-        ("breach_id", "BreachConfirmed"),
-    ),
-    "DataReturnAcknowledged": ("return_id", "DataReturned"),
-    "CertificateWithdrawn": ("certificate_id", "CertificateIssued"),
-    "ControllerAuditAccepted": ("audit_id", "ControllerAuditRequested"),
-    "ControllerAuditRefused": ("audit_id", "ControllerAuditRequested"),
-    "ControllerAuditCompleted": ("audit_id", "ControllerAuditRequested"),
-    "CorrectiveActionPlanned": ("finding_id", "FindingRaised"),
-    "FindingClosed": ("finding_id", "FindingRaised"),
-    "DpiaSupportProvided": ("dpia_id", "DpiaSupportRequested"),
-    "ProcessingAgreementAmended": ("controller_id", "ProcessingAgreementConcluded"),
-    "ProcessingAgreementEnded": ("controller_id", "ProcessingAgreementConcluded"),
-    "AgreementTerminationRequested": ("controller_id", "ProcessingAgreementConcluded"),
-}
-"""Answers, by their type: the field that names the case, and the type of the question."""
-
-AMENDS = {
-    "EventCorrected": "corrects_event_id",
-    "EventRetracted": "retracts_event_id",
-    "PayloadShredded": "event_id",
-}
-"""Events about an event: the field that names it."""
 
 STANDS_ALONE = frozenset({t.name for t in EVENT_TYPES.values()}) - {*ANSWERS, *AMENDS, *KEY_EVENTS}
 """Types that open a case or need none. Many may break the agreement and be recorded all the same: a
