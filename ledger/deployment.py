@@ -1,7 +1,7 @@
 """Where a ledger lives, and making it.
 
     DIR/postgres/            the embedded server's data, unless --database-url names another server
-    DIR/keys/                log.key, administrator.key, ledger.key: private keys, mode 0600
+    DIR/keys/                log.key, administrator.key, ledger.key, numbers.key: mode 0600
     DIR/log.vkey             the verifier key that auditors pin
     DIR/read.token           the token that reads, mode 0600
 
@@ -31,7 +31,10 @@ from ledger.keyring import ADMINISTRATOR, LEDGER
 from ledger.keys import SigningKey
 from ledger.note import Signer
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+NUMBERS = "numbers"
+"""The key whose bytes are the secret of the numbers (`ledger/numbers.py`); it signs nothing."""
+
 DATABASE = "verantwoord"
 """The database of the embedded server."""
 
@@ -88,6 +91,7 @@ class LogIdentity:
     vkey: str
     administrator_key: bytes
     read_token_sha256: bytes
+    numbers_key: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,7 @@ class OwnKeys:
     log: Signer
     administrator: SigningKey
     service: SigningKey
+    numbers: SigningKey
 
 
 def init(
@@ -126,7 +131,11 @@ def init(
         own = _make_keys(home, origin)
         token = keys.make_token()
         identity = LogIdentity(
-            origin, own.log.verifier.vkey, own.administrator.public_key, keys.token_digest(token)
+            origin,
+            own.log.verifier.vkey,
+            own.administrator.public_key,
+            keys.token_digest(token),
+            own.numbers.public_key,
         )
         keys.write_secret(home.token_file, token)
         home.vkey_file.write_text(identity.vkey + "\n")
@@ -159,6 +168,7 @@ def _make_keys(home: Home, origin: str) -> OwnKeys:
         log=Signer(origin, keys.load_or_make(home.keys, "log").private_key),
         administrator=keys.load_or_make(home.keys, ADMINISTRATOR),
         service=keys.load_or_make(home.keys, LEDGER),
+        numbers=keys.load_or_make(home.keys, NUMBERS),
     )
 
 
@@ -196,13 +206,14 @@ def _create_schema(
         named = text.replace("{schema}", f'"{database.schema}"')
         conn.execute(named.replace("{service_role}", f'"{database.service_role}"').encode())
     conn.execute(
-        "INSERT INTO log (origin, vkey, administrator_key, read_token_sha256, schema_version,"
-        " created_at) VALUES (%s, %s, %s, %s, %s, %s)",
+        "INSERT INTO log (origin, vkey, administrator_key, read_token_sha256, numbers_key,"
+        " schema_version, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s)",
         (
             identity.origin,
             identity.vkey,
             identity.administrator_key,
             identity.read_token_sha256,
+            identity.numbers_key,
             SCHEMA_VERSION,
             created_at,
         ),
@@ -249,15 +260,16 @@ def _enrolment(administrator: SigningKey, key: SigningKey, kvk: str, at: datetim
 
 def read_identity(conn: psycopg.Connection) -> LogIdentity:
     """Who the log of a connection's schema is. Raises ConfigurationError."""
-    row = conn.execute(
-        "SELECT origin, vkey, administrator_key, read_token_sha256, schema_version FROM log"
-    ).fetchone()
-    if row is None:
+    found = conn.execute("SELECT schema_version FROM log").fetchone()
+    if found is None:
         raise ConfigurationError("the schema of this log is empty; `verantwoord init` did not end")
-    *identity, version = row
+    (version,) = found
     if version != SCHEMA_VERSION:
         raise ConfigurationError(
             f"the log has schema version {version} and this program knows {SCHEMA_VERSION};"
             " use the program of that version"
         )
+    (identity,) = conn.execute(
+        "SELECT origin, vkey, administrator_key, read_token_sha256, numbers_key FROM log"
+    )
     return LogIdentity(*identity)

@@ -324,6 +324,15 @@ def decide(candidate: Admitted, recorded_at: datetime, facts: Facts) -> AlreadyR
     return None
 
 
+def amended(candidate: Admitted, recorded_at: datetime, facts: Facts) -> list[str]:
+    """The tags of the event that a candidate amends; none when it amends no event."""
+    name = candidate.event.type.name
+    if name not in AMENDS:
+        return []
+    rule = AmendsEvent(candidate, AMENDS[name], recorded_at)
+    return [tag for seen in facts.select(rule.consistency_boundary()) for tag in seen.event.tags()]
+
+
 def _rules(candidate: Admitted, recorded_at: datetime) -> Iterator[FormRule]:
     """The rules for one event. The same event again is found before anything else is asked."""
     name = candidate.event.type.name

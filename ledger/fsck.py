@@ -7,10 +7,12 @@
     5  every key was enrolled by the administrator, in force, and every signature verifies
     6  every checkpoint is signed by the log's key over the root of the entries it covers
     7  tiles and head are those of the entries
-    8  the log begins with a checkpoint somebody kept, if one is given
+    8  every number of a controller is dense and in the table, and entries commit to their numbers
+    9  the log begins with a checkpoint somebody kept, if one is given
 
 The first entry that differs is named. What nobody outside kept cannot be missed here: a database
-set back as a whole, with its keys, looks like a younger log (check 8 finds it).
+set back as a whole, with its keys, looks like a younger log (check 9 finds it). The commitments
+of check 8 are made again when their secret is given.
 `tests/test_tamper.py` plays the attacker.
 """
 
@@ -28,9 +30,11 @@ from ledger import checkpoint as checkpoints
 from ledger import cloudevent, entry, envelope
 from ledger.checkpoint import Checkpoint
 from ledger.errors import LedgerError, VerificationFailed
+from ledger.fsck_numbers import StoredNumbers
 from ledger.keyring import ADMINISTRATOR, KEY_EVENTS, KeyRing
 from ledger.merkle import Frontier, leaf_hash, perfect_root
 from ledger.note import Verifier
+from ledger.numbers import ControllerKeys
 from ledger.tiles import WIDTH
 
 BATCH = 1000
@@ -56,13 +60,14 @@ def fsck(
     verifier: Verifier,
     administrator_key: bytes,
     *,
+    keys: ControllerKeys | None = None,
     kept: Checkpoint | None = None,
     progress: Progress = lambda size: None,
 ) -> Sound:
     """Check the log of a connection's schema. Raises VerificationFailed at the first difference."""
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        walk = _Walk(conn, verifier, administrator_key, kept)
+        walk = _Walk(conn, verifier, administrator_key, keys, kept)
         for row in _entries(conn):
             walk.take(*row)
             if walk.size % BATCH == 0:
@@ -85,6 +90,7 @@ class _Walk:
         conn: psycopg.Connection,
         verifier: Verifier,
         administrator_key: bytes,
+        keys: ControllerKeys | None,
         kept: Checkpoint | None,
     ) -> None:
         self.conn = conn
@@ -102,6 +108,7 @@ class _Walk:
         self.next_note = next(self.notes, None)
         self.tags = _tags(conn)
         self.next_tag = next(self.tags, None)
+        self.numbers = StoredNumbers(conn, keys)
         self._check_checkpoints()
 
     @property
@@ -129,6 +136,7 @@ class _Walk:
             raise VerificationFailed(f"entry {index}: the leaf hash is not that of its leaf", index)
         self._check_signatures(index, event, stored)
         self._check_tags(position, topic, tags)
+        self.numbers.take(position, event, stored, hashed)
         self.recorded_at = recorded_at
         self.frontier = self.frontier.append([hashed])
         self._add_hash(0, hashed)
@@ -148,6 +156,7 @@ class _Walk:
             raise VerificationFailed("there is a checkpoint of more entries than there are")
         if self.next_tag is not None:
             raise VerificationFailed("there is a tag of an entry that is not there")
+        self.numbers.finish()
         (tiles,) = self.conn.execute("SELECT count(*) FROM tiles").fetchone() or (0,)
         if tiles != self.tiles:
             raise VerificationFailed(f"there are {tiles} full tiles instead of {self.tiles}")

@@ -23,11 +23,21 @@ from ledger.checkpoint import Checkpoint
 from ledger.checkpoint import sign as sign_checkpoint
 from ledger.committer import Committer
 from ledger.database import Database, require_durable
-from ledger.deployment import DEMO, Clock, Home, LogIdentity, holds_log, now, read_identity
+from ledger.deployment import (
+    DEMO,
+    NUMBERS,
+    Clock,
+    Home,
+    LogIdentity,
+    holds_log,
+    now,
+    read_identity,
+)
 from ledger.errors import ConfigurationError, Refused, UnknownKey
 from ledger.keyring import KEY_EVENTS, EnrolledKey, KeyRing
 from ledger.listener import Listener
 from ledger.note import Signer
+from ledger.numbers import ControllerKeys
 from ledger.reader import Reader
 
 
@@ -49,6 +59,7 @@ class Ledger:
         pool: ConnectionPool,
         identity: LogIdentity,
         signer: Signer | None,
+        controller_keys: ControllerKeys | None,
         *,
         clock: Clock,
         limits: admission.Limits,
@@ -62,6 +73,7 @@ class Ledger:
         self.limits = limits
         self.listener = Listener(database)
         self._signer = signer
+        self.controller_keys = controller_keys
         self._ring = _Ring(self.reader)
         self._committer: Committer[Admitted, Outcome] = Committer(
             self._commit, batch=load.batch, waiting=load.waiting
@@ -124,6 +136,15 @@ class Ledger:
             raise ConfigurationError("the private key of the log is not here: this ledger reads")
         return sign_checkpoint(checkpoint, self._signer)
 
+    def require_controller_keys(self) -> ControllerKeys:
+        """The keys that open the numbers of each controller. Raises ConfigurationError."""
+        if self.controller_keys is None:
+            raise ConfigurationError(
+                "the secret of the numbers is not here: this ledger reads. It is in"
+                " keys/numbers.key where the ledger was made"
+            )
+        return self.controller_keys
+
     def close(self) -> None:
         """Commit what waits, and let go of the database."""
         self._committer.close()
@@ -144,7 +165,12 @@ class Ledger:
     def _commit(self, batch: Sequence[Admitted]) -> Sequence[Outcome]:
         with self.pool.connection() as conn:
             return append(
-                conn, batch, origin=self.identity.origin, sign=self.sign, clock=self.clock
+                conn,
+                batch,
+                origin=self.identity.origin,
+                sign=self.sign,
+                clock=self.clock,
+                keys=self.require_controller_keys(),
             )
 
     def _answer(self, outcome: Outcome) -> Appended | Refused:
@@ -202,6 +228,7 @@ def open_ledger(
         with database.connect() as conn:
             identity = read_identity(conn)
         signer = _log_signer(home, identity)
+        controller_keys = _controller_keys(home, identity)
         pool = stack.enter_context(database.pool(load.connections))
         yield stack.enter_context(
             Ledger(
@@ -209,6 +236,7 @@ def open_ledger(
                 pool,
                 identity,
                 signer,
+                controller_keys,
                 clock=clock,
                 limits=limits or admission.Limits(),
                 load=load,
@@ -225,3 +253,15 @@ def _log_signer(home: Home, identity: LogIdentity) -> Signer | None:
     if signer.verifier.vkey != identity.vkey:
         raise ConfigurationError(f"{file} is not the key of the log {identity.origin}")
     return signer
+
+
+def _controller_keys(home: Home, identity: LogIdentity) -> ControllerKeys | None:
+    """The keys of the controllers; None where their secret is not, as where a ledger only reads."""
+    file = keys.key_file(home.keys, NUMBERS)
+    if not file.exists():
+        return None
+    key = keys.load(file)
+    if key.public_key != identity.numbers_key:
+        # The sequences would go on under keys that no controller has.
+        raise ConfigurationError(f"{file} is not the secret of the numbers of {identity.origin}")
+    return ControllerKeys(key.secret, identity.origin)

@@ -81,6 +81,7 @@ def fsck(
                     conn,
                     verifier,
                     ledger.identity.administrator_key,
+                    keys=ledger.controller_keys,
                     kept=earlier,
                     progress=show,
                 )

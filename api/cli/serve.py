@@ -92,6 +92,7 @@ def _check_and_show(where: Home) -> None:
                 conn,
                 parse_vkey(ledger.identity.vkey),
                 ledger.identity.administrator_key,
+                keys=ledger.controller_keys,
                 progress=show,
             )
             show(sound.size)
