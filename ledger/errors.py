@@ -23,7 +23,9 @@
     │   ├── NoteUnverified
     │   ├── CheckpointMalformed
     │   ├── TileMalformed
-    │   └── ProofInvalid
+    │   ├── ProofInvalid
+    │   ├── ExportMalformed
+    │   └── Incomplete
     └── ConfigurationError    the operator's settings or machine
 
 The numbers are those of the admission checks (`ledger/admission.py`). `code` is stable and becomes
@@ -218,6 +220,18 @@ class ProofInvalid(VerificationFailed):
     """An inclusion or consistency proof does not lead to the root."""
 
     code = "proof-invalid"
+
+
+class ExportMalformed(VerificationFailed):
+    """A file is not an export for one controller, or spells one in another way."""
+
+    code = "export-malformed"
+
+
+class Incomplete(VerificationFailed):
+    """An export for one controller lacks an entry that concerns it. The message names which."""
+
+    code = "incomplete"
 
 
 class ConfigurationError(LedgerError):

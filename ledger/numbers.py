@@ -174,7 +174,7 @@ class _Trie:
         return siblings[::-1]
 
     def _hash(self, low: int, high: int, depth: int, prefix: int) -> bytes:
-        """The hash over leaves `low` up to `high`: those that begin with `depth` bits of `prefix`."""
+        """The hash over leaves `low` up to `high`, which begin with `depth` bits of `prefix`."""
         if high - low <= 1:
             return self._leaves[low] if high > low else EMPTY
         right = prefix | 1 << BITS - 1 - depth

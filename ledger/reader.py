@@ -103,6 +103,21 @@ class Reader:
                 rows = conn.execute(ALL, (after, limit))
             return [_entry(row) for row in rows]
 
+    def last(self, types: Sequence[str]) -> StoredEntry | None:
+        """The last entry of given types; None when there is none."""
+        with self._pool.connection() as conn:
+            row = conn.execute(LAST, (list(types),)).fetchone()
+        return None if row is None else _entry(row)
+
+    def sequence(
+        self, controller: str, *, after: int = 0, types: Sequence[str] = (), limit: int = 100
+    ) -> list[tuple[int, StoredEntry]]:
+        """Up to `limit` entries after a position that concern a controller, each with its number
+        for it, in order, of given types."""
+        with self._pool.connection() as conn:
+            rows = conn.execute(SEQUENCE, (controller, after, list(types), list(types), limit))
+            return [(number, _entry(row)) for number, *row in rows]
+
     def scan(
         self, *, after: int = 0, upto: int | None = None, batch: int = 1000
     ) -> Iterator[StoredEntry]:
@@ -182,6 +197,17 @@ TYPED = f"""
     SELECT {COLUMNS} FROM entries WHERE position > %s AND type = ANY(%s)
     ORDER BY position LIMIT %s
 """  # noqa: S608
+LAST = f"""
+    SELECT {COLUMNS} FROM entries WHERE position = (
+        SELECT max(position) FROM entries WHERE type = ANY(%s))
+"""  # noqa: S608
+SEQUENCE = """
+    SELECT n.number, e.position, e.type, e.recorded_at, e.tags, e.leaf
+    FROM numbers n JOIN entries e ON e.position = n.position
+    WHERE n.controller = %s AND n.position > %s
+    AND (%s::text[] = '{}' OR e.type = ANY(%s::text[]))
+    ORDER BY n.number LIMIT %s
+"""
 TAGGED = """
     SELECT e.position, e.type, e.recorded_at, e.tags, e.leaf
     FROM tags t JOIN entries e ON e.position = t.position

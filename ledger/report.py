@@ -16,6 +16,7 @@ from ledger.checkpoint import Checkpoint
 from ledger.checks import CHECKS
 from ledger.entry_check import EntryCheck
 from ledger.note import Verifier
+from ledger.numbers_check import NumbersCheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,14 @@ class Pins:
     """What the caller knows from elsewhere; what is None is taken from the log itself.
 
     `vkey` is the log's verifier key, `administrator_key` 32 bytes, `kept` signed checkpoints of
-    this log from earlier: the caller's own, a witness's, or those in receipts.
+    this log from earlier: the caller's own, a witness's, or those in receipts. `numbers_secret` are
+    the 32 bytes that the numbers of all controllers are checked with.
     """
 
     vkey: str | None = None
     administrator_key: bytes | None = None
     kept: Sequence[str] = ()
+    numbers_secret: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +100,25 @@ def _passed(
         6: f"All signatures are by the {sum(1 for _ in story.ring)} keys that the log enrols.",
         7: f"The {size} entries are {size} different events.",
         8: f"The log begins with the trees of {len(kept)} kept checkpoints.",
+        9: _of_numbers(story.numbers),
     }
     if not kept:
         del showed[8]
+    if not story.numbers.numbered:
+        del showed[9]
     return tuple(Passed(number, CHECKS[number], text) for number, text in showed.items())
+
+
+def _of_numbers(found: NumbersCheck) -> str:
+    if found.controllers is None:
+        return (
+            f"{found.numbered} entries carry numbers of controllers; whether these are the right"
+            " ones takes the secret of the numbers."
+        )
+    return (
+        f"{found.numbered} entries commit to the right numbers: dense for each of"
+        f" {found.controllers} controllers, and {found.notes} times to the latest of all."
+    )
 
 
 def _rests_on(
