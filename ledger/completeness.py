@@ -20,6 +20,7 @@ from ledger import receipt as receipts
 from ledger.checkpoint import Checkpoint
 from ledger.concerned import named
 from ledger.controller_export import Head, Line
+from ledger.controller_key import ControllerKey
 from ledger.entry import Entry
 from ledger.entry_check import read_event
 from ledger.errors import ExportMalformed, Incomplete, ProofInvalid, VerificationFailed
@@ -38,13 +39,13 @@ Lines = Iterable[bytes]
 class Pins:
     """What the controller knows from elsewhere; what is None is taken from the export itself.
 
-    `vkey` is the log's verifier key, `key` the controller's own, 32 bytes. The ledger must have
-    committed at `since` or later. `receipts`, `checkpoints` (signed notes) and `earlier` exports
-    are what it kept of this log.
+    `vkey` is the log's verifier key, `key` the controller's own. The ledger must have committed at
+    `since` or later. `receipts`, `checkpoints` (signed notes) and `earlier` exports are what it
+    kept of this log.
     """
 
     vkey: str | None = None
-    key: bytes | None = None
+    key: ControllerKey | None = None
     since: datetime | None = None
     receipts: Sequence[str] = ()
     checkpoints: Sequence[str] = ()
@@ -197,7 +198,8 @@ class _Kept:
         self._controller = head.controller
         verifier = note.parse_vkey(head.vkey)
         self._receipts = self._open(verifier, pins.receipts)
-        earlier = [verify(lines, Pins(head.vkey, head.key)) for lines in pins.earlier]
+        own = ControllerKey(verifier.name, head.controller, head.key)
+        earlier = [verify(lines, Pins(head.vkey, own)) for lines in pins.earlier]
         self._states: dict[int, set[State]] = {}
         for found in earlier:
             self._states.setdefault(found.state.number, set()).add(found.state)
@@ -254,11 +256,21 @@ class _Kept:
 
 
 def _verifier(head: Head, pins: Pins) -> Verifier:
-    if pins.key not in (None, head.key):
-        raise VerificationFailed("the export is made with another key than this controller's")
     if pins.vkey not in (None, head.vkey):
         raise VerificationFailed("the export is of a log with another key than the pinned one")
-    return note.parse_vkey(head.vkey)
+    verifier = note.parse_vkey(head.vkey)
+    own = pins.key
+    if own is not None and (own.origin, own.controller) != (verifier.name, head.controller):
+        raise VerificationFailed(
+            f"the export is for {head.controller} of {verifier.name}, and the key is of"
+            f" {own.controller} of {own.origin}"
+        )
+    if own is not None and own.key != head.key:
+        raise VerificationFailed(
+            f"the export is made with another key of {head.controller} than the one kept: its"
+            " numbers are of another sequence"
+        )
+    return verifier
 
 
 def _names(receipt: Receipt) -> set[str]:

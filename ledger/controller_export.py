@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,7 @@ from ledger.errors import ExportMalformed
 from ledger.merkle import HASH
 from ledger.numbers import BITS, SECRET
 from ledger.proof import MAX_HASHES
+from ledger.tags import ID
 
 LONGEST_LINE = 256 * 1024
 """Bytes; an entry with its proofs needs at most 103 KiB, the rest is for cosignatures."""
@@ -97,8 +99,11 @@ def _line(line: Line) -> dict[str, Any]:
 
 
 def _read_head(value: Mapping[str, Any]) -> Head:
+    controller = _text(value["controller"])
+    if re.fullmatch(ID, controller) is None:
+        raise ValueError("not the id of a controller")
     return Head(
-        _text(value["controller"]),
+        controller,
         _decode(value["key"], SECRET),
         _text(value["vkey"]),
         _text(value["checkpoint"]),

@@ -3,8 +3,8 @@
 Only into a new ledger whose origin starts with `demo.`, or one that this feed was replayed into
 before: a real ledger has a real clock. Each producer gets a key of its own when the feed enrols it;
 `administrator` is the administrator key. Between the events the ledger notes itself as one in
-service does: at the begin of each month with events, and at the end of the feed. Replaying again goes on where
-it stopped, since the same line gives the same bytes. `tests/test_replay.py`.
+service does: at the begin of each month with events, and at the end of the feed. Replaying again
+goes on where it stopped, since the same line gives the same bytes. `tests/test_replay.py`.
 """
 
 from __future__ import annotations
