@@ -57,8 +57,8 @@ class Complete:
     """What an export was found to be: all `entries` of a controller among the first `covered` of
     the log, and `later` ones under the checkpoint.
 
-    At `committed_at` the ledger committed to the former; `first` is the event type of number 1, and
-    `state` how far the sequence is with all that is here.
+    At `committed_at` the ledger committed to the former; `first` is the event type of number 1,
+    `recorded_at` the latest time here, and `state` how far the sequence is with all that is here.
     """
 
     head: Head
@@ -68,6 +68,7 @@ class Complete:
     entries: int
     later: int
     first: str
+    recorded_at: datetime
     state: State
 
 
@@ -123,6 +124,7 @@ class _Walk:
         if read_event(noted.payload).type != CHECKPOINT_SIGNED:
             raise VerificationFailed("in this entry the ledger commits to nothing", latest.index)
         self._noted = noted
+        self._recorded_at = noted.recorded_at
 
     def take(self, line: Line) -> None:
         wanted = self._state.number + 1
@@ -139,6 +141,7 @@ class _Walk:
         if wanted == 1:
             self._first = read_event(entry.payload).type
         self._index = line.index
+        self._recorded_at = max(self._recorded_at, entry.recorded_at)
         self._state = State(wanted, numbers.extend(self._state.chain, leaf_hash(line.leaf)))
         self._kept.see(line, self._state)
 
@@ -153,6 +156,7 @@ class _Walk:
             covered.number,
             self._state.number - covered.number,
             self._first,
+            self._recorded_at,
             self._state,
         )
 

@@ -1,91 +1,133 @@
-"""What the export for one controller was found to be, written out: for machines and for people.
+"""What the export for one controller shows, what that rests on, and what it does not show.
 
-Like the report of a log (`ledger/report.py`), every sentence is true of this run: what was merely
-found in the export is never called the controller's own. `tests/test_completeness.py`.
+The sentences are true of this run only, as in `ledger/report.py`: a key that was merely found in
+the export is never called the controller's own. How far the checkpoint stands up is told by the
+rungs of `ledger/ladder.py`. `tests/test_completeness_report.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from ledger.completeness import Complete, Pins
+from cryptography.x509 import Certificate
+
+from ledger import completeness, ladder, note
+from ledger.completeness import Complete, Lines, Pins
+from ledger.ladder import Attested, Rung, State, Step
+from ledger.policy import Policy
 
 REGISTERED = "ControllerRegistered"
 """The event that a sequence begins with: nothing is taken about a controller before it."""
 
 
-def as_json(found: Complete, pins: Pins) -> dict[str, Any]:
-    """The answer as a JSON document."""
-    return {
-        "verdict": "complete",
-        "headline": headline(found),
-        "controller": found.head.controller,
-        "origin": found.checkpoint.origin,
-        "size": found.checkpoint.size,
-        "root": found.checkpoint.root.hex(),
-        "covered": found.covered,
-        "committed_at": found.committed_at.isoformat(),
-        "entries": found.entries,
-        "later": found.later,
-        "rests_on": list(rests_on(found, pins)),
-        "does_not_show": list(does_not_show(found, pins)),
-    }
+@dataclass(frozen=True, slots=True)
+class CompletenessReport:
+    """What checking an export showed."""
+
+    found: Complete
+    steps: tuple[Step, ...]
+    attested: Attested
+    contradictions: tuple[str, ...]
+    rests_on: tuple[str, ...]
+    does_not_show: tuple[str, ...]
 
 
-def as_lines(found: Complete, pins: Pins) -> Iterator[str]:
-    """The answer as lines of text, for a terminal of any width."""
-    yield headline(found)
-    at = found.committed_at.isoformat()
-    yield f"  the ledger committed to that in entry {found.covered}, recorded {at}"
-    if found.later:
-        yield f"  {found.later} that came later are here and in the log; others may be left out"
-    for title, sentences in (
-        ("rests on", rests_on(found, pins)),
-        ("does not show", does_not_show(found, pins)),
-    ):
-        yield title
-        yield from (f"  · {sentence}" for sentence in sentences)
+def check(
+    lines: Lines,
+    pins: Pins,
+    policy: Policy | None = None,
+    certificates: Sequence[Certificate] = (),
+) -> CompletenessReport:
+    """Check an export, and decide how far its checkpoint stands up.
+
+    Raises Incomplete when an entry of the controller lacks, and other VerificationFailed.
+    """
+    found = completeness.verify(lines, pins)
+    head = found.head
+    verifier = note.parse_vkey(head.vkey)
+    attested = ladder.look_up(head.checkpoint, verifier, policy, certificates)
+    return CompletenessReport(
+        found=found,
+        steps=(_signed(), _included(found), attested.witnessed, attested.timestamped),
+        attested=attested,
+        contradictions=tuple(ladder.contradiction(found.recorded_at, attested)),
+        rests_on=_rests_on(found, pins, policy, attested),
+        does_not_show=_does_not_show(found, pins, attested),
+    )
 
 
 def headline(found: Complete) -> str:
-    """The answer in a sentence."""
-    return (
-        f"complete: all {found.entries} entries of {found.head.controller} among the first"
-        f" {found.covered} of {found.checkpoint.origin}"
+    """The answer in a few words."""
+    who, origin = found.head.controller, found.checkpoint.origin
+    return f"all {found.entries} entries of {who} among the first {found.covered} of {origin}"
+
+
+def committed(found: Complete) -> list[str]:
+    """Up to where, and what comes after, a sentence each."""
+    at = ladder.moment(found.committed_at)
+    sentences = [f"The ledger committed to that in entry {found.covered}, recorded {at}."]
+    if found.later:
+        sentences.append(
+            f"{found.later} later entries of {found.head.controller} are here and in the log;"
+            " others of them may be left out."
+        )
+    return sentences
+
+
+def _signed() -> Step:
+    return Step(
+        Rung.SIGNED,
+        State.NOT_DECIDED,
+        "The signatures of the producers were not checked: that takes the whole log.",
     )
 
 
-def rests_on(found: Complete, pins: Pins) -> Iterator[str]:
-    """On whose word, a sentence each."""
-    yield f"The log's key {found.head.vkey}, {_origin_of_pin(pins.vkey)}."
-    yield f"The key of {found.head.controller}, {_origin_of_pin(pins.key)}."
+def _included(found: Complete) -> Step:
+    return Step(
+        Rung.INCLUDED,
+        State.REACHED,
+        f"All of them are in the tree of {found.checkpoint.size} entries that the key of"
+        f" {found.checkpoint.origin} signed.",
+    )
+
+
+def _rests_on(
+    found: Complete, pins: Pins, policy: Policy | None, attested: Attested
+) -> tuple[str, ...]:
     kept = len(pins.receipts) + len(pins.checkpoints) + len(pins.earlier)
-    yield f"{kept} files kept from earlier." if kept else "Nothing that was kept from earlier."
-    yield "SHA-256, HMAC-SHA256 and Ed25519."
-
-
-def does_not_show(found: Complete, pins: Pins) -> Iterator[str]:
-    """What remains open, a sentence each."""
-    who = found.head.controller
-    yield f"That everything about {who} was recorded: what was never recorded has no number."
-    yield (
-        f"That every entry about {who} was given its number: whoever reads the whole log, with the"
-        " secret of its numbers, finds one that was passed over."
+    return (
+        f"The log's key {found.head.vkey}, {_origin_of_pin(pins.vkey)}.",
+        f"The key of {found.head.controller}, {_origin_of_pin(pins.key)}.",
+        f"{kept} files kept from earlier." if kept else "Nothing that was kept from earlier.",
+        *ladder.trusted(attested, policy),
+        ladder.algorithms(attested),
     )
-    yield f"That nothing is left out from entry {found.covered} on: ask for a newer export."
-    yield "That the events are true, or signed by their producers: the latter takes the whole log."
-    yield "That others are shown the same log: compare checkpoints, or ask for witnesses."
+
+
+def _does_not_show(found: Complete, pins: Pins, attested: Attested) -> tuple[str, ...]:
+    who = found.head.controller
+    sentences = [
+        f"That everything about {who} was recorded: what was never recorded has no number.",
+        f"That every entry about {who} was given its number: whoever reads the whole log, with the"
+        " secret of its numbers, finds one that was passed over.",
+        f"That nothing is left out from entry {found.covered} on: ask for a newer export.",
+        "That what the events say is true: only that it is unchanged since.",
+        *ladder.beyond(attested),
+    ]
     if pins.vkey is None:
-        yield "That this is the log you mean: its key was found in the export."
+        sentences.append("That this is the log you mean: its key was found in the export.")
     if pins.key is None:
-        yield (
-            f"That there is no second sequence of {who} under another key: keep the key you were"
-            " given at the beginning, and give it with --key."
+        sentences.append(
+            f"That there is no second sequence of {who} under another key: keep the key that you"
+            " were given first, and check with that."
         )
     if found.first != REGISTERED:
-        yield f"What was recorded about {who} before its first number, which is a {found.first}."
+        sentences.append(
+            f"What was recorded about {who} before its number 1, which is a {found.first}."
+        )
+    return tuple(sentences)
 
 
 def _origin_of_pin(pinned: object) -> str:
-    return "first seen in this export" if pinned is None else "pinned by you"
+    return "found in the export, and pinned by nobody" if pinned is None else "pinned by you"

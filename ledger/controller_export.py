@@ -18,9 +18,9 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from ledger import strict_json
 from ledger.entry import MAX_ENTRY
@@ -32,6 +32,9 @@ from ledger.tags import ID
 
 LONGEST_LINE = 256 * 1024
 """Bytes; an entry with its proofs needs at most 103 KiB, the rest is for cosignatures."""
+
+BEGINNING = b'{"controller":'
+"""Of the first line, by which an export is told from other files."""
 
 LARGEST = 2**53 - 1
 """Of a number or index: what every reader of JSON keeps exactly."""
@@ -77,6 +80,16 @@ def parse(raw: bytes) -> Head | Line:
     if format(line) != raw:
         raise ExportMalformed("the line is not spelled as its format says")
     return line
+
+
+def read(opened: BinaryIO) -> Iterator[bytes]:
+    """The lines of an open export, of bounded length each: `parse` refuses one that was cut."""
+    return iter(lambda: opened.readline(LONGEST_LINE + 1), b"")
+
+
+def is_export(beginning: bytes) -> bool:
+    """Whether a file that begins so means to be an export."""
+    return beginning.startswith(BEGINNING)
 
 
 def _head(head: Head) -> dict[str, Any]:

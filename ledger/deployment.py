@@ -4,6 +4,7 @@
     DIR/keys/                log.key, administrator.key, ledger.key, numbers.key: mode 0600
     DIR/log.vkey             the verifier key that auditors pin
     DIR/read.token           the token that reads, mode 0600
+    DIR/authorities          time-stamping authorities to ask, if the operator writes it
 
 `init` makes all of it once. The first two entries of every log enrol its own keys: the
 administrator's, signed by itself, and the ledger's own. `tests/test_deployment.py`.
@@ -71,6 +72,11 @@ class Home:
     def token_file(self) -> Path:
         """The token that reads."""
         return self.data / "read.token"
+
+    @property
+    def authorities_file(self) -> Path:
+        """Whom to ask for timestamps; there is none until the operator writes it."""
+        return self.data / "authorities"
 
     @contextmanager
     def database(self) -> Iterator[Database]:

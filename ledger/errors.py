@@ -25,8 +25,11 @@
     │   ├── TileMalformed
     │   ├── ProofInvalid
     │   ├── ExportMalformed
-    │   └── Incomplete
+    │   ├── Incomplete
+    │   └── TimestampInvalid
+    ├── LogUnreadable         a log elsewhere could not be read; nothing is shown about it
     └── ConfigurationError    the operator's settings or machine
+        └── PolicyMalformed
 
 The numbers are those of the admission checks (`ledger/admission.py`). `code` is stable and becomes
 the last part of the problem type in the HTTP interface (RFC 9457); `tests/test_api.py` holds
@@ -234,7 +237,30 @@ class Incomplete(VerificationFailed):
     code = "incomplete"
 
 
+class TimestampInvalid(VerificationFailed):
+    """The answer of a time-stamping authority does not show that it saw these bytes at a time."""
+
+    code = "timestamp-invalid"
+
+
+class LogUnreadable(LedgerError):
+    """The server of a log did not answer, or not to us. Nothing is shown about the log."""
+
+    code = "log-unreadable"
+
+
 class ConfigurationError(LedgerError):
     """The operator's settings, files or server do not allow this; the message gives the way out."""
 
     code = "configuration"
+
+
+class PolicyMalformed(ConfigurationError):
+    """A file is not a C2SP trust policy. `line` counts from 1; None when the whole is meant."""
+
+    code = "policy-malformed"
+
+    def __init__(self, detail: str, line: int | None = None) -> None:
+        super().__init__(f"the policy: {detail}" if line is None else f"line {line}: {detail}")
+        self.detail = detail
+        self.line = line

@@ -7,13 +7,13 @@
     5  every key was enrolled by the administrator, in force, and every signature verifies
     6  every checkpoint is signed by the log's key over the root of the entries it covers
     7  tiles and head are those of the entries
-    8  every number of a controller is dense and in the table, and entries commit to their numbers
-    9  the log begins with a checkpoint somebody kept, if one is given
+    8  the log begins with a checkpoint somebody kept, if one is given
+    9  every timestamp is over the checkpoint it is kept with
+   10  every number of a controller is dense and in the table, and entries commit to their numbers
 
 The first entry that differs is named. What nobody outside kept cannot be missed here: a database
-set back as a whole, with its keys, looks like a younger log (check 9 finds it). The commitments
-of check 8 are made again when their secret is given.
-`tests/test_tamper.py` plays the attacker.
+set back as a whole, with its keys, looks like a younger log (check 8 finds it). The commitments of
+check 10 are made again when their secret is given. `tests/test_tamper.py` plays the attacker.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Any
 import psycopg
 
 from ledger import checkpoint as checkpoints
-from ledger import cloudevent, entry, envelope
+from ledger import cloudevent, entry, envelope, rfc3161
 from ledger.checkpoint import Checkpoint
 from ledger.errors import LedgerError, VerificationFailed
 from ledger.fsck_numbers import StoredNumbers
@@ -36,6 +36,7 @@ from ledger.merkle import Frontier, leaf_hash, perfect_root
 from ledger.note import Verifier
 from ledger.numbers import ControllerKeys
 from ledger.tiles import WIDTH
+from ledger.timestamps import message
 
 BATCH = 1000
 """Entries read at once."""
@@ -73,6 +74,7 @@ def fsck(
             if walk.size % BATCH == 0:
                 progress(walk.size)
         walk.finish()
+        _check_timestamps(conn, verifier)
         return Sound(
             walk.size,
             walk.frontier.root(),
@@ -252,6 +254,18 @@ class _Walk:
         if kept is not None and kept.size == self.size and kept.root != self.frontier.root():
             raise VerificationFailed(
                 f"the first {kept.size} entries are not those of the kept checkpoint", kept.size - 1
+            )
+
+
+def _check_timestamps(conn: psycopg.Connection, verifier: Verifier) -> None:
+    rows = conn.execute(
+        "SELECT t.size, t.authority, t.answer, c.note FROM timestamps t JOIN checkpoints c"
+        " USING (size) ORDER BY t.size, t.authority"
+    )
+    for size, authority, answer, note in rows:
+        if not rfc3161.covers(answer, message(note, verifier)):
+            raise VerificationFailed(
+                f"the timestamp of {authority} is not over checkpoint {size}", max(size - 1, 0)
             )
 
 

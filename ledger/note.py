@@ -8,8 +8,9 @@ A key has a name, a type byte and a four-byte id, SHA-256(name || 0x0A || type |
 Its public half is written `name+hex8(key id)+base64(type || public key)` (vkey), the private half
 `PRIVATE+KEY+name+hex8+base64(type || seed)`. Whoever opens a note knows some keys: a known key
 whose signature fails refuses the note, a note that no known key signed is refused, and signatures
-of unknown keys are kept apart as `unverified`. `tests/test_note.py` runs the vectors of Go's
-implementation and those of Wycheproof.
+of unknown keys are kept apart as `unverified`. A key of type 0x01 signs the text itself; those of
+types 0x04 and 0x06 sign a time with it (`ledger/cosignature.py`). `tests/test_note.py` runs the
+vectors of Go's implementation and those of Wycheproof.
 """
 
 from __future__ import annotations
@@ -28,6 +29,26 @@ from ledger.errors import NoteMalformed, NoteUnverified
 
 ED25519 = 0x01
 """The type of a key that signs the text itself."""
+
+COSIGNATURE_ED25519 = 0x04
+COSIGNATURE_MLDSA44 = 0x06
+
+PUBLIC_KEY = {ED25519: 32, COSIGNATURE_ED25519: 32, COSIGNATURE_MLDSA44: 1312}
+"""The types of keys that are known, and the bytes of a public key of each."""
+
+_PRIME = 2**255 - 19
+_SMALL_ORDER = frozenset(
+    bytes.fromhex(y)
+    for y in (
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    )
+)
+"""The y of the eight Ed25519 points of order 8 or less: anyone can sign for such a key, so who
+publishes one can later say that somebody else signed."""
 
 MAX_NOTE = 1_000_000
 """Bytes."""
@@ -82,7 +103,7 @@ class Verifier:
     public_key: bytes
 
     def __post_init__(self) -> None:
-        _check_name(self.name)
+        check_name(self.name)
 
     @property
     def key_id(self) -> bytes:
@@ -92,7 +113,7 @@ class Verifier:
     @property
     def vkey(self) -> str:
         """The key as text."""
-        return _format_key(self.name, self.key_id, self.public_key)
+        return format_vkey(self.name, ED25519, self.public_key)
 
     def check(self, text: bytes, signature: bytes) -> None:
         """Raises InvalidSignature unless this key made the signature over the text."""
@@ -123,24 +144,42 @@ def key_id(name: str, kind: int, public_key: bytes) -> bytes:
 
 def parse_vkey(text: str) -> Verifier:
     """The verifier of an Ed25519 vkey. Raises NoteMalformed."""
-    name, claimed, public_key = _parse_key(text)
-    verifier = Verifier(name, public_key)
-    if verifier.key_id != claimed:
+    name, kind, public_key = split_vkey(text)
+    if kind != ED25519:
+        raise NoteMalformed("not an Ed25519 note key")
+    return Verifier(name, public_key)
+
+
+def split_vkey(text: str) -> tuple[str, int, bytes]:
+    """The name, type and public key of a vkey of any known type. Raises NoteMalformed."""
+    name, claimed, kind, public_key = _parse_key(text)
+    if len(public_key) != PUBLIC_KEY.get(kind):
+        raise NoteMalformed("not a note key of a known type, or of another length than its type")
+    if key_id(name, kind, public_key) != claimed:
         raise NoteMalformed("the key id is not that of the key")
-    return verifier
+    if kind != COSIGNATURE_MLDSA44 and _anyone_can_sign(public_key):
+        raise NoteMalformed("anyone can sign for this Ed25519 key: it is a point of small order")
+    return name, kind, public_key
+
+
+def format_vkey(name: str, kind: int, public_key: bytes) -> str:
+    """A public key as text."""
+    return _format_key(name, key_id(name, kind, public_key), kind, public_key)
 
 
 def format_signer(signer: Signer) -> str:
     """The private form of a key. It is a secret."""
     seed = signer.private_key.private_bytes_raw()
-    return _PRIVATE + _format_key(signer.name, signer.verifier.key_id, seed)
+    return _PRIVATE + _format_key(signer.name, signer.verifier.key_id, ED25519, seed)
 
 
 def parse_signer(text: str) -> Signer:
     """The signer of the private form. Raises NoteMalformed, which never shows the key."""
     if not text.startswith(_PRIVATE):
         raise NoteMalformed("not the private form of a note key")
-    name, claimed, seed = _parse_key(text.removeprefix(_PRIVATE))
+    name, claimed, kind, seed = _parse_key(text.removeprefix(_PRIVATE))
+    if kind != ED25519 or len(seed) != 32:
+        raise NoteMalformed("not an Ed25519 note key")
     signer = Signer(name, Ed25519PrivateKey.from_private_bytes(seed))
     if signer.verifier.key_id != claimed:
         raise NoteMalformed("the key id is not that of the key")
@@ -150,7 +189,7 @@ def parse_signer(text: str) -> Signer:
 def sign(text: str, *signers: Signer) -> str:
     """A note over a text that ends with a newline. Raises NoteMalformed."""
     _check_text(text)
-    return text + "\n" + "".join(_format_line(s.line(text.encode())) for s in signers)
+    return text + "\n" + "".join(format_line(s.line(text.encode())) for s in signers)
 
 
 def decode(raw: bytes) -> str:
@@ -203,7 +242,8 @@ def open(note: str, keys: Sequence[KnownKey]) -> Note:
     return Note(parsed.text, tuple(verified.values()), tuple(unverified))
 
 
-def _format_line(line: SignatureLine) -> str:
+def format_line(line: SignatureLine) -> str:
+    """A signature as a line of a note."""
     encoded = base64.b64encode(line.key_id + line.signature).decode()
     return f"— {line.name} {encoded}\n"
 
@@ -213,7 +253,7 @@ def _parse_line(line: str) -> SignatureLine:
     name, _, encoded = rest.partition(" ")
     if dash != "—":
         raise NoteMalformed("a signature line begins with a dash and a space")
-    _check_name(name)
+    check_name(name)
     raw = _base64(encoded)
     if len(raw) < 5:
         raise NoteMalformed("a signature line holds a key id and a signature")
@@ -228,7 +268,8 @@ def _check_text(text: str) -> None:
     _check_utf8(text)
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Raises NoteMalformed for a name that no key has."""
     if not name or "+" in name or any(c.isspace() or c < " " for c in name):
         raise NoteMalformed("a key name is not empty and has no space, plus or control character")
     _check_utf8(name)
@@ -241,25 +282,30 @@ def _check_utf8(text: str) -> None:
         raise NoteMalformed("half a surrogate pair is not UTF-8") from None
 
 
-def _format_key(name: str, identifier: bytes, key: bytes) -> str:
-    return f"{name}+{identifier.hex()}+{base64.b64encode(bytes([ED25519]) + key).decode()}"
+def _format_key(name: str, identifier: bytes, kind: int, key: bytes) -> str:
+    return f"{name}+{identifier.hex()}+{base64.b64encode(bytes([kind]) + key).decode()}"
 
 
-def _parse_key(text: str) -> tuple[str, bytes, bytes]:
-    """The name, claimed key id and 32 bytes of an Ed25519 key, public or private."""
+def _parse_key(text: str) -> tuple[str, bytes, int, bytes]:
+    """The name, claimed key id, type and bytes of a key, public or private."""
     name, _, rest = text.partition("+")
     claimed, _, encoded = rest.partition("+")
-    _check_name(name)
+    check_name(name)
     raw = _base64(encoded)
-    if len(raw) != 33 or raw[0] != ED25519:
-        raise NoteMalformed("not an Ed25519 note key")
+    if not raw:
+        raise NoteMalformed("a note key has a type")
     try:
         identifier = bytes.fromhex(claimed)
     except ValueError:
         raise NoteMalformed("a key id is 8 hexadecimal digits") from None
     if identifier.hex() != claimed:
         raise NoteMalformed("a key id is 8 hexadecimal digits, in small letters")
-    return name, identifier, raw[1:]
+    return name, identifier, raw[0], raw[1:]
+
+
+def _anyone_can_sign(public_key: bytes) -> bool:
+    y = int.from_bytes(public_key, "little") % 2**255  # the highest bit is the sign of x
+    return y >= _PRIME or y.to_bytes(32, "little") in _SMALL_ORDER
 
 
 def _base64(encoded: str) -> bytes:

@@ -36,13 +36,20 @@ class NumbersCheck:
         self._tags: dict[str, list[str]] = {}
         self.numbered = 0
         """Entries that carry a commitment."""
-        self.notes = 0
-        """Those that commit to the latest number of every controller."""
+        self._notes = 0
 
-    @property
-    def controllers(self) -> int | None:
-        """How many controllers have numbers; None where that takes the secret."""
-        return None if self._keys is None else len(self._sequences.latest)
+    def showed(self) -> str:
+        """What the check showed, in a sentence."""
+        if self._keys is None:
+            return (
+                f"{self.numbered} entries carry numbers of controllers; whether these are the right"
+                " ones takes the secret of the numbers."
+            )
+        return (
+            f"{self.numbered} entries commit to the right numbers, dense for each of"
+            f" {len(self._sequences.latest)} controllers, and {self._notes} of them to the latest"
+            " number of all."
+        )
 
     def add(
         self,
@@ -61,7 +68,7 @@ class NumbersCheck:
         if commitment is None and self.numbered and (notes or named(tags)):
             raise VerificationFailed("the entry concerns a controller and carries no number")
         self.numbered += commitment is not None
-        self.notes += notes and commitment is not None
+        self._notes += notes and commitment is not None
         if self._keys is not None:
             self._check(self._keys, index, leaf, commitment, tags, type, data)
 

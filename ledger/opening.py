@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +19,7 @@ from psycopg_pool import ConnectionPool
 from ledger import admission, cloudevent, entry, events, keys
 from ledger.admission import Admitted
 from ledger.append import Appended, Outcome, append
+from ledger.authorities import Authority
 from ledger.checkpoint import Checkpoint
 from ledger.checkpoint import sign as sign_checkpoint
 from ledger.committer import Committer
@@ -36,9 +37,10 @@ from ledger.deployment import (
 from ledger.errors import ConfigurationError, Refused, UnknownKey
 from ledger.keyring import KEY_EVENTS, EnrolledKey, KeyRing
 from ledger.listener import Listener
-from ledger.note import Signer
+from ledger.note import Signer, parse_vkey
 from ledger.numbers import ControllerKeys
 from ledger.reader import Reader
+from ledger.timestamps import HOURLY, Timestamps
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,13 @@ class Ledger:
                 " keys/numbers.key where the ledger was made"
             )
         return self.controller_keys
+
+    def timestamps(
+        self, authorities: Sequence[Authority], *, every: timedelta = HOURLY
+    ) -> Timestamps:
+        """The timestamps over the checkpoints of this log, asked of these authorities."""
+        verifier = parse_vkey(self.identity.vkey)
+        return Timestamps(self.pool, verifier, authorities, clock=self.clock, every=every)
 
     def close(self) -> None:
         """Commit what waits, and let go of the database."""

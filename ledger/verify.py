@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ledger import checkpoint as checkpoints
-from ledger import note, report, tiles
+from ledger import ladder, note, report, tiles
 from ledger.checkpoint import Checkpoint
 from ledger.checks import check
 from ledger.entry_check import EntryCheck
@@ -37,7 +37,8 @@ def verify(fetch: Fetch, pins: Pins | None = None) -> Report:
     """Verify a log from its first entry to its latest checkpoint.
 
     (1) The verifier key is the one the caller pinned, or the one found beside the log.
-    (2) That key signed the checkpoint, and is named after its origin.
+    (2) That key signed the checkpoint, and is named after its origin; so did the witnesses of the
+        policy whose signatures it carries.
     (3) Every entry is there and has the leaf hash of its level-0 tile.
     (4) Every tile is made from the tile below, and the root is that of the checkpoint.
     (5) Every entry is spelled in the one way, and recorded time never runs backwards.
@@ -55,7 +56,9 @@ def verify(fetch: Fetch, pins: Pins | None = None) -> Report:
     pins = pins or Pins()
     verifier = _verifier(fetch, pins)  # (1)
     with check(2):
-        checkpoint = checkpoints.open(note.decode(_read(fetch, CHECKPOINT)), verifier)
+        signed = note.decode(_read(fetch, CHECKPOINT))
+        checkpoint = checkpoints.open(signed, verifier)
+        attested = ladder.look_up(signed, verifier, pins.policy, pins.certificates)
     kept = _open_kept(pins.kept, verifier, checkpoint)
     tree = TreeCheck(_tile_reader(fetch), checkpoint.size, [c.size for c in kept])
     secret = pins.numbers_secret
@@ -67,7 +70,7 @@ def verify(fetch: Fetch, pins: Pins | None = None) -> Report:
                 _check_administrator(story, pins)
     tree.finish(checkpoint.root)
     _check_kept(kept, tree)  # (8)
-    return report.make(checkpoint, verifier, story, pins, kept)
+    return report.make(checkpoint, verifier, story, pins, kept, attested)
 
 
 def _verifier(fetch: Fetch, pins: Pins) -> Verifier:

@@ -12,9 +12,9 @@ import sys
 import typer
 
 from api import logs
-from api.cli import append, check, judge, keys, read, serve, setup
+from api.cli import append, check, judge, keys, read, serve, setup, timestamp
 from api.cli.output import errors
-from ledger.errors import ConfigurationError, LedgerError
+from ledger.errors import ConfigurationError, LedgerError, LogUnreadable
 
 app = typer.Typer(
     name="verantwoord",
@@ -39,6 +39,7 @@ app.command()(judge.check)
 app.command()(judge.status)
 app.command()(check.verify)
 app.command()(check.fsck)
+app.command()(timestamp.timestamp)
 app.command()(read.rebuild)
 app.command("export-log")(read.export_log)
 
@@ -48,7 +49,7 @@ def main() -> None:
     logs.configure()
     try:
         app()
-    except ConfigurationError as error:
+    except (ConfigurationError, LogUnreadable) as error:
         errors.print(f"[bold red]error:[/] {error}", highlight=False)
         sys.exit(2)
     except LedgerError as error:

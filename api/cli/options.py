@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from api.cli.output import Format
+from ledger import authorities
+from ledger.authorities import Authority
 from ledger.deployment import Home
 
 Data = Annotated[
@@ -38,6 +40,17 @@ Formatted = Annotated[
     Format, typer.Option("--format", help="text for people, json for machines (on stdout).")
 ]
 
+Authorities = Annotated[
+    Path | None,
+    typer.Option(
+        "--authorities",
+        envvar="VERANTWOORD_AUTHORITIES",
+        help="File of time-stamping authorities: lines `authority NAME URL FILE.pem`."
+        "  [default: DIR/authorities, if it is there]",
+        show_default=False,
+    ),
+]
+
 DEFAULT_DATA = Path("verantwoord-data")
 DEFAULT_SCHEMA = "ledger"
 
@@ -45,3 +58,10 @@ DEFAULT_SCHEMA = "ledger"
 def home(data: Path, database_url: str | None, schema: str = DEFAULT_SCHEMA) -> Home:
     """The ledger that the options name."""
     return Home(data, database_url, schema)
+
+
+def authorities_of(where: Home, file: Path | None) -> tuple[Authority, ...]:
+    """The authorities that the option or the data directory names; none if neither does."""
+    if file is None and not where.authorities_file.exists():
+        return ()
+    return authorities.load(file or where.authorities_file)

@@ -79,6 +79,19 @@ CREATE TABLE checkpoints (
 -- "As known at": which checkpoint was the last one then.
 CREATE INDEX checkpoints_recorded_at ON checkpoints (recorded_at, size);
 
+-- Answers of time-stamping authorities (RFC 3161, TimeStampResp) over checkpoints, verified before
+-- they are kept. Nothing of the log depends on them.
+CREATE TABLE timestamps (
+    size        bigint NOT NULL REFERENCES checkpoints,
+    authority   text NOT NULL,               -- its name in the settings
+    stamped_at  timestamptz NOT NULL,        -- by the clock of the authority
+    answer      bytea NOT NULL CHECK (octet_length(answer) <= 65536),
+    PRIMARY KEY (authority, size)
+);
+
+-- "The first one that covers": what a receipt is refreshed with.
+CREATE INDEX timestamps_size ON timestamps (size);
+
 -- Rights are what protects the entries; the triggers refuse everyone else, the owner included.
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -97,8 +110,10 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON tiles
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON checkpoints
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON timestamps
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 GRANT USAGE ON SCHEMA {schema} TO {service_role};
-GRANT SELECT ON log, head, entries, tags, numbers, tiles, checkpoints TO {service_role};
-GRANT INSERT ON entries, tags, numbers, tiles, checkpoints TO {service_role};
+GRANT SELECT ON log, head, entries, tags, numbers, tiles, checkpoints, timestamps TO {service_role};
+GRANT INSERT ON entries, tags, numbers, tiles, checkpoints, timestamps TO {service_role};
 GRANT UPDATE (size, recorded_at, frontier) ON head TO {service_role};
