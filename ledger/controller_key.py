@@ -33,7 +33,9 @@ class ControllerKey:
 
 
 def format(key: ControllerKey) -> str:
-    """The key as a line, without its end."""
+    """The key as a line, without its end. Raises ConfigurationError for what is no controller."""
+    if re.fullmatch(ID, key.controller) is None:
+        raise ConfigurationError(f"{key.controller!r} is not the id of a controller")
     return f"{WORD} {key.origin} {key.controller} {base64.b64encode(key.key).decode()}"
 
 

@@ -46,6 +46,7 @@ class Export:
 
 
 def export_controller(
+    reader: Reader,
     pool: ConnectionPool,
     keys: ControllerKeys,
     vkey: str,
@@ -58,8 +59,7 @@ def export_controller(
     With `before` it ends with the last commitment among the first so many entries of the log, and
     has no later ones. Raises ConfigurationError when no commitment has a number of the controller.
     """
-    reader = Reader(pool)
-    checkpoint = reader.checkpoint()
+    checkpoint = reader.attested(reader.checkpoint())
     with pool.connection() as conn:
         noted = _last_noted(conn, checkpoint.size if before is None else before)
         states = {} if noted is None else latest_of_all(conn, noted)

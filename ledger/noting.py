@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import threading
+from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from enum import StrEnum
 
@@ -20,7 +21,6 @@ from psycopg_pool import PoolTimeout
 
 from ledger import checkpoint as checkpoints
 from ledger import cloudevent, envelope
-from ledger.append import Appended
 from ledger.errors import IdAlreadyUsed, LedgerError, Refused
 from ledger.events import versions
 from ledger.keyring import CHECKPOINT_SIGNED, CIVIL_TIME, LEDGER
@@ -48,10 +48,11 @@ class Every(StrEnum):
     HOUR = "hour"
 
 
-def note(ledger: Ledger, key: SigningKey) -> Appended | None:
-    """Append a CheckpointSigned of the latest checkpoint, signed by the ledger's own key.
+def note(ledger: Ledger, key: SigningKey) -> int:
+    """Append a CheckpointSigned of the latest checkpoint, signed by the ledger's own key; its
+    index, also when another process noted the same checkpoint meanwhile.
 
-    None when another process noted this checkpoint meanwhile. Raises Refused and Unavailable.
+    Raises Refused and Unavailable.
     """
     stored = ledger.reader.checkpoint()
     said = checkpoints.open(stored.note, parse_vkey(ledger.identity.vkey))
@@ -71,10 +72,10 @@ def note(ledger: Ledger, key: SigningKey) -> Appended | None:
     )
     (answer,) = ledger.append([envelope.format(key.sign(payload))])
     if isinstance(answer, IdAlreadyUsed):
-        return None
+        return last_noted(ledger.reader).position - 1
     if isinstance(answer, Refused):
         raise answer
-    return answer
+    return answer.index
 
 
 def last_noted(reader: Reader) -> StoredEntry:
@@ -92,20 +93,27 @@ def begin_of(moment: datetime, every: Every) -> datetime:
     return datetime.combine(day, time(), CIVIL_TIME).astimezone(UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a note is due: when a month, day or hour began after the last one, or `most` entries
+    came after it."""
+
+    every: Every
+    most: int
+
+
 class Noter:
     """Notes the ledger in the background whenever it is due, until it is closed.
 
-    Due is when a month, day or hour began after the last note, or `most` entries came after it.
     What fails is logged and tried again at the next look: appending goes on without it.
     """
 
     def __init__(
-        self, ledger: Ledger, key: SigningKey, every: Every, most: int, look: float = LOOK
+        self, ledger: Ledger, key: SigningKey, schedule: Schedule, *, look: float = LOOK
     ) -> None:
         self._ledger = ledger
         self._key = key
-        self._every = every
-        self._most = most
+        self._schedule = schedule
         self._look = look
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="noter", daemon=True)
@@ -127,6 +135,6 @@ class Noter:
 
     def _is_due(self) -> bool:
         last = last_noted(self._ledger.reader)
-        if begin_of(self._ledger.clock(), self._every) > last.recorded_at:
+        if begin_of(self._ledger.clock(), self._schedule.every) > last.recorded_at:
             return True
-        return self._ledger.reader.size() - last.position >= self._most
+        return self._ledger.reader.size() - last.position >= self._schedule.most

@@ -12,7 +12,7 @@ import sys
 import typer
 
 from api import logs
-from api.cli import append, check, judge, keys, read, serve, setup, timestamp
+from api.cli import append, check, complete, judge, keys, read, serve, setup, timestamp
 from api.cli.output import errors
 from ledger.errors import ConfigurationError, LedgerError, LogUnreadable
 
@@ -42,6 +42,8 @@ app.command()(check.fsck)
 app.command()(timestamp.timestamp)
 app.command()(read.rebuild)
 app.command("export-log")(read.export_log)
+app.command("note-checkpoint")(complete.note_checkpoint)
+app.command("export-controller")(complete.export_controller)
 
 
 def main() -> None:

@@ -80,7 +80,7 @@ def fsck(
     schema: Schema = DEFAULT_SCHEMA,
     format: Formatted = Format.TEXT,
 ) -> None:
-    """Derive every hash, tile, tag, checkpoint and signature again from the stored bytes.
+    """Derive every hash, tile, tag, number, checkpoint and signature again from the stored bytes.
 
     Names the first entry that differs. An older copy of the whole database can only be told by a
     checkpoint kept elsewhere: give one with --kept.
@@ -114,8 +114,8 @@ def fsck(
         print_json({"sound": True, **answer})
         return
     console.print(
-        f"Every hash, tile, tag, checkpoint and signature of {sound.size} entries is what the"
-        f" stored bytes give ({sound.checkpoints} checkpoints, {sound.tiles} full tiles)."
+        f"Every hash, tile, tag, number, checkpoint and signature of {sound.size} entries is what"
+        f" the stored bytes give ({sound.checkpoints} checkpoints, {sound.tiles} full tiles)."
     )
     console.print(f"root {sound.root.hex()}", highlight=False)
     if sound.suspect:

@@ -27,13 +27,15 @@ from api.cli.options import (
 from api.cli.output import console, progress
 from api.cli.read import print_register
 from api.state import State
-from ledger import feed, fsck
+from ledger import feed, fsck, keys, noting
 from ledger import replay as replaying
 from ledger.authorities import Authority
-from ledger.deployment import Home
+from ledger.deployment import DEMO, Home
 from ledger.errors import ConfigurationError
+from ledger.keyring import LEDGER
 from ledger.note import parse_vkey
-from ledger.opening import open_ledger
+from ledger.noting import Noter, Schedule
+from ledger.opening import Ledger, open_ledger
 from ledger.timestamps import HOURLY, Stamper
 from projections import sql
 from projections.follow import Follower, catch_up
@@ -49,6 +51,26 @@ Every = Annotated[
         "--timestamp-every",
         envvar="VERANTWOORD_TIMESTAMP_EVERY",
         help="Minutes between timestamps of each authority, when the log has grown.",
+        min=1,
+    ),
+]
+
+NoteEvery = Annotated[
+    noting.Every,
+    typer.Option(
+        "--note-every",
+        envvar="VERANTWOORD_NOTE_EVERY",
+        help="How often the ledger records its checkpoint, with the latest number of every"
+        " controller.",
+    ),
+]
+
+NoteAfter = Annotated[
+    int,
+    typer.Option(
+        "--note-after",
+        envvar="VERANTWOORD_NOTE_AFTER",
+        help="The same after so many entries, if that comes first.",
         min=1,
     ),
 ]
@@ -72,6 +94,8 @@ def serve(
     public_hashes: PublicHashes = False,
     authorities: Authorities = None,
     timestamp_every: Every = 60,
+    note_every: NoteEvery = noting.Every.MONTH,
+    note_after: NoteAfter = 10_000,
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
@@ -88,6 +112,7 @@ def serve(
         public_hashes=public_hashes,
         authorities=authorities_of(home(data, database_url, schema), authorities),
         every=timedelta(minutes=timestamp_every),
+        notes=Schedule(note_every, note_after),
     )
 
 
@@ -154,6 +179,7 @@ def _serve(
     public_hashes: bool = False,
     authorities: Sequence[Authority] = (),
     every: timedelta = HOURLY,
+    notes: Schedule | None = None,
 ) -> None:
     with ExitStack() as stack:
         ledger = stack.enter_context(open_ledger(where))
@@ -161,6 +187,8 @@ def _serve(
         if authorities:
             timestamps = ledger.timestamps(authorities, every=every)
             stack.callback(Stamper(timestamps).close)
+        if notes is not None:
+            _note(stack, where, ledger, notes)
         follower = Follower(ledger.pool, ledger.listener)
         listening = _listen(host, port)
         try:
@@ -188,6 +216,13 @@ def _serve(
         finally:
             listening.close()
             follower.close()
+
+
+def _note(stack: ExitStack, where: Home, ledger: Ledger, schedule: Schedule) -> None:
+    """Note the ledger on a schedule where it can append; not one whose clock is that of a feed."""
+    file = keys.key_file(where.keys, LEDGER)
+    if file.exists() and not ledger.identity.origin.startswith(DEMO):
+        stack.callback(Noter(ledger, keys.load(file), schedule).close)
 
 
 def _listen(host: str, port: int) -> socket.socket:
