@@ -14,7 +14,17 @@ from fastapi import APIRouter, FastAPI, HTTPException
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import events, health, problems, registers, transparency, vocabulary
+from api import (
+    events,
+    findings,
+    health,
+    problems,
+    registers,
+    tiles,
+    timestamps,
+    transparency,
+    vocabulary,
+)
 from api.pushback import PushBack
 from api.state import State
 
@@ -34,6 +44,7 @@ def create_app(state: State) -> FastAPI:
         openapi_url="/v1/openapi.json",
         docs_url=None,  # the usual pages load scripts from other hosts
         redoc_url=None,
+        redirect_slashes=False,  # an address has one spelling; clients of logs follow no redirect
         lifespan=_lifespan,
     )
     app.state.served = state
@@ -50,9 +61,12 @@ problem_types = APIRouter(tags=["problems"])
 ROUTERS = (
     ("/v1", events.router),
     ("/v1", transparency.router),
+    ("/v1", timestamps.router),
     ("/v1", vocabulary.router),
     ("/v1", registers.router),
+    ("/v1", findings.router),
     ("/v1", problem_types),
+    ("/log", tiles.router),
     ("", health.router),
 )
 """Every route of the interface, with the prefix it is served under."""

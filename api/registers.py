@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -14,7 +15,7 @@ from api.access import READS
 from api.moments import MomentError, parse_moment
 from api.state import ledger_of
 from projections.exports import tables
-from projections.question import ask
+from projections.question import Moment, ask
 from projections.registers import REGISTERS
 
 Language = Literal["nl", "en"]
@@ -62,17 +63,32 @@ def get_register(
     register = REGISTERS.get(name)
     if register is None:
         raise HTTPException(404, "There is no register of this name.")
+
+    def answer(moment: Moment) -> Response:
+        rows = ask(ledger_of(request).pool, register, moment, controller=controller)
+        if format == "csv":
+            return as_csv(name, tables.to_csv(rows, lang))
+        return JSONResponse(tables.to_json(rows, lang))
+
+    return answered(as_of, known_at, answer)
+
+
+def answered(
+    as_of: str | None, known_at: str | None, answer: Callable[[Moment], Response]
+) -> Response:
+    """The answer for a moment as it was asked: 422 when it is none, 404 when nothing was known."""
     try:
-        moment = parse_moment(as_of, known_at)
-        answer = ask(ledger_of(request).pool, register, moment, controller=controller)
+        return answer(parse_moment(as_of, known_at))
     except MomentError as error:
         raise HTTPException(422, str(error)) from None
     except LookupError:
         raise HTTPException(404, "Nothing had been recorded at that moment.") from None
-    if format == "csv":
-        return Response(
-            tables.to_csv(answer, lang),
-            media_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
-        )
-    return JSONResponse(tables.to_json(answer, lang))
+
+
+def as_csv(name: str, text: str) -> Response:
+    """A table to be saved as a file."""
+    return Response(
+        text,
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
+    )

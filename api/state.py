@@ -8,15 +8,19 @@ from typing import cast
 from fastapi import Request
 
 from ledger.opening import Ledger
+from ledger.timestamps import Timestamps
 from projections.follow import Follower
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One served ledger."""
+    """One served ledger. With `public_hashes`, checkpoints and hashes are read without a token;
+    `timestamps` is None where no authority is asked."""
 
     ledger: Ledger
     follower: Follower
+    public_hashes: bool = False
+    timestamps: Timestamps | None = None
 
 
 def state_of(request: Request) -> State:

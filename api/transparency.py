@@ -12,15 +12,14 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
-from api.access import READS
+from api.access import READS, READS_HASHES
 from api.events import LARGEST, Index
 from api.state import ledger_of
-from ledger.reader import StoredCheckpoint
 
 IMMUTABLE = {"Cache-Control": "private, max-age=31536000, immutable"}
 FRESH = {"Cache-Control": "no-cache"}
 
-router = APIRouter(tags=["log"], dependencies=[READS])
+router = APIRouter(tags=["log"])
 
 
 class Log(BaseModel):
@@ -38,37 +37,38 @@ class Consistency(BaseModel):
     proof: list[str] = Field(description="Hashes in base64, RFC 6962 section 2.1.2")
 
 
-@router.get("/log", response_model=Log)
+@router.get("/log", response_model=Log, dependencies=[READS_HASHES])
 def get_log(request: Request) -> Log:
     """The origin and the verifier key of the log."""
     identity = ledger_of(request).identity
     return Log(origin=identity.origin, vkey=identity.vkey)
 
 
-@router.get("/checkpoint", response_class=PlainTextResponse)
+@router.get("/checkpoint", response_class=PlainTextResponse, dependencies=[READS_HASHES])
 def get_checkpoint(request: Request) -> PlainTextResponse:
     """The latest signed checkpoint (C2SP tlog-checkpoint)."""
     return PlainTextResponse(ledger_of(request).reader.checkpoint().note, headers=FRESH)
 
 
-@router.get("/events/{index}/proof", response_class=PlainTextResponse)
+@router.get("/events/{index}/proof", response_class=PlainTextResponse, dependencies=[READS])
 def get_proof(
     request: Request,
     index: Index,
-    latest: Annotated[bool, Query(description="Under the latest checkpoint")] = False,
+    latest: Annotated[
+        bool, Query(description="With the timestamps that its checkpoint has got since")
+    ] = False,
 ) -> PlainTextResponse:
-    """The receipt of an event (c2sp.org/tlog-proof@v1), as it was first given or under the latest
-    checkpoint."""
+    """The receipt of an event (c2sp.org/tlog-proof@v1), as it was first given; or refreshed, under
+    the first checkpoint that was timestamped, or the latest one where none was."""
     reader = ledger_of(request).reader
-    checkpoint: StoredCheckpoint | None = reader.checkpoint() if latest else None
     try:
-        text = reader.receipt(index, checkpoint)
+        text = reader.refreshed_receipt(index) if latest else reader.receipt(index)
     except LookupError:
         raise HTTPException(404) from None
     return PlainTextResponse(text, headers=FRESH if latest else IMMUTABLE)
 
 
-@router.get("/consistency", response_model=Consistency)
+@router.get("/consistency", response_model=Consistency, dependencies=[READS_HASHES])
 def get_consistency(
     request: Request,
     old: Annotated[int, Query(ge=0, le=LARGEST, description="Size of the earlier tree")],

@@ -16,8 +16,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from ledger.cases import AMENDS, ANSWERS
 from ledger.events import EVENT_TYPES, EventType, fields, json_schema
-from ledger.form_rules import AMENDS, ANSWERS
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 

@@ -1,8 +1,8 @@
 """The append: one function, one transaction.
 
     hold the kept checkpoint, lock the head, see that one goes on from the other ·
-    read what the form rules of the whole batch need · decide event by event ·
-    write the survivors, tiles and the signed checkpoint · commit · keep the checkpoint outside
+    read what the form rules and the numbers of the whole batch need · decide and number event by
+    event · write the survivors, tiles and the signed checkpoint · commit · keep the checkpoint
 
 Only then does anyone learn of the new head. What violates the agreement is accepted and becomes a
 finding; only form is refused (`ledger/form_rules.py`). After a lost commit reply, appending the
@@ -17,12 +17,14 @@ from datetime import datetime
 
 import psycopg
 
-from ledger import entry, form_rules, head
+from ledger import form_rules, head
 from ledger import receipt as receipts
 from ledger.admission import Admitted
 from ledger.errors import Refused
 from ledger.form_rules import AlreadyRecorded, Facts, Seen
 from ledger.kept import Kept
+from ledger.numbering import Numbering
+from ledger.numbers import ControllerKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ def append(
     sign: head.Sign,
     kept: Kept,
     clock: Callable[[], datetime],
+    keys: ControllerKeys,
 ) -> list[Outcome]:
     """Commit admitted events in one transaction; an outcome for each, in order.
 
@@ -60,7 +63,8 @@ def append(
     with kept.transaction(conn, sign) as turn:
         locked = turn.head
         recorded_at = max(clock(), locked.recorded_at)
-        facts = Facts(_read(conn, form_rules.needed(batch, recorded_at)))
+        facts = Facts(read_seen(conn, form_rules.needed(batch, recorded_at)))
+        numbering = Numbering(conn, keys, batch, locked.frontier.size)
         for admitted in batch:
             position = locked.frontier.size + len(entries) + 1
             try:
@@ -71,11 +75,11 @@ def append(
             if earlier is not None:
                 outcomes.append(earlier)
                 continue
-            envelope = admitted.envelope
-            leaf = entry.format(entry.Entry(recorded_at, envelope.payload, envelope.signatures))
-            facts.add(Seen.read(admitted.event.type.topic, position, leaf, admitted.tags))
+            amended = form_rules.amended(admitted, recorded_at, facts)
+            written = numbering.write(admitted, recorded_at, position - 1, amended)
+            facts.add(Seen.read(written.type, position, written.leaf, written.tags))
             outcomes.append(len(entries))
-            entries.append(head.NewEntry(admitted.event.type.topic, admitted.tags, leaf))
+            entries.append(written)
         if not entries:
             return [outcome for outcome in outcomes if not isinstance(outcome, int)]
         extension = head.extend(conn, locked, recorded_at, entries, origin=origin, sign=turn.sign)
@@ -96,7 +100,9 @@ def _appended(
     return Appended(index, recorded_at, text, created=True)
 
 
-def _read(conn: psycopg.Connection, wanted: Iterable[tuple[str, str]]) -> list[tuple[str, Seen]]:
+def read_seen(
+    conn: psycopg.Connection, wanted: Iterable[tuple[str, str]]
+) -> list[tuple[str, Seen]]:
     """The events of given (type, tag) pairs, by position: all that the form rules look at."""
     pairs = sorted(wanted)
     rows = conn.execute(

@@ -1,10 +1,11 @@
 """Where a ledger lives, and making it.
 
     DIR/postgres/            the embedded server's data, unless --database-url names another server
-    DIR/keys/                log.key, administrator.key, ledger.key: private keys, mode 0600
+    DIR/keys/                log.key, administrator.key, ledger.key, numbers.key: mode 0600
     DIR/log.vkey             the verifier key that auditors pin
     DIR/read.token           the token that reads, mode 0600
     DIR/last.checkpoint      what the log signed last (`ledger/kept.py`)
+    DIR/authorities          time-stamping authorities to ask, if the operator writes it
 
 `init` makes all of it once. The first two entries of every log enrol its own keys: the
 administrator's, signed by itself, and the ledger's own. `tests/test_deployment.py`.
@@ -34,9 +35,15 @@ from ledger.keys import SigningKey
 from ledger.log_keys import LogKeys
 from ledger.note import Signer
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+NUMBERS = "numbers"
+"""The key whose bytes are the secret of the numbers (`ledger/numbers.py`); it signs nothing."""
+
 DATABASE = "verantwoord"
 """The database of the embedded server."""
+
+DEMO = "demo."
+"""How the origin of a ledger begins whose clock is that of a feed (`ledger/replay.py`)."""
 
 Clock = Callable[[], datetime]
 
@@ -76,6 +83,11 @@ class Home:
         """The files that keep the last checkpoint outside the database."""
         return (self.data / "last.checkpoint", *self.keep)
 
+    @property
+    def authorities_file(self) -> Path:
+        """Whom to ask for timestamps; there is none until the operator writes it."""
+        return self.data / "authorities"
+
     @contextmanager
     def database(self) -> Iterator[Database]:
         """The database of the log; the embedded server runs as long as somebody uses it."""
@@ -95,6 +107,7 @@ class LogIdentity:
     vkey: str
     administrator_key: bytes
     read_token_sha256: bytes
+    numbers_key: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +117,7 @@ class OwnKeys:
     log: Signer
     administrator: SigningKey
     service: SigningKey
+    numbers: SigningKey
 
 
 def init(
@@ -135,7 +149,11 @@ def init(
         kept = Kept(home.kept_files, lambda: [own.log.verifier])
         token = keys.make_token()
         identity = LogIdentity(
-            origin, own.log.verifier.vkey, own.administrator.public_key, keys.token_digest(token)
+            origin,
+            own.log.verifier.vkey,
+            own.administrator.public_key,
+            keys.token_digest(token),
+            own.numbers.public_key,
         )
         keys.write_secret(home.token_file, token)
         home.vkey_file.write_text(identity.vkey + "\n")
@@ -180,6 +198,7 @@ def _make_keys(home: Home, origin: str) -> OwnKeys:
         log=Signer(origin, keys.load_or_make(home.keys, "log").private_key),
         administrator=keys.load_or_make(home.keys, ADMINISTRATOR),
         service=keys.load_or_make(home.keys, LEDGER),
+        numbers=keys.load_or_make(home.keys, NUMBERS),
     )
 
 
@@ -217,13 +236,14 @@ def _create_schema(
         named = text.replace("{schema}", f'"{database.schema}"')
         conn.execute(named.replace("{service_role}", f'"{database.service_role}"').encode())
     conn.execute(
-        "INSERT INTO log (origin, vkey, administrator_key, read_token_sha256, schema_version,"
-        " created_at) VALUES (%s, %s, %s, %s, %s, %s)",
+        "INSERT INTO log (origin, vkey, administrator_key, read_token_sha256, numbers_key,"
+        " schema_version, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s)",
         (
             identity.origin,
             identity.vkey,
             identity.administrator_key,
             identity.read_token_sha256,
+            identity.numbers_key,
             SCHEMA_VERSION,
             created_at,
         ),
@@ -281,15 +301,16 @@ def read_vkeys(home: Home) -> LogKeys | None:
 
 def read_identity(conn: psycopg.Connection) -> LogIdentity:
     """Who the log of a connection's schema is. Raises ConfigurationError."""
-    row = conn.execute(
-        "SELECT origin, vkey, administrator_key, read_token_sha256, schema_version FROM log"
-    ).fetchone()
-    if row is None:
+    found = conn.execute("SELECT schema_version FROM log").fetchone()
+    if found is None:
         raise ConfigurationError("the schema of this log is empty; `verantwoord init` did not end")
-    *identity, version = row
+    (version,) = found
     if version != SCHEMA_VERSION:
         raise ConfigurationError(
             f"the log has schema version {version} and this program knows {SCHEMA_VERSION};"
             " use the program of that version"
         )
+    (identity,) = conn.execute(
+        "SELECT origin, vkey, administrator_key, read_token_sha256, numbers_key FROM log"
+    )
     return LogIdentity(*identity)

@@ -25,7 +25,11 @@
     │   ├── CheckpointMalformed
     │   ├── TileMalformed
     │   ├── ProofInvalid
+    │   ├── ExportMalformed
+    │   ├── Incomplete
+    │   ├── TimestampInvalid
     │   └── WitnessMessageMalformed
+    ├── LogUnreadable         a log elsewhere could not be read; nothing is shown about it
     └── ConfigurationError    the operator's settings or machine
         └── PolicyMalformed
 
@@ -244,6 +248,30 @@ class WitnessMessageMalformed(VerificationFailed):
     """Bytes are not a request or an answer of C2SP tlog-witness."""
 
     code = "witness-message-malformed"
+
+
+class ExportMalformed(VerificationFailed):
+    """A file is not an export for one controller, or spells one in another way."""
+
+    code = "export-malformed"
+
+
+class Incomplete(VerificationFailed):
+    """An export for one controller lacks an entry that concerns it. The message names which."""
+
+    code = "incomplete"
+
+
+class TimestampInvalid(VerificationFailed):
+    """The answer of a time-stamping authority does not show that it saw these bytes at a time."""
+
+    code = "timestamp-invalid"
+
+
+class LogUnreadable(LedgerError):
+    """The server of a log did not answer, or not to us. Nothing is shown about the log."""
+
+    code = "log-unreadable"
 
 
 class ConfigurationError(LedgerError):

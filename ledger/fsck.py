@@ -9,10 +9,12 @@
        entries it covers
     7  tiles and head are those of the entries
     8  the log begins with a checkpoint somebody kept, if one is given
+    9  every timestamp is over the checkpoint it is kept with
+   10  every number of a controller is dense and in the table, and entries commit to their numbers
 
 The first entry that differs is named. What nobody outside kept cannot be missed here: a database
-set back as a whole, with its keys, looks like a younger log (check 8 finds it).
-`tests/test_tamper.py` plays the attacker.
+set back as a whole, with its keys, looks like a younger log (check 8 finds it). The commitments of
+check 10 are made again when their secret is given. `tests/test_tamper.py` plays the attacker.
 """
 
 from __future__ import annotations
@@ -25,14 +27,17 @@ from typing import Any
 
 import psycopg
 
-from ledger import cloudevent, entry, envelope, log_keys
+from ledger import cloudevent, entry, envelope, log_keys, rfc3161
 from ledger.checkpoint import Checkpoint
 from ledger.errors import LedgerError, VerificationFailed
+from ledger.fsck_numbers import StoredNumbers
 from ledger.keyring import ADMINISTRATOR, KEY_EVENTS, KeyRing
 from ledger.log_keys import LogKeys
 from ledger.merkle import Frontier, leaf_hash, perfect_root
 from ledger.note import Verifier
+from ledger.numbers import ControllerKeys
 from ledger.tiles import WIDTH
+from ledger.timestamps import message
 
 BATCH = 1000
 """Entries read at once."""
@@ -57,6 +62,7 @@ def fsck(
     verifier: Verifier,
     administrator_key: bytes,
     *,
+    keys: ControllerKeys | None = None,
     kept: Checkpoint | None = None,
     progress: Progress = lambda size: None,
 ) -> Sound:
@@ -66,12 +72,13 @@ def fsck(
     """
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        walk = _Walk(conn, verifier, administrator_key, kept)
+        walk = _Walk(conn, verifier, administrator_key, keys, kept)
         for row in _entries(conn):
             walk.take(*row)
             if walk.size % BATCH == 0:
                 progress(walk.size)
         walk.finish()
+        _check_timestamps(conn, verifier)
         return Sound(
             walk.size,
             walk.frontier.root(),
@@ -89,6 +96,7 @@ class _Walk:
         conn: psycopg.Connection,
         verifier: Verifier,
         administrator_key: bytes,
+        keys: ControllerKeys | None,
         kept: Checkpoint | None,
     ) -> None:
         self.conn = conn
@@ -106,6 +114,7 @@ class _Walk:
         self.next_note = next(self.notes, None)
         self.tags = _tags(conn)
         self.next_tag = next(self.tags, None)
+        self.numbers = StoredNumbers(conn, keys)
         self._check_checkpoints()
 
     @property
@@ -133,6 +142,7 @@ class _Walk:
             raise VerificationFailed(f"entry {index}: the leaf hash is not that of its leaf", index)
         self._check_signatures(index, event, stored)
         self._check_tags(position, topic, tags)
+        self.numbers.take(position, event, stored, hashed)
         self.recorded_at = recorded_at
         self.frontier = self.frontier.append([hashed])
         self._add_hash(0, hashed)
@@ -152,6 +162,7 @@ class _Walk:
             raise VerificationFailed("there is a checkpoint of more entries than there are")
         if self.next_tag is not None:
             raise VerificationFailed("there is a tag of an entry that is not there")
+        self.numbers.finish()
         (tiles,) = self.conn.execute("SELECT count(*) FROM tiles").fetchone() or (0,)
         if tiles != self.tiles:
             raise VerificationFailed(f"there are {tiles} full tiles instead of {self.tiles}")
@@ -248,6 +259,18 @@ class _Walk:
         if kept is not None and kept.size == self.size and kept.root != self.frontier.root():
             raise VerificationFailed(
                 f"the first {kept.size} entries are not those of the kept checkpoint", kept.size - 1
+            )
+
+
+def _check_timestamps(conn: psycopg.Connection, verifier: Verifier) -> None:
+    rows = conn.execute(
+        "SELECT t.size, t.authority, t.answer, c.note FROM timestamps t JOIN checkpoints c"
+        " USING (size) ORDER BY t.size, t.authority"
+    )
+    for size, authority, answer, note in rows:
+        if not rfc3161.covers(answer, message(note, verifier)):
+            raise VerificationFailed(
+                f"the timestamp of {authority} is not over checkpoint {size}", max(size - 1, 0)
             )
 
 

@@ -48,6 +48,16 @@ class SigningKey:
         """The payload in an envelope with one signature."""
         return envelope.sign(payload, self.key_id, self.private_key)
 
+    @property
+    def secret(self) -> bytes:
+        """The 32 random bytes of a private key that signs nothing, and is kept as one is.
+
+        Raises ConfigurationError for a key that does not leave its place.
+        """
+        if not isinstance(self.private_key, Ed25519PrivateKey):
+            raise ConfigurationError(f"the private key {self.key_id} shows no secret")
+        return self.private_key.private_bytes_raw()
+
     def enrolment(self, service: str | None = None) -> dict[str, Any]:
         """The data of the `SigningKeyEnrolled` of this key, for a service of its own name."""
         return {

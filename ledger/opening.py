@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,13 +19,16 @@ from typing import Any, Self
 import psycopg
 from psycopg_pool import ConnectionPool
 
-from ledger import admission, cloudevent, entry, events
+from ledger import admission, cloudevent, entry, events, keys
 from ledger.admission import Admitted
 from ledger.append import Appended, Outcome, append
+from ledger.authorities import Authority
 from ledger.checkpoint import Checkpoint
 from ledger.committer import Committer
 from ledger.database import Database, require_durable
 from ledger.deployment import (
+    DEMO,
+    NUMBERS,
     Clock,
     Home,
     LogIdentity,
@@ -39,8 +43,10 @@ from ledger.keyring import KEY_EVENTS, EnrolledKey, KeyRing
 from ledger.listener import Listener
 from ledger.log_keys import LogKeys
 from ledger.note import Verifier, parse_vkey
+from ledger.numbers import ControllerKeys
 from ledger.reader import Reader
 from ledger.signers import Signers
+from ledger.timestamps import HOURLY, Timestamps
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,7 @@ class Ledger:
         pool: ConnectionPool,
         identity: LogIdentity,
         signing: Signing | None,
+        controller_keys: ControllerKeys | None,
         *,
         clock: Clock,
         limits: admission.Limits,
@@ -82,6 +89,7 @@ class Ledger:
         self.limits = limits
         self.listener = Listener(database)
         self._signing = signing
+        self.controller_keys = controller_keys
         self._ring = _Ring(self.reader, LogKeys.of(parse_vkey(identity.vkey)))
         self._committer: Committer[Admitted, Outcome] = Committer(
             self._commit, batch=load.batch, waiting=load.waiting
@@ -124,6 +132,15 @@ class Ledger:
         self._ring.refresh()
         return self._ring.all()
 
+    def now(self) -> datetime:
+        """The moment that a question without one is about: what is due, overdue or in force.
+
+        A demonstration ledger has the clock of its feed, which stands at the last entry.
+        """
+        if self.identity.origin.startswith(DEMO):
+            return self.reader.checkpoint().recorded_at
+        return self.clock()
+
     def own_source(self, system: str) -> str:
         """The `source` of a system of this processor, under the number `init` was given."""
         first = cloudevent.parse(entry.parse(self.reader.entry(0).leaf).payload)
@@ -164,6 +181,22 @@ class Ledger:
         """Whether the database has fewer entries than this process knows to be kept outside it."""
         return self._signing is not None and self.reader.size() < self._signing.kept.size
 
+    def require_controller_keys(self) -> ControllerKeys:
+        """The keys that open the numbers of each controller. Raises ConfigurationError."""
+        if self.controller_keys is None:
+            raise ConfigurationError(
+                "the secret of the numbers is not here: this ledger reads. It is in"
+                " keys/numbers.key where the ledger was made"
+            )
+        return self.controller_keys
+
+    def timestamps(
+        self, authorities: Sequence[Authority], *, every: timedelta = HOURLY
+    ) -> Timestamps:
+        """The timestamps over the checkpoints of this log, asked of these authorities."""
+        verifier = parse_vkey(self.identity.vkey)
+        return Timestamps(self.pool, verifier, authorities, clock=self.clock, every=every)
+
     def close(self) -> None:
         """Commit what waits, and let go of the database."""
         self._committer.close()
@@ -190,6 +223,7 @@ class Ledger:
                 sign=self.sign,
                 kept=self.signing.kept,
                 clock=self.clock,
+                keys=self.require_controller_keys(),
             )
 
     def _keep_before(self, size: int) -> None:
@@ -282,6 +316,7 @@ def open_ledger(
         with database.connect() as conn:
             identity = read_identity(conn)
         signing = _signing(home, identity) if signs else None
+        controller_keys = _controller_keys(home, identity)
         pool = stack.enter_context(database.pool(load.connections))
         ledger = stack.enter_context(
             Ledger(
@@ -289,6 +324,7 @@ def open_ledger(
                 pool,
                 identity,
                 signing,
+                controller_keys,
                 clock=clock,
                 limits=limits or admission.Limits(),
                 load=load,
@@ -315,3 +351,15 @@ def _known(home: Home, signers: Signers) -> list[Verifier]:
     published = read_vkeys(home)
     found = [] if published is None else [key.verifier for key in published.keys]
     return [*signers.verifiers(), *(v for v in found if isinstance(v, Verifier))]
+
+
+def _controller_keys(home: Home, identity: LogIdentity) -> ControllerKeys | None:
+    """The keys of the controllers; None where their secret is not, as where a ledger only reads."""
+    file = keys.key_file(home.keys, NUMBERS)
+    if not file.exists():
+        return None
+    key = keys.load(file)
+    if key.public_key != identity.numbers_key:
+        # The sequences would go on under keys that no controller has.
+        raise ConfigurationError(f"{file} is not the secret of the numbers of {identity.origin}")
+    return ControllerKeys(key.secret, identity.origin)

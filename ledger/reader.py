@@ -8,17 +8,19 @@ full tiles are kept in memory. `tests/test_reader.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
 import psycopg
 from psycopg_pool import ConnectionPool
 
+from ledger import note as notes
 from ledger import receipt as receipts
+from ledger import tokens
 from ledger.head import read_hashes
 from ledger.merkle import HashReader, prove_consistency, prove_inclusion
-from ledger.tiles import WIDTH, format_bundle, hash_reader
+from ledger.tiles import WIDTH, Tile, format_bundle, hash_reader, width_at
 
 CACHED_TILES = 4096
 """Full hash tiles kept in memory: 8 KiB each, 32 MiB together."""
@@ -59,6 +61,7 @@ class Reader:
         self._pool = pool
         self._before_showing = before_showing
         self._full_tile = lru_cache(maxsize=CACHED_TILES)(self._read_full_tile)
+        self._seen = 0  # a size the log has had; it only grows
 
     def size(self) -> int:
         """The number of entries."""
@@ -109,6 +112,21 @@ class Reader:
                 rows = conn.execute(ALL, (after, limit))
             return [_entry(row) for row in rows]
 
+    def last(self, types: Sequence[str]) -> StoredEntry | None:
+        """The last entry of given types; None when there is none."""
+        with self._pool.connection() as conn:
+            row = conn.execute(LAST, (list(types),)).fetchone()
+        return None if row is None else _entry(row)
+
+    def sequence(
+        self, controller: str, *, after: int = 0, types: Sequence[str] = (), limit: int = 100
+    ) -> list[tuple[int, StoredEntry]]:
+        """Up to `limit` entries after a position that concern a controller, each with its number
+        for it, in order, of given types."""
+        with self._pool.connection() as conn:
+            rows = conn.execute(SEQUENCE, (controller, after, list(types), list(types), limit))
+            return [(number, _entry(row)) for number, *row in rows]
+
     def scan(
         self, *, after: int = 0, upto: int | None = None, batch: int = 1000
     ) -> Iterator[StoredEntry]:
@@ -120,6 +138,17 @@ class Reader:
                 return
             yield from rows
             after = rows[-1].position
+
+    def read(self, tile: Tile) -> bytes:
+        """A hash tile or an entry bundle, also one of an earlier size. Raises LookupError.
+
+        Numbers of any size are looked up: those beyond the log do not reach the database.
+        """
+        if not self._holds(tile):
+            raise LookupError(tile)
+        if tile.level is None:
+            return self.entry_bundle(tile.index, tile.width)
+        return self.tile(tile.level, tile.index, tile.width)
 
     def tile(self, level: int, index: int, width: int = WIDTH) -> bytes:
         """One hash tile, 32 bytes a hash. Raises LookupError when the log does not have it."""
@@ -134,10 +163,11 @@ class Reader:
 
     def entry_bundle(self, index: int, width: int = WIDTH) -> bytes:
         """One entry bundle (tlog-tiles). Raises LookupError when the log does not have it."""
-        entries = self.events(after=index * WIDTH, limit=width)
-        if len(entries) != width:
+        with self._pool.connection() as conn:
+            rows = conn.execute(LEAVES, (index * WIDTH, width)).fetchall()
+        if len(rows) != width:
             raise LookupError((index, width))
-        return format_bundle([entry.leaf for entry in entries])
+        return format_bundle([leaf for (leaf,) in rows])
 
     def prove_inclusion(self, index: int, size: int) -> list[bytes]:
         """The inclusion proof of a leaf in the tree of a size."""
@@ -163,6 +193,32 @@ class Reader:
         proof = self.prove_inclusion(index, under.size)
         return receipts.format(index, proof, under.note, entry.leaf)
 
+    def refreshed_receipt(self, index: int) -> str:
+        """The receipt of an entry with what others have said since: under the first checkpoint
+        after it that was timestamped, or else the latest. Raises LookupError.
+
+        The first and not the latest, since an earlier time says more about the entry.
+        """
+        with self._pool.connection() as conn:
+            row = conn.execute(FIRST_TIMESTAMPED, (index,)).fetchone()
+        under = self.checkpoint() if row is None else StoredCheckpoint(*row)
+        return self.receipt(index, self.attested(under))
+
+    def attested(self, checkpoint: StoredCheckpoint) -> StoredCheckpoint:
+        """A checkpoint with the timestamps that are kept for it, as signature lines of its note."""
+        with self._pool.connection() as conn:
+            rows = conn.execute(
+                "SELECT authority, answer FROM timestamps WHERE size = %s ORDER BY authority",
+                (checkpoint.size,),
+            ).fetchall()
+        lines = [notes.format_line(tokens.token_line(name, answer)) for name, answer in rows]
+        return replace(checkpoint, note=checkpoint.note + "".join(lines))
+
+    def _holds(self, tile: Tile) -> bool:
+        if width_at(tile.level or 0, tile.index, self._seen) < tile.width:
+            self._seen = max(self._seen, self.size())
+        return width_at(tile.level or 0, tile.index, self._seen) >= tile.width
+
     def _checkpoint(self, condition: str, *args: object) -> StoredCheckpoint:
         with self._pool.connection() as conn:
             row = conn.execute(
@@ -185,10 +241,26 @@ class Reader:
 
 
 ALL = f"SELECT {COLUMNS} FROM entries WHERE position > %s ORDER BY position LIMIT %s"  # noqa: S608
+LEAVES = "SELECT leaf FROM entries WHERE position > %s ORDER BY position LIMIT %s"
 TYPED = f"""
     SELECT {COLUMNS} FROM entries WHERE position > %s AND type = ANY(%s)
     ORDER BY position LIMIT %s
 """  # noqa: S608
+LAST = f"""
+    SELECT {COLUMNS} FROM entries WHERE position = (
+        SELECT max(position) FROM entries WHERE type = ANY(%s))
+"""  # noqa: S608
+SEQUENCE = """
+    SELECT n.number, e.position, e.type, e.recorded_at, e.tags, e.leaf
+    FROM numbers n JOIN entries e ON e.position = n.position
+    WHERE n.controller = %s AND n.position > %s
+    AND (%s::text[] = '{}' OR e.type = ANY(%s::text[]))
+    ORDER BY n.number LIMIT %s
+"""
+FIRST_TIMESTAMPED = """
+    SELECT size, recorded_at, note FROM checkpoints
+    WHERE size = (SELECT min(size) FROM timestamps WHERE size > %s)
+"""
 TAGGED = """
     SELECT e.position, e.type, e.recorded_at, e.tags, e.leaf
     FROM tags t JOIN entries e ON e.position = t.position

@@ -26,6 +26,9 @@ from ledger.merkle import check_inclusion, leaf_hash
 from ledger.note import Verifier
 from ledger.proof import Proof
 
+MAX_RECEIPT = 1_100_000
+"""Bytes: the largest note and the largest entry, in base64."""
+
 NO_KEYS: Mapping[str, Ed25519PublicKey] = MappingProxyType({})
 
 
@@ -73,6 +76,8 @@ def check(
     Raises ProofInvalid, NoteMalformed, NoteUnverified, CheckpointMalformed and EntryMalformed.
     Whether a producer's key was in force is for `ledger/verify.py`, which reads the whole log.
     """
+    if len(text) > MAX_RECEIPT:
+        raise ProofInvalid(f"a receipt has at most {MAX_RECEIPT} bytes")
     proof = proofs.parse(text)  # (1)
     if proof.extra is None:
         raise ProofInvalid("the proof carries no entry, so it is not a receipt", proof.index)

@@ -2,8 +2,9 @@
 
 Only into a new ledger whose origin starts with `demo.`, or one that this feed was replayed into
 before: a real ledger has a real clock. Each producer gets a key of its own when the feed enrols it;
-`administrator` is the administrator key. Replaying again goes on where it stopped, since the same
-line gives the same bytes. `tests/test_replay.py`.
+`administrator` is the administrator key. Between the events the ledger notes itself as one in
+service does: at the begin of each month with events, and at the end of the feed. Replaying again
+goes on where it stopped, since the same line gives the same bytes. `tests/test_replay.py`.
 """
 
 from __future__ import annotations
@@ -16,15 +17,13 @@ from itertools import groupby
 from pathlib import Path
 
 from ledger import cloudevent, envelope, feed, keys
-from ledger.deployment import Home, init
+from ledger.deployment import DEMO, Home, init
 from ledger.errors import ConfigurationError, Refused
 from ledger.feed import FeedError, FeedEvent
-from ledger.keyring import ADMINISTRATOR, ENROLLED
+from ledger.keyring import ADMINISTRATOR, ENROLLED, LEDGER
 from ledger.keys import SigningKey
+from ledger.noting import Every, begin_of, last_noted, note
 from ledger.opening import Ledger, open_ledger
-
-DEMO = "demo."
-"""How the origin of a ledger begins that may be given another clock than the machine's."""
 
 KVK = "00000000"
 """The Chamber of Commerce number of a fictional processor."""
@@ -87,9 +86,15 @@ def replay(
     Raises FeedError, which names the first line that was refused; the lines above it are recorded.
     """
     signers = {ADMINISTRATOR: keys.load(keys.key_file(home.keys, ADMINISTRATOR))}
+    own = keys.load(keys.key_file(home.keys, LEDGER))
+    noted = last_noted(ledger.reader).recorded_at
     recorded = already = 0
     # Events of one moment go into one transaction; a key is enrolled before it is used.
     for (moment, _), group in groupby(feed.read(events), key=_moment_and_kind):
+        month = begin_of(moment, Every.MONTH)
+        if month > noted:
+            clock.moment = noted = month
+            note(ledger, own)
         clock.moment = max(moment, clock.moment)
         lines = list(group)
         answers = ledger.append([_signed(home, signers, event) for event in lines])
@@ -99,6 +104,8 @@ def replay(
             recorded += answer.created
             already += not answer.created
         progress(lines[-1].line)
+    if last_noted(ledger.reader).position < ledger.reader.size():
+        note(ledger, own)
     return Replayed(recorded, already)
 
 

@@ -1,8 +1,8 @@
 """What verifying a log showed, what that rests on, and what it does not show.
 
 A report is read by people who must know how far to trust it, so every sentence of it is true of
-this run: a key that was merely found beside the log is never called the log's own.
-`tests/test_verify.py`.
+this run: a key that was merely found beside the log is never called the log's own. Receipts have a
+report of their own (`ledger/receipt_report.py`). `tests/test_verify.py`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from cryptography.x509 import Certificate
+
+from ledger import ladder
 from ledger.checkpoint import Checkpoint
 from ledger.checks import CHECKS
 from ledger.entry_check import EntryCheck
+from ledger.ladder import Attested, Rung, State, Step
 from ledger.note import Verifier
+from ledger.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +28,19 @@ class Pins:
     """What the caller knows from elsewhere; what is None is taken from the log itself.
 
     `vkey` is the log's verifier key, `administrator_key` 32 bytes, `kept` signed checkpoints of
-    this log from earlier: the caller's own, a witness's, or those in receipts.
+    this log from earlier: the caller's own, a witness's, or those in receipts. `policy` says which
+    witnesses count, `certificates` which time-stamping authorities do, and `producers` are public
+    keys (32 bytes) of which one must have signed the event of a receipt. `numbers_secret` are the
+    32 bytes that the numbers of all controllers are checked with.
     """
 
     vkey: str | None = None
     administrator_key: bytes | None = None
     kept: Sequence[str] = ()
+    policy: Policy | None = None
+    certificates: Sequence[Certificate] = ()
+    producers: Sequence[bytes] = ()
+    numbers_secret: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +57,9 @@ class Report:
     """What verification showed of a log of `size` entries with this root.
 
     `administrator_key` is 32 bytes, None for an empty log; `recorded` are the times of the first
-    and last entry; `suspect` the indexes of entries whose key may have been in other hands.
+    and last entry; `suspect` the indexes of entries whose key may have been in other hands. `steps`
+    are the rungs of the ladder (`ledger/ladder.py`), for the log as a whole; `contradictions` what
+    cannot all be true.
     """
 
     origin: str
@@ -56,6 +70,9 @@ class Report:
     recorded: tuple[datetime, datetime] | None
     suspect: tuple[int, ...]
     passed: tuple[Passed, ...]
+    steps: tuple[Step, ...]
+    attested: Attested
+    contradictions: tuple[str, ...]
     rests_on: tuple[str, ...]
     does_not_show: tuple[str, ...]
 
@@ -66,19 +83,25 @@ def make(
     story: EntryCheck,
     pins: Pins,
     kept: Sequence[Checkpoint],
+    attested: Attested,
 ) -> Report:
-    """The report of a verification that passed; `kept` are the opened ones of `pins`."""
+    """The report of a verification that passed; `kept` are the opened ones of `pins`, `attested` is
+    what others say of the checkpoint."""
+    recorded = story.recorded
     return Report(
         origin=checkpoint.origin,
         size=checkpoint.size,
         root=checkpoint.root,
         vkey=verifier.vkey,
         administrator_key=story.administrator_key,
-        recorded=story.recorded,
+        recorded=recorded,
         suspect=story.suspect(),
         passed=_passed(checkpoint, story, pins, kept),
-        rests_on=_rests_on(verifier, story.administrator_key, pins, kept),
-        does_not_show=_does_not_show(pins, kept),
+        steps=_steps(checkpoint, story, attested),
+        attested=attested,
+        contradictions=tuple(ladder.contradiction(recorded[1], attested) if recorded else ()),
+        rests_on=_rests_on(verifier, story.administrator_key, pins, kept, attested),
+        does_not_show=_does_not_show(pins, kept, attested),
     )
 
 
@@ -97,14 +120,33 @@ def _passed(
         6: f"All signatures are by the {sum(1 for _ in story.ring)} keys that the log enrols.",
         7: f"The {size} entries are {size} different events.",
         8: f"The log begins with the trees of {len(kept)} kept checkpoints.",
+        9: story.numbers.showed(),
     }
     if not kept:
         del showed[8]
+    if not story.numbers.numbered:
+        del showed[9]
     return tuple(Passed(number, CHECKS[number], text) for number, text in showed.items())
 
 
+def _steps(checkpoint: Checkpoint, story: EntryCheck, attested: Attested) -> tuple[Step, ...]:
+    size, keys = checkpoint.size, sum(1 for _ in story.ring)
+    signed = f"The {size} entries are signed by keys that the log enrols ({keys})."
+    included = f"The tree that the log's key signed is made of exactly these {size} entries."
+    return (
+        Step(Rung.SIGNED, State.REACHED, signed),
+        Step(Rung.INCLUDED, State.REACHED, included),
+        attested.witnessed,
+        attested.timestamped,
+    )
+
+
 def _rests_on(
-    verifier: Verifier, administrator: bytes | None, pins: Pins, kept: Sequence[Checkpoint]
+    verifier: Verifier,
+    administrator: bytes | None,
+    pins: Pins,
+    kept: Sequence[Checkpoint],
+    attested: Attested,
 ) -> tuple[str, ...]:
     sentences = [f"The log's key {verifier.vkey}, {_origin_of_pin(pins.vkey)}."]
     if administrator is not None:
@@ -116,19 +158,19 @@ def _rests_on(
     sentences.append(
         f"Checkpoints kept from earlier, of sizes {sizes}." if kept else "No earlier checkpoint."
     )
-    return (*sentences, "SHA-256 and Ed25519.")
+    sentences += ladder.trusted(attested, pins.policy)
+    return (*sentences, ladder.algorithms(attested))
 
 
 def _origin_of_pin(pinned: object) -> str:
     return "first seen in this log" if pinned is None else "pinned by the caller"
 
 
-def _does_not_show(pins: Pins, kept: Sequence[Checkpoint]) -> tuple[str, ...]:
+def _does_not_show(pins: Pins, kept: Sequence[Checkpoint], attested: Attested) -> tuple[str, ...]:
     sentences = [
         "That what the events say is true: only who signed it, and that it is unchanged since.",
         "That every event was submitted: what was never recorded leaves no trace.",
-        "That others are shown this log: without witnesses its key can sign a second history.",
-        "That recorded times are right: the ledger's own clock gave them, and only order is shown.",
+        *ladder.beyond(attested),
         "That a key was in the hands of its owner, outside the entries listed as suspect.",
         "That fields are those of the vocabulary, keys signed for their own controllers only, or"
         " the agreement was kept.",

@@ -11,6 +11,7 @@ import re
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from ledger.errors import TileMalformed
 from ledger.merkle import HASH, HashReader, perfect_root
@@ -101,6 +102,16 @@ def hash_reader(fetch: Fetch, size: int) -> HashReader:
         return perfect_root(hashes[start : start + (1 << below)])
 
     return read
+
+
+def cut(full: bytes, width: int, level: int | None) -> bytes:
+    """The partial tile of a level, or of entries when it is None, that a full one begins with.
+
+    What follows in the full one is not looked at. Raises TileMalformed.
+    """
+    if level is None:
+        return format_bundle(list(islice(parse_bundle(full, WIDTH), width)))
+    return b"".join(hashes_of(full, WIDTH)[:width])
 
 
 def format_bundle(entries: Sequence[bytes]) -> bytes:

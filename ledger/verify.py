@@ -5,7 +5,7 @@
     tile/L/N[.p/W]                    hash tiles (C2SP tlog-tiles)
     tile/entries/N[.p/W]              the entries
 
-Eight numbered checks (`ledger/checks.py`), in one pass with bounded memory, and nothing but the
+Nine numbered checks (`ledger/checks.py`), in one pass with bounded memory, and nothing but the
 standard library and `cryptography`. The answer is a report (`ledger/report.py`), never a bare
 "passed". `tests/test_verify.py` plays the attacker.
 """
@@ -15,12 +15,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ledger import checkpoint as checkpoints
-from ledger import note, report, tiles
+from ledger import ladder, note, report, tiles
 from ledger.checkpoint import Checkpoint
 from ledger.checks import check
 from ledger.entry_check import EntryCheck
 from ledger.errors import VerificationFailed
 from ledger.note import Verifier
+from ledger.numbers import ControllerKeys
 from ledger.report import Pins, Report
 from ledger.tiles import Tile
 from ledger.tree_check import TreeCheck
@@ -36,7 +37,8 @@ def verify(fetch: Fetch, pins: Pins | None = None) -> Report:
     """Verify a log from its first entry to its latest checkpoint.
 
     (1) The verifier key is the one the caller pinned, or the one found beside the log.
-    (2) That key signed the checkpoint, and is named after its origin.
+    (2) That key signed the checkpoint, and is named after its origin; so did the witnesses of the
+        policy whose signatures it carries.
     (3) Every entry is there and has the leaf hash of its level-0 tile.
     (4) Every tile is made from the tile below, and the root is that of the checkpoint.
     (5) Every entry is spelled in the one way, and recorded time never runs backwards.
@@ -45,6 +47,8 @@ def verify(fetch: Fetch, pins: Pins | None = None) -> Report:
         may produce the event; keys are enrolled and revoked by the administrator.
     (7) Every payload is a JSON event of this vocabulary, and no source and id come twice.
     (8) The log has the root of every kept checkpoint at its size.
+    (9) Entries that name a controller carry a number for it, from the first numbered entry on; with
+        the secret of the numbers, every commitment is to the right ones.
 
     Raises VerificationFailed, with the number of the check and the index of the first entry that
     differs, where one does. Fields of events and rules of the agreement are not judged here.
@@ -52,18 +56,21 @@ def verify(fetch: Fetch, pins: Pins | None = None) -> Report:
     pins = pins or Pins()
     verifier = _verifier(fetch, pins)  # (1)
     with check(2):
-        checkpoint = checkpoints.open(note.decode(_read(fetch, CHECKPOINT)), verifier)
+        signed = note.decode(_read(fetch, CHECKPOINT))
+        checkpoint = checkpoints.open(signed, verifier)
+        attested = ladder.look_up(signed, verifier, pins.policy, pins.certificates)
     kept = _open_kept(pins.kept, verifier, checkpoint)
     tree = TreeCheck(_tile_reader(fetch), checkpoint.size, [c.size for c in kept])
-    story = EntryCheck()
+    secret = pins.numbers_secret
+    story = EntryCheck(None if secret is None else ControllerKeys(secret, checkpoint.origin))
     for tile in tiles.bundles_of(checkpoint.size):
         for index, leaf in tree.entries(tile, _bundle(fetch, tile)):  # (3) (4)
-            story.add(index, leaf)  # (5) (6) (7)
+            story.add(index, leaf)  # (5) (6) (7) (9)
             if index == 0:
                 _check_administrator(story, pins)
     tree.finish(checkpoint.root)
     _check_kept(kept, tree)  # (8)
-    return report.make(checkpoint, verifier, story, pins, kept)
+    return report.make(checkpoint, verifier, story, pins, kept, attested)
 
 
 def _verifier(fetch: Fetch, pins: Pins) -> Verifier:

@@ -10,7 +10,6 @@ same from the first event into a new generation, which then takes the place of t
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 import orjson
@@ -19,10 +18,11 @@ import structlog
 from psycopg_pool import ConnectionPool
 
 from ledger.listener import Listener
-from projections import history
-from projections.facts import Fact, Recorded, effective
+from projections import cases, history
+from projections.facts import Recorded
 from projections.register import Register, Row
 from projections.registers import REGISTERS
+from projections.rules import JUDGED
 
 BATCH = 500
 """Events in one transaction while following."""
@@ -34,13 +34,13 @@ GATHER = 0.1
 """Seconds in which more events may come, to be applied together: applying each alone would take as
 long as appending it did."""
 
-Cases = dict[str, set[str]]
-"""Case keys by register name."""
+FOLLOWED: Mapping[str, Register] = {**REGISTERS, **JUDGED}
+"""What is kept up to date: every register, and the findings and clocks of every chapter."""
 
 log = structlog.get_logger(__name__)
 
 
-def follow_once(pool: ConnectionPool, registers: Mapping[str, Register] = REGISTERS) -> int:
+def follow_once(pool: ConnectionPool, registers: Mapping[str, Register] = FOLLOWED) -> int:
     """Apply one batch of new events; how many there were. 0: nothing new, or another follows."""
     with pool.connection() as conn, conn.transaction():
         row = conn.execute(
@@ -56,7 +56,14 @@ def follow_once(pool: ConnectionPool, registers: Mapping[str, Register] = REGIST
         return len(events)
 
 
-def catch_up(pool: ConnectionPool, registers: Mapping[str, Register] = REGISTERS) -> int:
+def position(pool: ConnectionPool) -> int:
+    """How many entries the stored rows have followed."""
+    with pool.connection() as conn:
+        row = conn.execute("SELECT position FROM followed").fetchone()
+        return int(row[0]) if row else 0
+
+
+def catch_up(pool: ConnectionPool, registers: Mapping[str, Register] = FOLLOWED) -> int:
     """Apply all events there are; how many there were."""
     total = 0
     while count := follow_once(pool, registers):
@@ -66,7 +73,7 @@ def catch_up(pool: ConnectionPool, registers: Mapping[str, Register] = REGISTERS
 
 def rebuild(
     pool: ConnectionPool,
-    registers: Mapping[str, Register] = REGISTERS,
+    registers: Mapping[str, Register] = FOLLOWED,
     progress: Callable[[int], None] = lambda position: None,
 ) -> int:
     """Make all stored rows anew from the log and swap them in whole; the position reached.
@@ -133,54 +140,23 @@ def _apply(
     events: Sequence[Recorded],
 ) -> None:
     upto = events[-1].position
-    for name, cases in _touched(conn, registers, events, upto).items():
+    for name, touched in cases.touched(conn, registers, events, upto=upto).items():
         register = registers[name]
-        by_case = _events_by_case(conn, register, cases, upto)
-        rows = [(case, row) for case in sorted(cases) for row in by_case[case]]
-        _replace(conn, generation, name, cases, rows)
-
-
-def _touched(
-    conn: psycopg.Connection,
-    registers: Mapping[str, Register],
-    events: Sequence[Recorded],
-    upto: int,
-) -> Cases:
-    """The cases whose rows may change: those of the events, and of what they amend."""
-    touched: Cases = defaultdict(set)
-    amending = [event for event in events if event.type in history.AMENDMENTS]
-    chains = history.with_amendments(conn, amending, upto=upto)
-    before = [event for event in chains if event.position < events[0].position]
-    for name, register in registers.items():
-        # A correction can move an event to another case: fold the one it leaves as well.
-        for event in [*events, *effective(before), *effective(chains)]:
-            if event.type in register.types:
-                touched[name].update(register.cases(event))
-    return touched
-
-
-def _events_by_case(
-    conn: psycopg.Connection, register: Register, cases: set[str], upto: int
-) -> dict[str, Sequence[Row]]:
-    events = history.of_cases(conn, cases, register.types, upto=upto)
-    facts: dict[str, list[Fact]] = defaultdict(list)
-    for fact in effective(events):
-        if fact.type in register.types:
-            for case in cases.intersection(register.cases(fact)):
-                facts[case].append(fact)
-    return defaultdict(tuple, {case: register.fold(case, facts[case]) for case in facts})
+        facts = cases.facts_of(conn, register, touched, upto=upto)
+        rows = [(case, row) for case in sorted(facts) for row in register.fold(case, facts[case])]
+        _replace(conn, generation, name, touched, rows)
 
 
 def _replace(
     conn: psycopg.Connection,
     generation: int,
     register: str,
-    cases: set[str],
+    touched: set[str],
     rows: Sequence[tuple[str, Row]],
 ) -> None:
     conn.execute(
         "DELETE FROM register_rows WHERE generation = %s AND register = %s AND case_key = ANY(%s)",
-        (generation, register, sorted(cases)),
+        (generation, register, sorted(touched)),
     )
     with conn.cursor().copy(
         "COPY register_rows (generation, register, key, case_key, controller, body) FROM STDIN"

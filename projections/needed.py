@@ -14,8 +14,8 @@ from datetime import datetime
 
 import psycopg
 
-from ledger.events.tags import CONTROLLERS
-from projections import history
+from ledger.tags import CONTROLLERS
+from projections import context, history
 from projections.facts import Fact, Recorded, effective
 from projections.reading import ids
 from projections.register import Register
@@ -34,7 +34,11 @@ def facts_for(
     With `controller` at least every case that gives rows of it or for every reader.
     """
     if controller is None:
-        return _by_case(register, history.of_types(conn, register.types, upto=upto), as_of)
+        types = register.types | register.context
+        events = list(history.of_types(conn, types, upto=upto))
+        return context.joined(
+            _by_case(register, events, as_of), context.of(register, events, as_of)
+        )
     own = f"controller:{controller}"
     first = history.of_cases(conn, [own], register.types, upto=upto)
     wide = history.of_types(conn, register.wide, upto=upto) if register.wide else ()
@@ -49,7 +53,10 @@ def facts_for(
     rest = history.of_cases(conn, cases - {own}, register.types, upto=upto)
     found.update((event.position, event) for event in rest)
     by_case = _by_case(register, found.values(), as_of)
-    return {case: facts for case, facts in by_case.items() if case in cases}
+    needed = {case: facts for case, facts in by_case.items() if case in cases}
+    # What was agreed with others changes no row of this controller.
+    about = context.events_of(conn, register, [controller] if register.context else (), upto=upto)
+    return context.joined(needed, context.of(register, about, as_of))
 
 
 def _by_case(

@@ -62,15 +62,33 @@ def ask(
 
     Raises LookupError when nothing had been recorded yet at `known_at`.
     """
+    basis, rows = ask_all(pool, [register], moment, controller=controller)
+    return Answer(register, moment, basis, register.present(rows))
+
+
+def ask_all(
+    pool: ConnectionPool,
+    registers: Sequence[Register],
+    moment: Moment = Moment(),
+    *,
+    controller: str | None = None,
+) -> tuple[Basis, list[Row]]:
+    """The rows of several registers by their keys, all resting on the same entries.
+
+    Raises LookupError when nothing had been recorded yet at `known_at`.
+    """
     with pool.connection() as conn, conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         if moment == Moment():
-            basis, rows = _stored(conn, register, controller)
+            basis, rows = _stored(conn, registers, controller)
         else:
             basis = basis_at(conn, moment.known_at)
-            rows = _folded(conn, register, basis.size, moment.as_of, controller)
-    shown = register.present(sorted(rows, key=lambda row: row.key))
-    return Answer(register, moment, basis, shown)
+            rows = [
+                row
+                for register in registers
+                for row in _folded(conn, register, basis.size, moment.as_of, controller)
+            ]
+    return basis, sorted(rows, key=lambda row: row.key)
 
 
 def basis_at(conn: psycopg.Connection, known_at: datetime | int | None) -> Basis:
@@ -99,13 +117,13 @@ def _checkpoint(conn: psycopg.Connection, condition: str, *args: object) -> tupl
 
 
 def _stored(
-    conn: psycopg.Connection, register: Register, controller: str | None
+    conn: psycopg.Connection, registers: Sequence[Register], controller: str | None
 ) -> tuple[Basis, list[Row]]:
     rows = conn.execute(
         "SELECT key, controller, body FROM register_rows"
-        " WHERE generation = (SELECT generation FROM followed) AND register = %(register)s"
+        " WHERE generation = (SELECT generation FROM followed) AND register = ANY(%(registers)s)"
         " AND (%(controller)s::text IS NULL OR controller IS NULL OR controller = %(controller)s)",
-        {"register": register.name, "controller": controller},
+        {"registers": [register.name for register in registers], "controller": controller},
     )
     found = [_row(*row) for row in rows]
     followed = conn.execute("SELECT position FROM followed").fetchone()

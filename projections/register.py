@@ -66,6 +66,9 @@ class Register:
     and without which a case gives none: a question about one controller reads all of these, and of
     the others what names the controller (`projections/needed.py`). The case `controller:C1` gives
     rows of C1 alone, and a row of a controller rests on a fact that names it.
+
+    `context` are types of which a fold is also given the facts about each controller that its case
+    names: the terms of its agreement (`projections/context.py`). They belong to no case.
     """
 
     name: str
@@ -77,3 +80,4 @@ class Register:
     fold: Callable[[str, Sequence[Fact]], Sequence[Row]]
     present: Callable[[Sequence[Row]], Sequence[Row]] = lambda rows: rows
     wide: frozenset[str] = frozenset()
+    context: frozenset[str] = frozenset()

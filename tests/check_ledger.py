@@ -24,7 +24,12 @@ from tests.ledgers import TestLedger
 def check_ledger(made: TestLedger, given: Iterable[Appended] = ()) -> Sound:
     """Check everything; `given` are answers that producers hold."""
     with made.ledger.database.connect() as conn:
-        sound = fsck(conn, made.verifier, made.ledger.identity.administrator_key)
+        sound = fsck(
+            conn,
+            made.verifier,
+            made.ledger.identity.administrator_key,
+            keys=made.ledger.controller_keys,
+        )
     reader, log_keys = made.ledger.reader, made.ledger.log_keys()
     indexes: dict[int, bytes] = {}
     for answer in given:

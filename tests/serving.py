@@ -18,12 +18,14 @@ from tests.ledgers import TestLedger
 
 
 @contextmanager
-def serving(made: TestLedger, follower: Follower | None = None) -> Iterator[str]:
+def serving(
+    made: TestLedger, follower: Follower | None = None, *, public_hashes: bool = False
+) -> Iterator[str]:
     """Serve a ledger on a free port of this machine; its address."""
     follower = follower or Follower(made.ledger.pool, made.ledger.listener)
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        create_app(State(made.ledger, follower)),
+        create_app(State(made.ledger, follower, public_hashes)),
         log_level="critical",
         timeout_graceful_shutdown=1,
     )

@@ -15,6 +15,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from api import problems
+from api.access import hash_reader as reads_hashes
 from api.access import reader as reads
 from api.app import ROUTERS, VERSION
 from api.events import BATCH_LIMIT, ENVELOPE_LIMIT
@@ -24,7 +25,7 @@ from ledger.merkle import check_consistency
 from projections.follow import Follower
 from tests.check_ledger import check_ledger
 from tests.ledgers import TestLedger
-from tests.serving import reader
+from tests.serving import reader, serving
 
 PUBLIC = {
     "/v1/openapi.json",
@@ -35,6 +36,16 @@ PUBLIC = {
     "/healthz",
     "/readyz",
 }
+HASHES = {
+    "/log/checkpoint",
+    "/log/log.vkey",
+    "/log/tile/{place}",
+    "/v1/checkpoint",
+    "/v1/consistency",
+    "/v1/log",
+}
+"""Public where the operator says so."""
+
 SIGNED = {"/v1/events", "/v1/events:batch"}
 """Appends: the signature of the producer is what lets them in."""
 
@@ -333,17 +344,38 @@ def test_reading_needs_the_token(http: httpx.Client) -> None:
 
 
 def test_every_route_declares_who_may_use_it() -> None:
-    """A route depends on the token, or is on the short list of those that need none."""
+    """A route depends on the token, or on it unless hashes are public, or is on the short list of
+    those that need none."""
     for path, route in routes():
-        guarded = any(dependency.call is reads for dependency in flat(route))
-        needs_token = path not in PUBLIC and not (path in SIGNED and "POST" in route.methods)
-        assert guarded == needs_token, path
+        guards = [d.call for d in flat(route) if d.call in (reads, reads_hashes)]
+        if path in PUBLIC or (path in SIGNED and "POST" in route.methods):
+            assert guards == [], path
+        else:
+            assert guards == [reads_hashes if path in HASHES else reads], path
+
+
+def test_public_hashes_are_public_and_nothing_else_is(ledger: TestLedger) -> None:
+    """With the setting, what tells no event needs no token; everything else does as before."""
+    follower = Follower(ledger.ledger.pool, ledger.ledger.listener)
+    with serving(ledger, follower, public_hashes=True) as url:
+        for path, route in routes():
+            if path in PUBLIC or "GET" not in route.methods:
+                continue
+            answer = httpx.get(url + re.sub(r"\{\w+\}", "0", path))
+            assert (answer.status_code == 401) == (path not in HASHES), path
+        assert httpx.get(f"{url}/v1/checkpoint").status_code == 200
+
+
+def test_an_address_with_a_slash_too_many_is_not_found(http: httpx.Client) -> None:
+    """Neither answered nor redirected (API Design Rules)."""
+    for path in ("/v1/events/", "/v1/checkpoint/", "/log/checkpoint/", "/log/tile/0/000.p/1/"):
+        problem(http.get(path), 404, "not-found")
 
 
 def routes() -> list[tuple[str, APIRoute]]:
     """Every route of the application, with its whole path."""
     return [
-        (prefix + route.path, route)
+        (prefix + route.path_format, route)
         for prefix, router in ROUTERS
         for route in router.routes
         if isinstance(route, APIRoute)

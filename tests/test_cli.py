@@ -7,11 +7,19 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 from typer.main import get_command
@@ -77,7 +85,7 @@ def test_fsck_and_verify_find_the_demonstration_sound(demo: Path, tmp_path: Path
     size = answer("export-log", exported, "--data", demo)["size"]
     assert (exported / "log.vkey").exists()
     found = answer("verify", exported, "--vkey", demo / "log.vkey")
-    assert (found["verdict"], found["size"]) == ("consistent", size)
+    assert (found["verdict"], found["size"]) == ("included", size)
     assert any("pinned" in sentence for sentence in found["rests_on"])
     assert found["does_not_show"]
     text = run("verify", exported).stdout
@@ -94,6 +102,72 @@ def test_a_changed_export_ends_with_status_1(demo: Path, tmp_path: Path) -> None
     done = run("verify", tmp_path, status=1)
     assert "failed" in done.stderr
     assert re.search(r"entry \d+|check 3", done.stderr)
+
+
+@contextmanager
+def served(*arguments: object) -> Iterator[str]:
+    """The address of a ledger that the program serves on a free port."""
+    process = subprocess.Popen(
+        [str(PROGRAM), "serve", "--port", "0", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "400"},
+    )
+    try:
+        assert process.stdout is not None
+        address = process.stdout.readline().rpartition(" ")[2].strip()
+        while not answers(address):
+            time.sleep(0.05)
+        yield address
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+
+
+def answers(address: str) -> bool:
+    """Whether a server answers there."""
+    try:
+        return httpx.get(f"{address}/healthz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_a_served_log_is_verified_at_its_address(demo: Path, tmp_path: Path) -> None:
+    """By a holder of the token, by file or variable, as from an export; nobody else sees entries,
+    and to see none is no verdict about the log."""
+    run("export-log", tmp_path, "--data", demo)
+    token = (demo / "read.token").read_text()
+    with served("--data", demo, "--public-hashes") as address:
+        log = f"{address}/log"
+        pinned = ["--vkey", demo / "log.vkey", "--kept", tmp_path / "checkpoint"]
+        found = answer("verify", log, *pinned, "--token-file", demo / "read.token")
+        assert found == answer("verify", tmp_path, *pinned)
+        assert found == answer("verify", log, *pinned, VERANTWOORD_READ_TOKEN=token)
+        assert (found["verdict"], len(found["checks"])) == ("consistent", 8)
+        refused = run("verify", log, status=2)
+        assert "--token-file" in refused.stderr
+        assert "failed" not in refused.stderr
+        assert httpx.get(f"{log}/checkpoint").text == (tmp_path / "checkpoint").read_text()
+
+
+def test_an_export_on_any_web_server_is_verified_at_its_address(demo: Path, tmp_path: Path) -> None:
+    """Static files are a log; a changed one is found there as well."""
+    run("export-log", tmp_path / "log", "--data", demo)
+    quiet = partial(QuietFiles, directory=tmp_path)
+    with ThreadingHTTPServer(("127.0.0.1", 0), quiet) as server:
+        threading.Thread(target=server.serve_forever).start()
+        log = f"http://127.0.0.1:{server.server_port}/log/"
+        assert answer("verify", log) == answer("verify", tmp_path / "log")
+        (bundle,) = (tmp_path / "log/tile/entries").rglob("000.p/*")
+        bundle.write_bytes(bundle.read_bytes().replace(b"Rivierzicht", b"Rivierdicht"))
+        done = run("verify", log, status=1)
+        assert re.search(r"check 3 failed", done.stderr)
+        server.shutdown()
+
+
+class QuietFiles(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
 
 
 def test_registers_are_printed_in_every_form(demo: Path) -> None:
@@ -129,6 +203,8 @@ def test_registers_are_printed_in_every_form(demo: Path) -> None:
         (["init", "--origin", "https://x", "--kvk", "12345678"], 2, "without scheme"),
         (["append", "missing.ndjson", "--key", "missing.key"], 2, "missing.key"),
         (["verify", "missing"], 2, "missing"),
+        (["verify", "https://u:secret@host/log"], 2, "no password"),
+        (["verify", "http://192.0.2.1/log", "--token-file", "TOKEN"], 2, "https address"),
         (["replay", "missing.ndjson"], 2, "missing.ndjson"),
         (["nonsense"], 2, "No such command"),
     ],
@@ -138,7 +214,9 @@ def test_mistakes_end_with_a_sentence(
 ) -> None:
     """That says what is wrong, on stderr, with the status that fits."""
     more = [] if arguments[0] in ("verify", "nonsense") else ["--data", str(demo)]
-    done = run(*arguments, *more, status=status)
+    named = [str(demo / "read.token") if a == "TOKEN" else a for a in arguments]
+    done = run(*named, *more, status=status)
+    assert "secret" not in done.stderr
     assert words in " ".join(done.stderr.split())
     assert done.stdout == ""
 

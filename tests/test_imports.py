@@ -47,7 +47,9 @@ def _import(module: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("module", ["ledger.verify", "ledger.receipt", "ledger.policy"])
+@pytest.mark.parametrize(
+    "module", ["ledger.verify", "ledger.receipt", "ledger.policy", "ledger.sources"]
+)
 def test_offline_verification_needs_cryptography_alone(module: str) -> None:
     """These modules load where every other dependency is refused."""
     done = _import(module)

@@ -28,7 +28,7 @@ from ledger.opening import Ledger, open_ledger
 from tests.check_ledger import check_ledger
 from tests.ledgers import KVK, Clock, TestLedger, make_home, make_ledger
 
-TABLES = ("entries", "tags", "tiles", "checkpoints", "head")
+TABLES = ("entries", "tags", "numbers", "tiles", "checkpoints", "head")
 Owner = Callable[[], psycopg.Connection]
 
 

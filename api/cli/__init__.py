@@ -12,9 +12,9 @@ import sys
 import typer
 
 from api import logs
-from api.cli import append, check, keys, read, serve, setup, witness
+from api.cli import append, check, complete, judge, keys, read, serve, setup, timestamp, witness
 from api.cli.output import errors
-from ledger.errors import ConfigurationError, LedgerError
+from ledger.errors import ConfigurationError, LedgerError, LogUnreadable
 
 app = typer.Typer(
     name="verantwoord",
@@ -33,11 +33,18 @@ app.command()(append.replay)
 app.command()(append.append)
 app.add_typer(keys.app, name="keys")
 app.command()(read.register)
+app.command()(judge.findings)
+app.command()(judge.clocks)
+app.command()(judge.check)
+app.command()(judge.status)
 app.command()(check.verify)
 app.command()(check.fsck)
+app.command()(timestamp.timestamp)
 app.command()(read.rebuild)
 app.command("export-log")(read.export_log)
 app.command()(witness.witness)
+app.command("note-checkpoint")(complete.note_checkpoint)
+app.command("export-controller")(complete.export_controller)
 
 
 def main() -> None:
@@ -45,7 +52,7 @@ def main() -> None:
     logs.configure()
     try:
         app()
-    except ConfigurationError as error:
+    except (ConfigurationError, LogUnreadable) as error:
         errors.print(f"[bold red]error:[/] {error}", highlight=False)
         sys.exit(2)
     except LedgerError as error:

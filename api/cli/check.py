@@ -3,56 +3,70 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import orjson
 import typer
+from rich.markup import escape
 
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
 from api.cli.output import Format, console, errors, print_json, progress
+from ledger import auditor
 from ledger import fsck as checking
-from ledger import note
-from ledger import receipt as receipts
+from ledger.auditor import HELP, Question, note_of
 from ledger.deployment import read_vkeys
-from ledger.errors import ConfigurationError, VerificationFailed
+from ledger.errors import VerificationFailed
+from ledger.ladder import Rung
 from ledger.note import parse_vkey
 from ledger.opening import open_ledger
-from ledger.report import Pins, Report
-from ledger.verify import verify as verify_log
-
-Vkey = Annotated[
-    Path | None,
-    typer.Option(help="File with the log's verifier key, from a source you trust (log.vkey)."),
-]
+from ledger.telling import failure_json, printable
 
 
 def verify(
-    path: Annotated[
-        Path, typer.Argument(help="A receipt (.tlog-proof), or a directory of export-log.")
-    ],
-    vkey: Vkey = None,
-    kept: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="A receipt or checkpoint kept from earlier; repeat. The log must go on from it."
-        ),
-    ] = None,
+    where: Annotated[str, typer.Argument(help=HELP["where"])],
+    vkey: Annotated[Path | None, typer.Option(help=HELP["vkey"])] = None,
+    administrator_key: Annotated[Path | None, typer.Option(help=HELP["administrator_key"])] = None,
+    kept: Annotated[list[Path] | None, typer.Option(help=HELP["kept"])] = None,
+    policy: Annotated[Path | None, typer.Option(help=HELP["policy"])] = None,
+    tsa: Annotated[list[Path] | None, typer.Option(help=HELP["tsa"])] = None,
+    producer_key: Annotated[list[Path] | None, typer.Option(help=HELP["producer_key"])] = None,
+    key: Annotated[Path | None, typer.Option(help=HELP["key"])] = None,
+    since: Annotated[str | None, typer.Option(help=HELP["since"])] = None,
+    numbers_key: Annotated[Path | None, typer.Option(help=HELP["numbers_key"])] = None,
+    require: Annotated[list[Rung] | None, typer.Option(help=HELP["require"])] = None,
+    token_file: Annotated[Path | None, typer.Option(help=HELP["token_file"])] = None,
     format: Formatted = Format.TEXT,
 ) -> None:
-    """Check a receipt or a whole exported log offline: no database, no settings, no network.
+    """Check a receipt, the export for a controller, an exported log, or a log at its address,
+    without trusting who gave it.
 
-    The answer says what was shown, which keys it rests on, and what it does not show.
+    The answer says how far it stands up: signed by its producer, included in the tree that the log
+    signed, witnessed by whom your policy asks for, timestamped by an authority that you trust. It
+    says on whose word, and what it does not show. Only an address needs a network.
     """
-    pinned = None if vkey is None else vkey.read_text().strip()
-    try:
-        if path.is_dir():
-            notes = [_note_of(file) for file in kept or ()]
-            report = verify_log(lambda name: (path / name).read_bytes(), Pins(pinned, kept=notes))
-            _print_report(report, format)
-        else:
-            _verify_receipt(path, pinned, format)
-    except VerificationFailed as failed:
-        _fail(failed, format)
+    question = Question(
+        where=where,
+        vkey=vkey,
+        administrator_key=administrator_key,
+        kept=kept or (),
+        policy=policy,
+        tsa=tsa or (),
+        producer_key=producer_key or (),
+        key=key,
+        since=since,
+        numbers_key=numbers_key,
+        require=require or (),
+        token_file=token_file,
+    )
+    told = auditor.answer(question)
+    if format is Format.JSON:
+        print_json(told.document)
+    else:
+        for line in told.lines:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+        if told.complaint is not None:
+            errors.print(told.complaint, markup=False, highlight=False, soft_wrap=True)
+    if told.status != 0:
+        raise typer.Exit(told.status)
 
 
 def fsck(
@@ -65,7 +79,7 @@ def fsck(
     schema: Schema = DEFAULT_SCHEMA,
     format: Formatted = Format.TEXT,
 ) -> None:
-    """Derive every hash, tile, tag, checkpoint and signature again from the stored bytes.
+    """Derive every hash, tile, tag, number, checkpoint and signature again from the stored bytes.
 
     Names the first entry that differs. An older copy of the whole database can only be told by a
     checkpoint kept elsewhere: give one with --kept.
@@ -76,11 +90,12 @@ def fsck(
         verifier = parse_vkey(known.first.verifier.vkey)
         with progress("entries", ledger.reader.size()) as show:
             try:
-                earlier = None if kept is None else known.open(_note_of(kept))
+                earlier = None if kept is None else known.open(note_of(kept))
                 sound = checking.fsck(
                     conn,
                     verifier,
                     ledger.identity.administrator_key,
+                    keys=ledger.controller_keys,
                     kept=earlier,
                     progress=show,
                 )
@@ -99,106 +114,17 @@ def fsck(
         print_json({"sound": True, **answer})
         return
     console.print(
-        f"Every hash, tile, tag, checkpoint and signature of {sound.size} entries is what the"
-        f" stored bytes give ({sound.checkpoints} checkpoints, {sound.tiles} full tiles)."
+        f"Every hash, tile, tag, number, checkpoint and signature of {sound.size} entries is what"
+        f" the stored bytes give ({sound.checkpoints} checkpoints, {sound.tiles} full tiles)."
     )
     console.print(f"root {sound.root.hex()}", highlight=False)
     if sound.suspect:
         console.print(f"signed by a key under suspicion: entries {list(sound.suspect)}")
 
 
-def _verify_receipt(file: Path, pinned: str | None, format: Format) -> None:
-    beside = file.parent / "log.vkey"
-    if pinned is None and not beside.exists():
-        raise ConfigurationError(
-            "a receipt is checked with the log's verifier key: give it with --vkey FILE, or put"
-            f" log.vkey beside {file.name}"
-        )
-    key = pinned or beside.read_text().strip()
-    found = receipts.check(note.decode(file.read_bytes()), parse_vkey(key))
-    event = orjson.loads(found.entry.payload)
-    rests_on = "pinned by you" if pinned else f"found beside the receipt ({beside}), not pinned"
-    answer: dict[str, Any] = {
-        "verdict": "included",
-        "index": found.index,
-        "origin": found.checkpoint.origin,
-        "size": found.checkpoint.size,
-        "root": found.checkpoint.root.hex(),
-        "recorded_at": found.entry.recorded_at.isoformat(),
-        "type": event.get("type"),
-        "id": event.get("id"),
-        "source": event.get("source"),
-        "signed_by": [signature.keyid for signature in found.entry.signatures],
-        "rests_on": f"the verifier key {key}, {rests_on}",
-        "does_not_show": NOT_BY_A_RECEIPT,
-    }
-    if format is Format.JSON:
-        print_json(answer)
-        return
-    console.print(
-        f"[bold green]included[/]: entry {found.index} of {found.checkpoint.origin}, under a signed"
-        f" checkpoint of {found.checkpoint.size} entries",
-        highlight=False,
-    )
-    for name in ("type", "id", "source", "recorded_at", "signed_by", "rests_on"):
-        console.print(f"  {name:12} {answer[name]}", highlight=False, soft_wrap=True)
-    console.print("  does not show", highlight=False)
-    for sentence in NOT_BY_A_RECEIPT:
-        console.print(f"    · {sentence}", highlight=False)
-
-
-NOT_BY_A_RECEIPT = (
-    "that the producer's signature verifies: that takes the producer's key, or the whole log",
-    "that others are shown the same log: that takes witnesses, or comparing checkpoints",
-    "that what the event says is true",
-)
-
-
-def _print_report(report: Report, format: Format) -> None:
-    if format is Format.JSON:
-        print_json(
-            {
-                "verdict": "consistent",
-                "origin": report.origin,
-                "size": report.size,
-                "root": report.root.hex(),
-                "suspect": list(report.suspect),
-                "checks": [
-                    {"number": p.number, "name": p.name, "showed": p.showed} for p in report.passed
-                ],
-                "rests_on": list(report.rests_on),
-                "does_not_show": list(report.does_not_show),
-            }
-        )
-        return
-    console.print(
-        f"[bold green]consistent[/]: {report.origin}, {report.size} entries,"
-        f" root {report.root.hex()}",
-        highlight=False,
-        soft_wrap=True,
-    )
-    for passed in report.passed:
-        console.print(f"  {passed.number}  {passed.showed}", highlight=False)
-    if report.suspect:
-        console.print(f"  [yellow]signed by a key under suspicion[/]: entries {report.suspect}")
-    for title, sentences in (
-        ("rests on", report.rests_on),
-        ("does not show", report.does_not_show),
-    ):
-        console.print(f"[bold]{title}[/]")
-        for sentence in sentences:
-            console.print(f"  · {sentence}", highlight=False, soft_wrap=True)
-
-
 def _fail(failed: VerificationFailed, format: Format) -> None:
     if format is Format.JSON:
-        print_json({"verdict": "failed", "index": failed.index, "detail": str(failed)})
+        print_json(failure_json(failed))
     else:
-        errors.print(f"[bold red]failed[/]: {failed}", highlight=False)
+        errors.print(f"[bold red]failed[/]: {escape(printable(str(failed)))}", highlight=False)
     raise typer.Exit(1)
-
-
-def _note_of(file: Path) -> str:
-    """The signed checkpoint in a file: the file itself, or the one a receipt ends with."""
-    text = note.decode(file.read_bytes())
-    return text.partition("\n\n")[2] if text.startswith("c2sp.org/tlog-proof") else text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import typer
@@ -12,8 +13,9 @@ from rich.table import Table
 
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
 from api.cli.output import Format, console, print_json
-from ledger import cloudevent, envelope, keys
+from ledger import cloudevent, controller_key, envelope, keys
 from ledger.append import Appended
+from ledger.controller_key import ControllerKey
 from ledger.deployment import Home
 from ledger.errors import Refused
 from ledger.keyring import ADMINISTRATOR
@@ -81,7 +83,7 @@ def list_keys(
     format: Formatted = Format.TEXT,
 ) -> None:
     """Every key the log enrolled, in force or not."""
-    with open_ledger(home(data, database_url, schema)) as ledger:
+    with open_ledger(home(data, database_url, schema), signs=False) as ledger:
         found = [
             {
                 "key_id": key.key_id,
@@ -110,6 +112,31 @@ def list_keys(
             str(key["revoked_at"] or ""),
         )
     console.print(table, soft_wrap=False)
+
+
+@app.command()
+def controller(
+    controller: Annotated[str, typer.Argument(help="Id of the controller: C1")],
+    into: Annotated[Path, typer.Option(help="Directory the key is written to.")] = Path(),
+    data: Data = DEFAULT_DATA,
+    database_url: DatabaseUrl = None,
+    schema: Schema = DEFAULT_SCHEMA,
+    format: Formatted = Format.TEXT,
+) -> None:
+    """Write the key with which a controller checks its exports, to be handed to it once.
+
+    It never changes, and nothing of it is recorded: the numbers of all entries are under it.
+    """
+    with open_ledger(home(data, database_url, schema), signs=False) as ledger:
+        key = ControllerKey(
+            ledger.identity.origin, controller, ledger.require_controller_keys().of(controller)
+        )
+    file = into / f"{quote(controller, safe='')}.controller-key"
+    keys.write_secret(file, controller_key.format(key) + "\n")
+    if format is Format.JSON:
+        print_json({"controller": controller, "file": str(file)})
+    else:
+        console.print(f"The key of {controller} is in {file}.", highlight=False)
 
 
 def _administer(where: Home, event_type: str, content: dict[str, Any]) -> Appended:

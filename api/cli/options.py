@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from api.cli.output import Format
+from ledger import authorities
+from ledger.authorities import Authority
 from ledger.deployment import Home
 
 Data = Annotated[
@@ -39,6 +41,17 @@ Formatted = Annotated[
     Format, typer.Option("--format", help="text for people, json for machines (on stdout).")
 ]
 
+Authorities = Annotated[
+    Path | None,
+    typer.Option(
+        "--authorities",
+        envvar="VERANTWOORD_AUTHORITIES",
+        help="File of time-stamping authorities: lines `authority NAME URL FILE.pem`."
+        "  [default: DIR/authorities, if it is there]",
+        show_default=False,
+    ),
+]
+
 DEFAULT_DATA = Path("verantwoord-data")
 DEFAULT_SCHEMA = "ledger"
 
@@ -50,3 +63,10 @@ def home(data: Path, database_url: str | None, schema: str = DEFAULT_SCHEMA) -> 
     """The ledger that the options name, and the files that VERANTWOORD_KEEP names."""
     keep = os.environ.get(KEEP, "")
     return Home(data, database_url, schema, tuple(map(Path, filter(None, keep.split(os.pathsep)))))
+
+
+def authorities_of(where: Home, file: Path | None) -> tuple[Authority, ...]:
+    """The authorities that the option or the data directory names; none if neither does."""
+    if file is None and not where.authorities_file.exists():
+        return ()
+    return authorities.load(file or where.authorities_file)

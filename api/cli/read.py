@@ -37,18 +37,23 @@ class Language(StrEnum):
     EN = "en"
 
 
+AsOf = Annotated[
+    str | None, typer.Option(help="What was the case then: 2025-06-28, or an instant.")
+]
+KnownAt = Annotated[
+    str | None, typer.Option(help="What was known then, or in the first so many entries.")
+]
+Lang = Annotated[Language, typer.Option(help="Language of labels and texts.")]
+
+
 def register(
     name: Annotated[str, typer.Argument(help=f"One of: {', '.join(REGISTERS)}")],
     controller: Annotated[
         str | None, typer.Option(help="Id of a controller: its own rows and the general ones.")
     ] = None,
-    as_of: Annotated[
-        str | None, typer.Option(help="What was the case then: 2025-06-28, or an instant.")
-    ] = None,
-    known_at: Annotated[
-        str | None, typer.Option(help="What was known then, or in the first so many entries.")
-    ] = None,
-    lang: Annotated[Language, typer.Option(help="Language of labels.")] = Language.EN,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+    lang: Lang = Language.EN,
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -11,16 +14,29 @@ import typer
 import uvicorn
 
 from api.app import create_app
-from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Schema, home
+from api.cli.options import (
+    DEFAULT_DATA,
+    DEFAULT_SCHEMA,
+    Authorities,
+    Data,
+    DatabaseUrl,
+    Schema,
+    authorities_of,
+    home,
+)
 from api.cli.output import console, progress
 from api.cli.read import print_register
 from api.state import State
-from ledger import feed, fsck
+from ledger import feed, fsck, keys, noting
 from ledger import replay as replaying
-from ledger.deployment import Home
+from ledger.authorities import Authority
+from ledger.deployment import DEMO, Home
 from ledger.errors import ConfigurationError
+from ledger.keyring import LEDGER
 from ledger.note import parse_vkey
-from ledger.opening import open_ledger
+from ledger.noting import Noter, Schedule
+from ledger.opening import Ledger, open_ledger
+from ledger.timestamps import HOURLY, Stamper
 from projections import sql
 from projections.follow import Follower, catch_up
 from projections.question import ask
@@ -29,6 +45,45 @@ from projections.registers import REGISTERS
 Host = Annotated[str, typer.Option(help="Address to listen on; 127.0.0.1 is this machine alone.")]
 Port = Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)]
 
+Every = Annotated[
+    int,
+    typer.Option(
+        "--timestamp-every",
+        envvar="VERANTWOORD_TIMESTAMP_EVERY",
+        help="Minutes between timestamps of each authority, when the log has grown.",
+        min=1,
+    ),
+]
+
+NoteEvery = Annotated[
+    noting.Every,
+    typer.Option(
+        "--note-every",
+        envvar="VERANTWOORD_NOTE_EVERY",
+        help="How often the ledger records its checkpoint, with the latest number of every"
+        " controller.",
+    ),
+]
+
+NoteAfter = Annotated[
+    int,
+    typer.Option(
+        "--note-after",
+        envvar="VERANTWOORD_NOTE_AFTER",
+        help="The same after so many entries, if that comes first.",
+        min=1,
+    ),
+]
+
+PublicHashes = Annotated[
+    bool,
+    typer.Option(
+        "--public-hashes",
+        envvar="VERANTWOORD_PUBLIC_HASHES",
+        help="Checkpoints, hash tiles and consistency proofs need no token. Entries always do.",
+    ),
+]
+
 DEMO_ORIGIN = "demo.verantwoord.example/beweegzorg"
 DEMO_CONTROLLER = "C2"
 
@@ -36,15 +91,29 @@ DEMO_CONTROLLER = "C2"
 def serve(
     host: Host = "127.0.0.1",
     port: Port = 8480,
+    public_hashes: PublicHashes = False,
+    authorities: Authorities = None,
+    timestamp_every: Every = 60,
+    note_every: NoteEvery = noting.Every.MONTH,
+    note_after: NoteAfter = 10_000,
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
 ) -> None:
     """Serve the ledger over HTTP until interrupted.
 
-    Appending needs a producer's signature, reading the token in DIR/read.token.
+    Appending needs a producer's signature, reading the token in DIR/read.token. Time-stamping
+    authorities are asked as --authorities says; appends never wait for them.
     """
-    _serve(home(data, database_url, schema), host, port)
+    _serve(
+        home(data, database_url, schema),
+        host,
+        port,
+        public_hashes=public_hashes,
+        authorities=authorities_of(home(data, database_url, schema), authorities),
+        every=timedelta(minutes=timestamp_every),
+        notes=Schedule(note_every, note_after),
+    )
 
 
 def demo(
@@ -92,6 +161,7 @@ def _check_and_show(where: Home) -> None:
                 conn,
                 parse_vkey(ledger.identity.vkey),
                 ledger.identity.administrator_key,
+                keys=ledger.controller_keys,
                 progress=show,
             )
             show(sound.size)
@@ -101,8 +171,24 @@ def _check_and_show(where: Home) -> None:
         print_register(answer, "en")
 
 
-def _serve(where: Home, host: str, port: int) -> None:
-    with open_ledger(where) as ledger:
+def _serve(
+    where: Home,
+    host: str,
+    port: int,
+    *,
+    public_hashes: bool = False,
+    authorities: Sequence[Authority] = (),
+    every: timedelta = HOURLY,
+    notes: Schedule | None = None,
+) -> None:
+    with ExitStack() as stack:
+        ledger = stack.enter_context(open_ledger(where))
+        timestamps = None
+        if authorities:
+            timestamps = ledger.timestamps(authorities, every=every)
+            stack.callback(Stamper(timestamps).close)
+        if notes is not None:
+            _note(stack, where, ledger, notes)
         follower = Follower(ledger.pool, ledger.listener)
         listening = listen(host, port)
         try:
@@ -110,13 +196,18 @@ def _serve(where: Home, host: str, port: int) -> None:
             origin = ledger.identity.origin
             console.print(f"Serving {origin} at [bold]{address}[/]", highlight=False)
             console.print(
+                f"Check with: verantwoord verify {address}/log --token-file {where.token_file}",
+                highlight=False,
+                soft_wrap=True,
+            )
+            console.print(
                 f'Read with: curl -H "Authorization: Bearer $(cat {where.token_file})"'
                 f" {address}/v1/registers/processing",
                 highlight=False,
                 soft_wrap=True,
             )
             config = uvicorn.Config(
-                create_app(State(ledger, follower)),
+                create_app(State(ledger, follower, public_hashes, timestamps)),
                 log_level="warning",
                 server_header=False,
                 timeout_graceful_shutdown=5,
@@ -125,6 +216,13 @@ def _serve(where: Home, host: str, port: int) -> None:
         finally:
             listening.close()
             follower.close()
+
+
+def _note(stack: ExitStack, where: Home, ledger: Ledger, schedule: Schedule) -> None:
+    """Note the ledger on a schedule where it can append; not one whose clock is that of a feed."""
+    file = keys.key_file(where.keys, LEDGER)
+    if file.exists() and not ledger.identity.origin.startswith(DEMO):
+        stack.callback(Noter(ledger, keys.load(file), schedule).close)
 
 
 def listen(host: str, port: int) -> socket.socket:

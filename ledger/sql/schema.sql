@@ -7,6 +7,7 @@ CREATE TABLE log (
     origin             text NOT NULL,        -- C2SP checkpoint origin, also the name of the log key
     vkey               text NOT NULL,        -- C2SP verifier key of the log
     administrator_key  bytea NOT NULL CHECK (octet_length(administrator_key) = 32),  -- Ed25519
+    numbers_key        bytea NOT NULL CHECK (octet_length(numbers_key) = 32),  -- tells the right one
     read_token_sha256  bytea NOT NULL CHECK (octet_length(read_token_sha256) = 32),
     schema_version     integer NOT NULL,
     created_at         timestamptz NOT NULL
@@ -44,6 +45,20 @@ CREATE UNIQUE INDEX tags_source_id ON tags (tag) WHERE starts_with(tag, 'source-
 
 CREATE INDEX entries_type ON entries (type, position);
 
+-- The sequence of each controller: the entries that concern it, with a dense number. `chain` is over
+-- the sequence up to this entry (ledger/numbers.py). The latest number of a controller is its last
+-- row; fsck derives every row from the entries.
+CREATE TABLE numbers (
+    controller  text NOT NULL,
+    number      bigint NOT NULL CHECK (number >= 1),
+    position    bigint NOT NULL,
+    chain       bytea NOT NULL CHECK (octet_length(chain) = 32),
+    PRIMARY KEY (controller, number) INCLUDE (position)      -- no number is given twice
+);
+
+-- Whom an entry concerns. A controller has one number of an entry at most.
+CREATE UNIQUE INDEX numbers_position ON numbers (position, controller);
+
 -- Full tiles of 256 hashes; a partial tile is read from the hashes it is made of.
 CREATE TABLE tiles (
     level   smallint NOT NULL CHECK (level BETWEEN 0 AND 63),
@@ -64,6 +79,19 @@ CREATE TABLE checkpoints (
 -- "As known at": which checkpoint was the last one then.
 CREATE INDEX checkpoints_recorded_at ON checkpoints (recorded_at, size);
 
+-- Answers of time-stamping authorities (RFC 3161, TimeStampResp) over checkpoints, verified before
+-- they are kept. Nothing of the log depends on them.
+CREATE TABLE timestamps (
+    size        bigint NOT NULL REFERENCES checkpoints,
+    authority   text NOT NULL,               -- its name in the settings
+    stamped_at  timestamptz NOT NULL,        -- by the clock of the authority
+    answer      bytea NOT NULL CHECK (octet_length(answer) <= 65536),
+    PRIMARY KEY (authority, size)
+);
+
+-- "The first one that covers": what a receipt is refreshed with.
+CREATE INDEX timestamps_size ON timestamps (size);
+
 -- Rights are what protects the entries; the triggers refuse everyone else, the owner included.
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -76,12 +104,16 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON entries
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON tags
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON numbers
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON tiles
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON checkpoints
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON timestamps
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 GRANT USAGE ON SCHEMA {schema} TO {service_role};
-GRANT SELECT ON log, head, entries, tags, tiles, checkpoints TO {service_role};
-GRANT INSERT ON entries, tags, tiles, checkpoints TO {service_role};
+GRANT SELECT ON log, head, entries, tags, numbers, tiles, checkpoints, timestamps TO {service_role};
+GRANT INSERT ON entries, tags, numbers, tiles, checkpoints, timestamps TO {service_role};
 GRANT UPDATE (size, recorded_at, frontier) ON head TO {service_role};

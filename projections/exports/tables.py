@@ -12,7 +12,7 @@ import io
 from datetime import datetime
 from typing import Any
 
-from projections.question import Answer
+from projections.question import Answer, Basis
 
 NAMES = ("id", "name")
 """What an object in a cell is called by."""
@@ -29,13 +29,9 @@ def to_json(answer: Answer, language: str) -> dict[str, Any]:
         "title": register.title.text(language),
         "source": register.source,
         "language": language,
-        "as_of": _moment(answer.moment.as_of),
-        "known_at": _moment(answer.moment.known_at),
-        "basis": {
-            "size": answer.basis.size,
-            "recorded_at": _moment(answer.basis.recorded_at),
-            "checkpoint": answer.basis.checkpoint,
-        },
+        "as_of": moment_json(answer.moment.as_of),
+        "known_at": moment_json(answer.moment.known_at),
+        "basis": basis_json(answer.basis),
         "columns": [
             {"key": c.key, "label": c.label.text(language), "source": c.source}
             for c in register.columns
@@ -94,5 +90,15 @@ def harmless(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
-def _moment(value: datetime | int | None) -> str | int | None:
+def basis_json(basis: Basis) -> dict[str, Any]:
+    """What an answer rests on."""
+    return {
+        "size": basis.size,
+        "recorded_at": moment_json(basis.recorded_at),
+        "checkpoint": basis.checkpoint,
+    }
+
+
+def moment_json(value: datetime | int | None) -> str | int | None:
+    """A moment as it was asked for: an instant in UTC, or a log size."""
     return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value

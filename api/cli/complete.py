@@ -1,0 +1,90 @@
+"""`verantwoord note-checkpoint` and `export-controller`: what shows a controller that nothing was
+left out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
+from api.cli.output import Format, console, print_json, progress
+from ledger import keys, noting
+from ledger.export_controller import Export
+from ledger.export_controller import export_controller as prepare
+from ledger.keyring import LEDGER
+from ledger.opening import open_ledger
+
+
+def note_checkpoint(
+    data: Data = DEFAULT_DATA,
+    database_url: DatabaseUrl = None,
+    schema: Schema = DEFAULT_SCHEMA,
+    format: Formatted = Format.TEXT,
+) -> None:
+    """Record the checkpoint so far as an event of the ledger itself, which also commits to the
+    latest number of every controller. `serve` does it on a schedule."""
+    where = home(data, database_url, schema)
+    key = keys.load(keys.key_file(where.keys, LEDGER))
+    with open_ledger(where) as ledger:
+        index = noting.note(ledger, key)
+    if format is Format.JSON:
+        print_json({"index": index})
+    else:
+        console.print(f"Entry {index} commits to the numbers in all {index} before it.")
+
+
+def export_controller(
+    controller: Annotated[str, typer.Argument(help="Id of the controller: C1")],
+    file: Annotated[Path, typer.Argument(help="File to write, readable to you alone.")],
+    before: Annotated[
+        int | None,
+        typer.Option(help="Only entries before this one, up to the last commitment among them."),
+    ] = None,
+    data: Data = DEFAULT_DATA,
+    database_url: DatabaseUrl = None,
+    schema: Schema = DEFAULT_SCHEMA,
+    format: Formatted = Format.TEXT,
+) -> None:
+    """Write every entry that concerns a controller, with the proofs that none is left out, for
+    `verantwoord verify`. It holds whole entries and the key of the controller: for its eyes."""
+    with open_ledger(home(data, database_url, schema)) as ledger:
+        export = prepare(
+            ledger.reader,
+            ledger.pool,
+            ledger.require_controller_keys(),
+            ledger.identity.vkey,
+            controller,
+            before=before,
+        )
+        with progress("entries", export.latest) as show:
+            written = _write(file, export, show)
+    answer = {"controller": controller, "entries": written, "covered": export.covered}
+    if format is Format.JSON:
+        print_json({**answer, "file": str(file)})
+        return
+    console.print(
+        f"{written} entries of {controller} in {file}: all {export.latest} among the first"
+        f" {export.covered} of the log, and {written - export.latest} later ones.",
+        highlight=False,
+    )
+    if written > export.latest:
+        console.print(
+            "`verantwoord note-checkpoint` first, and the later ones are covered as well."
+        )
+
+
+def _write(file: Path, export: Export, show: Callable[[int], None]) -> int:
+    beside = file.with_name(f"{file.name}.new")
+    written = -2  # the first two lines are no entries of the controller
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as out:
+        for line in export.lines:
+            out.write(line)
+            written += 1
+            show(max(written, 0))
+    beside.rename(file)
+    return written

@@ -1,0 +1,362 @@
+"""`verantwoord findings`, `clocks`, `check` and `status`: what was not kept, and what is due.
+
+`tests/test_cli_judge.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from api import problems
+from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Schema, home
+from api.cli.output import Format, console, print_json
+from api.cli.read import AsOf, KnownAt, Lang, Language, RegisterFormat
+from api.moments import MomentError, parse_moment
+from ledger import candidate
+from ledger.errors import ConfigurationError
+from ledger.opening import Ledger, open_ledger
+from projections import follow
+from projections.checks import check as check_act
+from projections.civil import AMSTERDAM, civil_date
+from projections.clocks import STATES, Clocks, SeenClock, ask_clocks
+from projections.exports import judged
+from projections.findings import SEVERITIES, Findings, HeldFinding, ask_findings
+from projections.question import Moment
+from projections.rules import RULES
+from projections.status import Status, ask_status
+
+COLOURS = {
+    "major": "bold red",
+    "minor": "yellow",
+    "observation": "cyan",
+    "policy": "dim",
+    "late": "bold red",
+    "running": "green",
+    "met": "dim",
+    "not_applicable": "dim",
+}
+
+OF_A_FINDING = ("rule", "severity", "controllers", "at", "text", "events")
+"""The members of a finding on the command line; the HTTP interface gives more."""
+
+Controller = Annotated[
+    str | None, typer.Option(help="Id of a controller: its own and those about all.")
+]
+Judged = Annotated[
+    RegisterFormat, typer.Option("--format", help="table for people; json or csv on stdout.")
+]
+
+
+def findings(
+    controller: Controller = None,
+    rule: Annotated[
+        list[str] | None, typer.Option(help="Only this rule, such as R-9.1; repeat.")
+    ] = None,
+    severity: Annotated[
+        list[str] | None, typer.Option(help=f"Only this severity: {', '.join(SEVERITIES)}; repeat.")
+    ] = None,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+    lang: Lang = Language.EN,
+    data: Data = DEFAULT_DATA,
+    database_url: DatabaseUrl = None,
+    schema: Schema = DEFAULT_SCHEMA,
+    format: Judged = RegisterFormat.TABLE,
+) -> None:
+    """Print what was not kept: the rule, the calculation, the events it rests on.
+
+    A finding is never a refusal: the ledger records what happened, and this is what the rules of
+    the agreement say of it. Exit status 0 says that the question was answered, not that there is
+    nothing to find.
+    """
+    _known("rule", rule, RULES)
+    _known("severity", severity, SEVERITIES)
+    with _asked(data, database_url, schema, as_of, known_at) as (ledger, moment):
+        answer = ask_findings(
+            ledger.pool,
+            ledger.now(),
+            moment,
+            controller=controller,
+            rules=rule or (),
+            severities=severity or (),
+        )
+    if format is RegisterFormat.JSON:
+        found = (judged.finding_json(finding, lang) for finding in answer.findings)
+        print_json([{key: finding[key] for key in OF_A_FINDING} for finding in found])
+    elif format is RegisterFormat.CSV:
+        typer.echo(judged.findings_csv(answer, lang), nl=False)
+    else:
+        _print_findings(answer, lang)
+
+
+def clocks(
+    within: Annotated[
+        int | None, typer.Option(help="Due within so many days, or overdue.", min=0, max=3660)
+    ] = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"Only this state: {', '.join(STATES)}; repeat. Else what is still open."
+        ),
+    ] = None,
+    controller: Controller = None,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+    lang: Lang = Language.EN,
+    data: Data = DEFAULT_DATA,
+    database_url: DatabaseUrl = None,
+    schema: Schema = DEFAULT_SCHEMA,
+    format: Judged = RegisterFormat.TABLE,
+) -> None:
+    """Print the duties with a term that are still open, the soonest due first."""
+    _known("state", state, STATES)
+    with _asked(data, database_url, schema, as_of, known_at) as (ledger, moment):
+        answer = ask_clocks(
+            ledger.pool,
+            ledger.now(),
+            moment,
+            controller=controller,
+            states=state or (),
+            within=None if within is None else timedelta(days=within),
+        )
+    if format is RegisterFormat.JSON:
+        print_json(judged.clocks_json(answer, lang))
+    elif format is RegisterFormat.CSV:
+        typer.echo(judged.clocks_csv(answer, lang), nl=False)
+    else:
+        _print_clocks(answer, lang)
+
+
+def check(
+    file: Annotated[
+        Path, typer.Argument(help='A file with {"type": …, "data": {…}, "occurred_at": …}.')
+    ],
+    lang: Lang = Language.EN,
+    data: Data = DEFAULT_DATA,
+    database_url: DatabaseUrl = None,
+    schema: Schema = DEFAULT_SCHEMA,
+    format: Annotated[
+        Format, typer.Option("--format", help="text for people, json for machines (on stdout).")
+    ] = Format.TEXT,
+) -> None:
+    """May this act happen now? Say which rules it would break; nothing is written.
+
+    The event needs no signature. Without occurred_at it is judged as if it happened now; with a
+    moment to come, as of that moment. Exit status 0: nothing stands in its way; 1: something does.
+    """
+    act = _act(file)
+    with open_ledger(home(data, database_url, schema), signs=False) as ledger:
+        now = ledger.now()
+        source = ledger.own_source(candidate.SYSTEM)
+        event = candidate.make(act["type"], act["data"], act["occurred_at"] or now, source)
+        answer = check_act(ledger.pool, event, now)
+    refusal = None if answer.refusal is None else problems.document(answer.refusal)
+    if format is Format.JSON:
+        print_json({**judged.check_json(answer, lang), "refusal": refusal})
+    else:
+        word = "[bold green]nothing stands in its way[/]" if answer.allowed else "[bold red]no[/]"
+        console.print(f"{word}, judged at {_local(answer.at)}", highlight=False)
+        if refusal:
+            console.print(f"It would be refused: {refusal['detail']}", highlight=False)
+        if answer.findings:
+            console.print(_findings_table(answer.findings, lang))
+        if answer.clocks:
+            console.print(_clocks_table("Clocks it starts or stops", answer.clocks, lang))
+    if not answer.allowed:
+        raise typer.Exit(1)
+
+
+def status(
+    within: Annotated[int, typer.Option(help="Days ahead for what is due.", min=0, max=3660)] = 30,
+    lang: Lang = Language.EN,
+    data: Data = DEFAULT_DATA,
+    database_url: DatabaseUrl = None,
+    schema: Schema = DEFAULT_SCHEMA,
+    format: Annotated[
+        Format, typer.Option("--format", help="text for people, json for machines (on stdout).")
+    ] = Format.TEXT,
+) -> None:
+    """One screen: the log, how far the registers follow, what is due, what was found."""
+    with open_ledger(home(data, database_url, schema), signs=False) as ledger:
+        answer = ask_status(ledger, within=timedelta(days=within))
+    if format is Format.JSON:
+        print_json(judged.status_json(answer, lang))
+    else:
+        _print_status(answer, within, lang)
+
+
+@contextmanager
+def _asked(
+    data: Path, database_url: str | None, schema: str, as_of: str | None, known_at: str | None
+) -> Iterator[tuple[Ledger, Moment]]:
+    """An open ledger whose registers have caught up, and the moment that was asked about."""
+    try:
+        moment = parse_moment(as_of, known_at)
+        with open_ledger(home(data, database_url, schema), signs=False) as ledger:
+            follow.catch_up(ledger.pool)
+            yield ledger, moment
+    except MomentError as error:
+        raise ConfigurationError(str(error)) from None
+    except LookupError:
+        raise ConfigurationError("nothing had been recorded at that moment") from None
+
+
+def _known(option: str, given: Sequence[str] | None, known: Collection[str]) -> None:
+    for value in given or ():
+        if value not in known:
+            raise ConfigurationError(f"--{option} is one of: {', '.join(known)}; not {value!r}")
+
+
+def _act(file: Path) -> dict[str, Any]:
+    try:
+        act = json.loads(file.read_text())
+    except ValueError:
+        raise ConfigurationError(f"{file} is not JSON") from None
+    fields = {"type", "data", "occurred_at"}
+    if not isinstance(act, dict) or not {"type", "data"} <= act.keys() <= fields:
+        raise ConfigurationError(f"{file} holds an object with type, data and perhaps occurred_at")
+    if not isinstance(act["type"], str):
+        raise ConfigurationError(f"type in {file} is the name of an event type")
+    return {**act, "occurred_at": _occurred_at(file, act.get("occurred_at"))}
+
+
+def _occurred_at(file: Path, value: Any) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ConfigurationError(f"occurred_at in {file} is an instant with its offset")
+    return moment.astimezone(UTC)
+
+
+def _print_findings(answer: Findings, language: str) -> None:
+    console.print(_findings_table(answer.findings, language))
+    counts = Counter(finding.severity for finding in answer.findings)
+    told = ", ".join(f"{counts[s]} {s}" for s in SEVERITIES if counts[s]) or "nothing was found"
+    console.print(f"{told}; judged at {_local(answer.at)}", highlight=False)
+    _print_basis(answer)
+
+
+def _print_clocks(answer: Clocks, language: str) -> None:
+    console.print(_clocks_table("Clocks", answer.clocks, language))
+    console.print(f"{len(answer.clocks)} clocks; judged at {_local(answer.at)}", highlight=False)
+    _print_basis(answer)
+
+
+def _print_basis(answer: Findings | Clocks) -> None:
+    console.print(f"rests on the first {answer.basis.size} entries of the log", highlight=False)
+
+
+def _findings_table(found: Sequence[HeldFinding], language: str) -> Table:
+    table = _table("Findings", "At", "Rule", "Severity", "Controllers", "Finding", "Entries")
+    for finding in found:
+        table.add_row(
+            _local(finding.at),
+            finding.rule.id,
+            _coloured(finding.severity),
+            ", ".join(finding.controllers) or "-",
+            finding.text.text(language),
+            _entries(finding.events),
+        )
+    return table
+
+
+def _clocks_table(title: str, seen: Sequence[SeenClock], language: str) -> Table:
+    table = _table(title, "Due", "State", "Rule", "Obligation", "Controllers", "Subject", "Since")
+    for clock in seen:
+        table.add_row(
+            _due(clock),
+            _coloured(clock.state),
+            clock.rule.id,
+            clock.rule.title.text(language),
+            ", ".join(clock.controllers) or "-",
+            clock.subject,
+            _local(clock.started_at),
+        )
+    return table
+
+
+ONE_LINE = frozenset({"At", "Due", "Rule", "State", "Severity"})
+"""Columns that are read down, not along."""
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column in ONE_LINE)
+    return table
+
+
+FEW = 6
+"""More entries than this are told by their number."""
+
+
+def _entries(positions: Sequence[int]) -> str:
+    shown = ", ".join(str(position - 1) for position in positions[:FEW])
+    return shown if len(positions) <= FEW else f"{shown} and {len(positions) - FEW} more"
+
+
+def _coloured(word: str) -> str:
+    return f"[{COLOURS[word]}]{word.replace('_', ' ')}[/]"
+
+
+def _due(clock: SeenClock) -> str:
+    """A term in days ends at 24:00 of its last day, which is 00:00 of the next."""
+    if not clock.open_end:
+        return _local(clock.due_at)
+    return f"{civil_date(clock.due_at - timedelta(microseconds=1))} 24:00"
+
+
+def _local(at: datetime) -> str:
+    return at.astimezone(AMSTERDAM).strftime("%Y-%m-%d %H:%M")
+
+
+def _print_status(answer: Status, within: int, language: str) -> None:
+    console.print(f"[bold]{answer.origin}[/]  at {_local(answer.at)}", highlight=False)
+    lines: list[tuple[str, str]] = [
+        ("log", f"{answer.size} entries, the last recorded {_local(answer.recorded_at)}"),
+        ("root", answer.root.hex()),
+        ("registers", _lag(answer)),
+        ("findings", _counted(answer)),
+        (
+            "certificates",
+            _certificates(answer) or f"none expires within {answer.expiring.days} days",
+        ),
+    ]
+    for name, value in lines:
+        console.print(f"  [dim]{name:12}[/] {value}", highlight=False, soft_wrap=True)
+    title = f"Due within {within} days, or overdue"
+    if answer.clocks:
+        console.print(_clocks_table(title, answer.clocks, language))
+    else:
+        console.print(f"  [dim]{'clocks':12}[/] nothing is due within {within} days")
+
+
+def _lag(answer: Status) -> str:
+    behind = answer.size - answer.followed
+    if behind == 0:
+        return "follow the whole log"
+    return f"[yellow]{behind} entries behind[/]; a running service or `verantwoord rebuild` follows"
+
+
+def _counted(answer: Status) -> str:
+    parts = [f"[{COLOURS[s]}]{answer.findings[s]} {s}[/]" for s in SEVERITIES]
+    return ", ".join(parts)
+
+
+def _certificates(answer: Status) -> str:
+    return "; ".join(
+        f"{c.standard} {c.certificate_id} until {c.valid_until}" for c in answer.certificates
+    )

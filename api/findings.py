@@ -1,0 +1,132 @@
+"""Findings, clocks and checks over HTTP: what was not kept, what is due, what an act would bring.
+
+`tests/test_findings_api.py`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from api import problems
+from api.access import READS
+from api.registers import AS_OF, KNOWN_AT, Format, Language, answered, as_csv
+from api.state import ledger_of
+from ledger import candidate
+from projections.checks import check
+from projections.clocks import ask_clocks
+from projections.exports import judged
+from projections.findings import ask_findings
+from projections.question import Moment
+from projections.rules import RULES
+from projections.rules.rule import Severity, State
+
+LONGEST = 3660
+"""Days ahead that a worklist looks."""
+
+Controller = Annotated[str | None, Query(max_length=64, description="Id of a controller")]
+
+router = APIRouter(tags=["findings"], dependencies=[READS])
+
+
+class Act(BaseModel):
+    """An event that is not signed yet: what somebody thinks of doing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str = Field(max_length=200, description="Name of an event type: SubprocessorEngaged")
+    occurred_at: AwareDatetime | None = Field(
+        None, description="When it would happen; now if absent"
+    )
+    data: dict[str, Any] = Field(description="The data of the event, as its schema says")
+
+
+@router.get("/rules")
+def list_rules(lang: Language = "en") -> dict[str, list[dict[str, Any]]]:
+    """Every rule: its clause, version, severity, and the terms of the agreement it reads."""
+    return {"rules": [judged.rule_json(rule, lang) for rule in RULES.values()]}
+
+
+@router.get("/findings")
+def get_findings(
+    request: Request,
+    controller: Controller = None,
+    rule: Annotated[list[str] | None, Query(description="Only these rules")] = None,
+    severity: Annotated[list[Severity] | None, Query(description="Only these severities")] = None,
+    as_of: Annotated[str | None, AS_OF] = None,
+    known_at: Annotated[str | None, KNOWN_AT] = None,
+    lang: Language = "en",
+    format: Format = "json",
+) -> Response:
+    """What was not kept: each with its rule, its calculation and the events it rests on."""
+    unknown = sorted({*(rule or ())} - RULES.keys())
+    if unknown:
+        raise HTTPException(422, "rule is none of the rules that GET /v1/rules lists.")
+    ledger = ledger_of(request)
+
+    def ask(moment: Moment) -> Response:
+        answer = ask_findings(
+            ledger.pool,
+            ledger.now(),
+            moment,
+            controller=controller,
+            rules=rule or (),
+            severities=severity or (),
+        )
+        if format == "csv":
+            return as_csv("findings", judged.findings_csv(answer, lang))
+        return JSONResponse(judged.findings_json(answer, lang))
+
+    return answered(as_of, known_at, ask)
+
+
+@router.get("/clocks")
+def get_clocks(
+    request: Request,
+    within: Annotated[
+        int | None, Query(ge=0, le=LONGEST, description="Due within so many days, or overdue")
+    ] = None,
+    state: Annotated[
+        list[State] | None,
+        Query(description="Only these states; those still to be stopped if absent"),
+    ] = None,
+    controller: Controller = None,
+    as_of: Annotated[str | None, AS_OF] = None,
+    known_at: Annotated[str | None, KNOWN_AT] = None,
+    lang: Language = "en",
+    format: Format = "json",
+) -> Response:
+    """Duties with a term, the soonest due first: the privacy officer's worklist."""
+    ledger = ledger_of(request)
+
+    def ask(moment: Moment) -> Response:
+        answer = ask_clocks(
+            ledger.pool,
+            ledger.now(),
+            moment,
+            controller=controller,
+            states=state or (),
+            within=None if within is None else timedelta(days=within),
+        )
+        if format == "csv":
+            return as_csv("clocks", judged.clocks_csv(answer, lang))
+        return JSONResponse(judged.clocks_json(answer, lang))
+
+    return answered(as_of, known_at, ask)
+
+
+@router.post("/checks")
+def post_check(request: Request, act: Act, lang: Language = "en") -> dict[str, Any]:
+    """May this act happen now? The rules that an event would break if it were recorded; nothing is
+    written, and whatever the answer is, the event can be recorded when it has happened."""
+    ledger = ledger_of(request)
+    now = ledger.now()
+    source = ledger.own_source(candidate.SYSTEM)
+    event = candidate.make(act.type, act.data, act.occurred_at or now, source)
+    answer = check(ledger.pool, event, now)
+    refusal = None if answer.refusal is None else problems.document(answer.refusal)
+    return {**judged.check_json(answer, lang), "refusal": refusal}

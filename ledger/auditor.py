@@ -1,0 +1,349 @@
+"""The verifier of an auditor: `verantwoord-verify`, and what `verantwoord verify` does.
+
+It needs the standard library and `cryptography`, and for timestamps `rfc3161-client`; no database,
+no settings, and a network only for a log at an address. It is packed by itself as well
+(`packaging/verifier/`). `tests/test_auditor.py` runs the program.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import binascii
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from ledger import (
+    completeness,
+    completeness_report,
+    controller_export,
+    controller_key,
+    keys,
+    note,
+    policy,
+    proof,
+    receipt_report,
+    sources,
+    telling,
+    tokens,
+)
+from ledger.errors import (
+    ConfigurationError,
+    ExportMalformed,
+    LogUnreadable,
+    PolicyMalformed,
+    VerificationFailed,
+)
+from ledger.keyring import CIVIL_TIME
+from ledger.ladder import Rung, State
+from ledger.note import Verifier
+from ledger.policy import Policy
+from ledger.receipt import MAX_RECEIPT
+from ledger.report import Pins
+from ledger.verify import CHECKPOINT, VKEY, Fetch, verify
+
+TOKEN = "VERANTWOORD_READ_TOKEN"  # noqa: S105 - the name of the variable
+
+HELP: Mapping[str, str] = MappingProxyType(
+    {
+        "where": "A receipt (.tlog-proof), an export for one controller, a directory of"
+        " export-log, or the address of a log: https://ledger.example.nl/log.",
+        "vkey": "File with the log's verifier key, from a source you trust (log.vkey).",
+        "administrator_key": "File with the public key of the log's administrator (PEM, or base64"
+        " on one line), from a source you trust; for a log.",
+        "kept": "A receipt or checkpoint kept from earlier, or an earlier export for the same"
+        " controller; repeat. The log, or the export, must go on from it.",
+        "policy": "File with your policy (C2SP tlog-policy): which witnesses must have cosigned.",
+        "tsa": "File with the certificates (PEM) of a time-stamping authority that you trust;"
+        " repeat.",
+        "producer_key": "File with a public key of the producer (PEM, or base64 on one line);"
+        " repeat. One of them must have signed the event of a receipt.",
+        "key": "File with your key as a controller, which you were given first; for an export.",
+        "since": "The ledger must have committed to the numbers in the export then or later:"
+        " 2026-08-01, or an instant.",
+        "numbers_key": "File with the secret of the numbers (keys/numbers.key of the ledger); for a"
+        " log. With it the numbers of every controller are checked.",
+        "require": "End with status 1 unless this rung is reached; repeat.",
+        "token_file": f"File with the token that reads entries at an address; or set {TOKEN}.",
+        "format": "text for people, json for machines (on stdout).",
+    }
+)
+"""What every option is for, in both programs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be verified, and the files with what is trusted."""
+
+    where: str
+    vkey: Path | None = None
+    administrator_key: Path | None = None
+    kept: Sequence[Path] = ()
+    policy: Path | None = None
+    tsa: Sequence[Path] = ()
+    producer_key: Sequence[Path] = ()
+    key: Path | None = None
+    since: str | None = None
+    numbers_key: Path | None = None
+    require: Sequence[Rung] = ()
+    token_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer for machines, its lines for people, and the status to end with.
+
+    `complaint` is for stderr: what failed, or which rungs were required and not reached.
+    """
+
+    document: Mapping[str, Any]
+    lines: Sequence[str]
+    status: int = 0
+    complaint: str | None = None
+
+
+def answer(question: Question) -> Answer:
+    """Verify, and say how far it stands up.
+
+    Raises ConfigurationError, LogUnreadable and OSError when nothing could be verified.
+    """
+    try:
+        report = _verify(question)
+    except VerificationFailed as failed:
+        document = telling.failure_json(failed)
+        return Answer(document, (), 1, f"failed: {document['detail']}")
+    reached = {step.rung for step in report.steps if step.state is State.REACHED}
+    missing = [rung for rung in question.require if rung not in reached]
+    document = telling.as_json(report)
+    if question.require:
+        document["missing"] = missing
+    lines = tuple(telling.as_lines(report))
+    if missing:
+        return Answer(document, lines, 1, f"not reached: {', '.join(missing)}")
+    return Answer(document, lines)
+
+
+def note_of(file: Path) -> str:
+    """The signed checkpoint in a file: the file itself, or the one a receipt ends with."""
+    text = _text(file)
+    return proof.parse(text).checkpoint if text.startswith(proof.HEADER) else text
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run `verantwoord-verify`: status 0 when what was asked for is reached, 1 when something is
+    wrong with what was verified, 2 with the call."""
+    given = _parser().parse_args(arguments)
+    as_json = given.format == "json"
+    asked = {name: value for name, value in vars(given).items() if name != "format"}
+    try:
+        told = answer(Question(**asked))
+    except (ConfigurationError, LogUnreadable) as error:
+        sys.exit(_complain(f"error: {error}"))
+    except OSError as error:
+        where = f" {error.filename}:" if error.filename else ""
+        sys.exit(_complain(f"error:{where} {error.strerror or error}"))
+    if as_json:
+        print(json.dumps(told.document, indent=2, ensure_ascii=False))
+    else:
+        print(*told.lines, sep="\n", end="\n" if told.lines else "")
+    if told.complaint is not None and not as_json:
+        print(told.complaint, file=sys.stderr)
+    sys.exit(told.status)
+
+
+def _complain(text: str) -> int:
+    print(text, file=sys.stderr)
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="verantwoord-verify",
+        description="Check a receipt or a log of Verantwoord, without trusting who gave it. The"
+        " answer says how far it stands up (signed, included, witnessed, timestamped), on whose"
+        " word, and what it does not show.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("where", help=HELP["where"])
+    for name in ("vkey", "administrator_key", "policy", "key", "numbers_key", "token_file"):
+        parser.add_argument(_flag(name), type=Path, metavar="FILE", help=HELP[name])
+    for name in ("kept", "tsa", "producer_key"):
+        parser.add_argument(
+            _flag(name), type=Path, metavar="FILE", action="append", default=[], help=HELP[name]
+        )
+    parser.add_argument("--since", metavar="MOMENT", help=HELP["since"])
+    parser.add_argument(
+        "--require", type=Rung, choices=list(Rung), action="append", default=[],
+        metavar="RUNG", help=HELP["require"],
+    )  # fmt: skip
+    parser.add_argument("--format", choices=["text", "json"], default="text", help=HELP["format"])
+    return parser
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _verify(question: Question) -> telling.Shown:
+    trusted = None if question.policy is None else _policy(question.policy)
+    pins = Pins(
+        vkey=None if question.vkey is None else _line(question.vkey),
+        administrator_key=(
+            None if question.administrator_key is None else public_key(question.administrator_key)
+        ),
+        policy=trusted,
+        certificates=[
+            certificate
+            for file in question.tsa
+            for certificate in tokens.load_certificates(file.read_bytes(), str(file))
+        ],
+        producers=[public_key(file) for file in question.producer_key],
+        numbers_secret=(
+            None if question.numbers_key is None else keys.load(question.numbers_key).secret
+        ),
+    )
+    where = question.where
+    if not sources.is_address(where) and not Path(where).is_dir():
+        file = Path(where)
+        return (
+            _verify_export(file, pins, question)
+            if _is_export(file)
+            else _verify_receipt(file, pins)
+        )
+    pins = replace(pins, kept=[note_of(file) for file in question.kept])
+    with _log_at(where, question.token_file) as fetch:
+        return verify(fetch, _pin_by_policy(pins, lambda: note.decode(fetch(CHECKPOINT))))
+
+
+def _verify_export(file: Path, pins: Pins, question: Question) -> telling.Shown:
+    pins = _pin_by_policy(pins, lambda: _checkpoint_of_export(file))
+    texts = {kept: _text(kept) for kept in question.kept if not _is_export(kept)}
+    return completeness_report.check(
+        _lines_of(file),
+        completeness.Pins(
+            vkey=pins.vkey,
+            key=None if question.key is None else controller_key.parse(_line(question.key)),
+            since=None if question.since is None else _moment(question.since),
+            receipts=[text for text in texts.values() if text.startswith(proof.HEADER)],
+            checkpoints=[text for text in texts.values() if not text.startswith(proof.HEADER)],
+            earlier=[_lines_of(kept) for kept in question.kept if _is_export(kept)],
+        ),
+        pins.policy,
+        pins.certificates,
+    )
+
+
+def _is_export(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return controller_export.is_export(opened.read(len(controller_export.BEGINNING)))
+
+
+def _lines_of(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as opened:
+        yield from controller_export.read(opened)
+
+
+def _checkpoint_of_export(file: Path) -> str:
+    head = controller_export.parse(next(_lines_of(file)))
+    if not isinstance(head, controller_export.Head):
+        raise ExportMalformed("an export begins with whose it is")
+    return head.checkpoint
+
+
+def _moment(text: str) -> datetime:
+    """The begin of a day in Europe/Amsterdam, or an instant."""
+    try:
+        if len(text) == len("2026-08-01"):
+            return datetime.combine(date.fromisoformat(text), time(), CIVIL_TIME)
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ConfigurationError(
+            "--since is a date (2026-08-01) or an instant with its offset"
+            " (2026-08-01T12:00:00+02:00)"
+        )
+    return moment
+
+
+def _verify_receipt(file: Path, pins: Pins) -> telling.Shown:
+    with file.open("rb") as opened:
+        raw = opened.read(MAX_RECEIPT + 1)
+    text = note.decode(raw)
+    pins = _pin_by_policy(pins, lambda: proof.parse(text).checkpoint)
+    beside = file.parent / VKEY
+    if pins.vkey is None and not beside.exists():
+        raise ConfigurationError(
+            "a receipt is checked with the log's verifier key: give it with --vkey FILE, or put"
+            f" {VKEY} beside {file.name}"
+        )
+    verifier = note.parse_vkey(pins.vkey or _line(beside))
+    return receipt_report.check(text, verifier, pins)
+
+
+def public_key(file: Path) -> bytes:
+    """The 32 bytes of the Ed25519 public key in a file. Raises ConfigurationError."""
+    content = file.read_bytes()
+    try:
+        if content.startswith(b"-----"):
+            key = load_pem_public_key(content)
+        else:
+            key = Ed25519PublicKey.from_public_bytes(
+                base64.b64decode(content.strip(), validate=True)
+            )
+    except (ValueError, UnsupportedAlgorithm, binascii.Error):
+        key = None
+    if not isinstance(key, Ed25519PublicKey):
+        raise ConfigurationError(
+            f"{file} holds no Ed25519 public key: PEM, or its 32 bytes in base64 on one line"
+        )
+    return key.public_bytes_raw()
+
+
+def _pin_by_policy(pins: Pins, signed: Callable[[], str]) -> Pins:
+    """A policy that names the log pins its key, unless the key was given by itself."""
+    if pins.vkey is not None or pins.policy is None or not pins.policy.logs:
+        return pins
+    origin = note.parse(signed()).text.partition("\n")[0]
+    named = [log.key for log in pins.policy.logs if log.key.name == origin]
+    for key in named:
+        if isinstance(key, Verifier):
+            return replace(pins, vkey=key.vkey)
+    raise VerificationFailed(f"the policy accepts no log of the name {origin}")
+
+
+def _policy(file: Path) -> Policy:
+    try:
+        return Policy.parse(policy.decode(file.read_bytes()))
+    except PolicyMalformed as error:
+        raise ConfigurationError(f"{file}: {error}") from None
+
+
+def _line(file: Path) -> str:
+    return _text(file).strip()
+
+
+def _text(file: Path) -> str:
+    return note.decode(file.read_bytes())
+
+
+@contextmanager
+def _log_at(where: str, token_file: Path | None) -> Iterator[Fetch]:
+    if not sources.is_address(where):
+        yield sources.directory(Path(where))
+        return
+    token = os.environ.get(TOKEN) if token_file is None else keys.read_secret(token_file).strip()
+    with sources.address(where, token or None) as fetch:
+        yield fetch

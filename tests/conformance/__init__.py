@@ -1,0 +1,1 @@
+"""The formats, checked by a program of others: aics-tlog, unmodified."""
