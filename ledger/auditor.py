@@ -31,6 +31,7 @@ from ledger import (
     controller_export,
     controller_key,
     keys,
+    log_keys,
     note,
     policy,
     proof,
@@ -289,7 +290,7 @@ def _verify_receipt(file: Path, pins: Pins) -> telling.Shown:
             "a receipt is checked with the log's verifier key: give it with --vkey FILE, or put"
             f" {VKEY} beside {file.name}"
         )
-    verifier = note.parse_vkey(pins.vkey or _line(beside))
+    verifier = log_keys.parse(pins.vkey or _line(beside)).signer_of(proof.parse(text).checkpoint)
     return receipt_report.check(text, verifier, pins)
 
 

@@ -28,6 +28,7 @@ from ledger import cloudevent, envelope, receipt
 from ledger.envelope import Envelope
 from ledger.errors import LedgerError
 from ledger.keys import SigningKey
+from ledger.log_keys import LogKeys
 from ledger.note import Verifier
 from ledger.receipt import Receipt
 
@@ -80,7 +81,7 @@ class Client:
         key: SigningKey,
         *,
         source: str,
-        verifier: Verifier,
+        verifier: Verifier | LogKeys,
         receipts: Path | None = None,
         attempts: int = 8,
         timeout: float = 30.0,

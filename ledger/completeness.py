@@ -15,7 +15,7 @@ from datetime import datetime
 from ledger import checkpoint as checkpoints
 from ledger import controller_export as exports
 from ledger import entry as entries
-from ledger import note, numbers
+from ledger import log_keys, note, numbers
 from ledger import receipt as receipts
 from ledger.checkpoint import Checkpoint
 from ledger.concerned import named
@@ -25,6 +25,7 @@ from ledger.entry import Entry
 from ledger.entry_check import read_event
 from ledger.errors import ExportMalformed, Incomplete, ProofInvalid, VerificationFailed
 from ledger.keyring import CHECKPOINT_SIGNED
+from ledger.log_keys import LogKeys
 from ledger.merkle import check_inclusion, leaf_hash
 from ledger.note import Verifier
 from ledger.numbers import BEGIN, State
@@ -200,15 +201,16 @@ class _Kept:
 
     def __init__(self, head: Head, checkpoint: Checkpoint, pins: Pins) -> None:
         self._controller = head.controller
-        verifier = note.parse_vkey(head.vkey)
-        self._receipts = self._open(verifier, pins.receipts)
-        own = ControllerKey(verifier.name, head.controller, head.key)
-        earlier = [verify(lines, Pins(head.vkey, own)) for lines in pins.earlier]
+        # What was kept may be signed by a key that the log had before: the pinned ones say which.
+        known = log_keys.parse(pins.vkey or head.vkey)
+        self._receipts = self._open(known, pins.receipts)
+        own = ControllerKey(known.name, head.controller, head.key)
+        earlier = [verify(lines, Pins(pins.vkey or head.vkey, own)) for lines in pins.earlier]
         self._states: dict[int, set[State]] = {}
         for found in earlier:
             self._states.setdefault(found.state.number, set()).add(found.state)
         for kept in (
-            *(checkpoints.open(text, verifier) for text in pins.checkpoints),
+            *(known.open(text) for text in pins.checkpoints),
             *(receipt.checkpoint for receipt in self._receipts.values()),
             *(found.checkpoint for found in earlier),
         ):
@@ -249,10 +251,10 @@ class _Kept:
                 )
 
     @staticmethod
-    def _open(verifier: Verifier, texts: Sequence[str]) -> dict[int, Receipt]:
+    def _open(known: LogKeys, texts: Sequence[str]) -> dict[int, Receipt]:
         opened: dict[int, Receipt] = {}
         for text in texts:
-            receipt = receipts.check(text, verifier)
+            receipt = receipts.check(text, known)
             first = opened.setdefault(receipt.index, receipt)
             if first.leaf != receipt.leaf:
                 raise VerificationFailed("two kept receipts disagree about it", receipt.index)
@@ -260,7 +262,8 @@ class _Kept:
 
 
 def _verifier(head: Head, pins: Pins) -> Verifier:
-    if pins.vkey not in (None, head.vkey):
+    pinned = log_keys.parse(pins.vkey or head.vkey)
+    if head.vkey not in {key.verifier.vkey for key in pinned.keys}:
         raise VerificationFailed("the export is of a log with another key than the pinned one")
     verifier = note.parse_vkey(head.vkey)
     own = pins.key

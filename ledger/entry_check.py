@@ -23,6 +23,7 @@ from ledger.entry import Entry
 from ledger.envelope import check_signature
 from ledger.errors import EntryMalformed, VerificationFailed
 from ledger.keyring import ADMINISTRATOR, ENROLLED, KEY_EVENTS, EnrolledKey, KeyRing
+from ledger.log_keys import LogKeys
 from ledger.numbers import ControllerKeys
 from ledger.numbers_check import NumbersCheck
 
@@ -45,10 +46,14 @@ class Event:
 
 
 class EntryCheck:
-    """Checks the entries of a log from the first on."""
+    """Checks the entries of a log from the first on.
 
-    def __init__(self, controller_keys: ControllerKeys | None = None) -> None:
+    `log_keys` is the key that the log was made with; the events of the log bring the others.
+    """
+
+    def __init__(self, log_keys: LogKeys, controller_keys: ControllerKeys | None = None) -> None:
         self.ring = KeyRing()
+        self.log_keys = log_keys
         self.numbers = NumbersCheck(controller_keys)
         self._recorded: list[datetime] = []
         self._ids: set[bytes] = set()
@@ -123,6 +128,7 @@ class EntryCheck:
         _check_producer(keys, event)
         if index > 0 and event.type in KEY_EVENTS:
             self.ring.apply(event.type, event.data, entry.recorded_at)
+            self.log_keys = self.log_keys.apply(index + 1, event.type, event.data)
 
     def _begin(self, event: Event, recorded_at: datetime) -> None:
         """Entry 0 brings the key that all others come from, so it vouches for itself."""

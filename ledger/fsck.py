@@ -78,7 +78,7 @@ def fsck(
             if walk.size % BATCH == 0:
                 progress(walk.size)
         walk.finish()
-        _check_timestamps(conn, verifier)
+        _check_timestamps(conn, walk.log_keys)
         return Sound(
             walk.size,
             walk.frontier.root(),
@@ -262,13 +262,13 @@ class _Walk:
             )
 
 
-def _check_timestamps(conn: psycopg.Connection, verifier: Verifier) -> None:
+def _check_timestamps(conn: psycopg.Connection, log_keys: LogKeys) -> None:
     rows = conn.execute(
         "SELECT t.size, t.authority, t.answer, c.note FROM timestamps t JOIN checkpoints c"
         " USING (size) ORDER BY t.size, t.authority"
     )
     for size, authority, answer, note in rows:
-        if not rfc3161.covers(answer, message(note, verifier)):
+        if not rfc3161.covers(answer, message(note, log_keys)):
             raise VerificationFailed(
                 f"the timestamp of {authority} is not over checkpoint {size}", max(size - 1, 0)
             )

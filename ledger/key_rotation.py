@@ -129,9 +129,7 @@ def end_second_signer(home: Home, ledger: Ledger) -> LogKeys:
 
 def publish(home: Home, ledger: Ledger, second: Sequence[LogKey] | None = None) -> LogKeys:
     """Write `DIR/log.vkey` anew: the keys that the log has, and its second signers."""
-    known = LogKeys(
-        (*ledger.log_keys().keys, *(_second_signers(home) if second is None else second))
-    )
+    known = ledger.vkeys() if second is None else LogKeys((*ledger.log_keys().keys, *second))
     durable_file.write(home.vkey_file, log_keys.format(known).encode())
     return known
 
@@ -174,10 +172,9 @@ def _first(known: LogKeys) -> list[Event]:
 
     It was a key of the log before, so this changes nothing.
     """
-    key = known.first
-    if key.key_id is not None:
+    if any(key.key_id for key in known.keys if key.verifier == known.first):
         return []
-    return [(ENROLLED, _enrolled(_key_id(1), key.verifier.public_key))]
+    return [(ENROLLED, _enrolled(_key_id(1), known.first.public_key))]
 
 
 def _enrolled(key_id: str, public_key: bytes) -> dict[str, Any]:

@@ -95,9 +95,10 @@ class LogKeys:
         return _ordered(self.keys)[0].verifier.vkey
 
     @property
-    def first(self) -> LogKey:
+    def first(self) -> Verifier:
         """The key that the log was made with."""
-        return min((key for key in self.keys if not key.second), key=lambda key: key.first)
+        own = [(k.first, k.verifier) for k in self.keys if isinstance(k.verifier, Verifier)]
+        return min(own, key=lambda pair: pair[0])[1]
 
     def at(self, size: int) -> tuple[LogKey, ...]:
         """The keys that sign a tree of this size, without second signers."""
@@ -117,12 +118,19 @@ class LogKeys:
 
         Raises NoteMalformed, NoteUnverified and CheckpointMalformed.
         """
+        return self._open(signed)[0]
+
+    def signer_of(self, signed: str) -> Verifier:
+        """The key that a note of this log rests on: the oldest of those in their period that signed
+        it. Whoever stamps or verifies it takes the same. Raises what `open` raises."""
+        return self._open(signed)[1]
+
+    def _open(self, signed: str) -> tuple[Checkpoint, Verifier]:
         opened = note.open(signed, [key.verifier for key in self.keys])  # (1)
         checkpoint = checkpoints.parse(opened.text)  # (2)
         if checkpoint.origin != self.name:
             raise CheckpointMalformed("the checkpoint is of another log than its key")
-        self._check_periods(opened, checkpoint.size)
-        return checkpoint
+        return checkpoint, self._check_periods(opened, checkpoint.size)  # (3) (4)
 
     def apply(self, position: int, type_name: str, data: Mapping[str, Any]) -> LogKeys:
         """The keys after an event of the log; `position` counts from 1.
@@ -147,7 +155,7 @@ class LogKeys:
     def _replace(self, old: LogKey, new: LogKey) -> LogKeys:
         return LogKeys(tuple(new if key == old else key for key in self.keys))
 
-    def _check_periods(self, opened: Note, size: int) -> None:
+    def _check_periods(self, opened: Note, size: int) -> Verifier:
         lines = {(line.name, line.key_id) for line in opened.verified}
         signed = [key for key in self.keys if (self.name, key.verifier.key_id) in lines]
         for key in self.keys:
@@ -156,11 +164,14 @@ class LogKeys:
         own = [key for key in signed if not key.second]
         if not own:
             raise NoteUnverified("only a second signer of the log signed the note")
-        if not any(key.signs(size) for key in own):
-            raise NoteUnverified(
-                f"a tree of {size} entries is signed by a key outside its period:"
-                f" {_format_line(own[0])}"
-            )
+        in_period = [key.verifier for key in reversed(_ordered(own)) if key.signs(size)]
+        for verifier in in_period:
+            if isinstance(verifier, Verifier):
+                return verifier
+        raise NoteUnverified(
+            f"a tree of {size} entries is signed by a key outside its period:"
+            f" {_format_line(own[0])}"
+        )
 
 
 def parse(text: str) -> LogKeys:

@@ -19,13 +19,11 @@ import psycopg
 import structlog
 from psycopg_pool import PoolTimeout
 
-from ledger import checkpoint as checkpoints
 from ledger import cloudevent, envelope
 from ledger.errors import IdAlreadyUsed, LedgerError, Refused
 from ledger.events import versions
 from ledger.keyring import CHECKPOINT_SIGNED, CIVIL_TIME, LEDGER
 from ledger.keys import SigningKey
-from ledger.note import parse_vkey
 from ledger.opening import Ledger
 from ledger.reader import Reader, StoredEntry
 
@@ -55,7 +53,7 @@ def note(ledger: Ledger, key: SigningKey) -> int:
     Raises Refused and Unavailable.
     """
     stored = ledger.reader.checkpoint()
-    said = checkpoints.open(stored.note, parse_vkey(ledger.identity.vkey))
+    said = ledger.log_keys().open(stored.note)
     now = ledger.clock()
     payload = cloudevent.format(
         # Of twelve digits: nine by themselves could be taken for a citizen service number.

@@ -71,6 +71,7 @@ class Ledger:
 
     def __init__(
         self,
+        home: Home,
         database: Database,
         pool: ConnectionPool,
         identity: LogIdentity,
@@ -81,6 +82,7 @@ class Ledger:
         limits: admission.Limits,
         load: Load,
     ) -> None:
+        self._home = home
         self.database = database
         self.pool = pool
         self.identity = identity
@@ -151,6 +153,15 @@ class Ledger:
         self._ring.refresh()
         return self._ring.log_keys
 
+    def vkeys(self) -> LogKeys:
+        """What `log.vkey` says, for whoever verifies: the keys of the log and its second signers.
+
+        Raises ConfigurationError.
+        """
+        published = read_vkeys(self._home)
+        second = [key for key in published.keys if key.second] if published else []
+        return LogKeys((*self.log_keys().keys, *second))
+
     def sign(self, conn: psycopg.Connection, checkpoint: Checkpoint) -> str:
         """Sign a checkpoint with the keys that the log has at its size.
 
@@ -194,8 +205,7 @@ class Ledger:
         self, authorities: Sequence[Authority], *, every: timedelta = HOURLY
     ) -> Timestamps:
         """The timestamps over the checkpoints of this log, asked of these authorities."""
-        verifier = parse_vkey(self.identity.vkey)
-        return Timestamps(self.pool, verifier, authorities, clock=self.clock, every=every)
+        return Timestamps(self.pool, self.log_keys, authorities, clock=self.clock, every=every)
 
     def close(self) -> None:
         """Commit what waits, and let go of the database."""
@@ -320,6 +330,7 @@ def open_ledger(
         pool = stack.enter_context(database.pool(load.connections))
         ledger = stack.enter_context(
             Ledger(
+                home,
                 database,
                 pool,
                 identity,

@@ -19,6 +19,7 @@ from ledger.checkpoint import Checkpoint
 from ledger.checks import CHECKS
 from ledger.entry_check import EntryCheck
 from ledger.ladder import Attested, Rung, State, Step
+from ledger.log_keys import LogKey
 from ledger.note import Verifier
 from ledger.policy import Policy
 
@@ -84,9 +85,10 @@ def make(
     pins: Pins,
     kept: Sequence[Checkpoint],
     attested: Attested,
+    successor: LogKey | None = None,
 ) -> Report:
     """The report of a verification that passed; `kept` are the opened ones of `pins`, `attested` is
-    what others say of the checkpoint."""
+    what others say of the checkpoint, `successor` the key that took the place of the pinned one."""
     recorded = story.recorded
     return Report(
         origin=checkpoint.origin,
@@ -96,21 +98,27 @@ def make(
         administrator_key=story.administrator_key,
         recorded=recorded,
         suspect=story.suspect(),
-        passed=_passed(checkpoint, story, pins, kept),
+        passed=_passed(checkpoint, story, pins, kept, successor),
         steps=_steps(checkpoint, story, attested),
         attested=attested,
         contradictions=tuple(ladder.contradiction(recorded[1], attested) if recorded else ()),
-        rests_on=_rests_on(verifier, story.administrator_key, pins, kept, attested),
+        rests_on=_rests_on(verifier, story.administrator_key, pins, kept, attested, successor),
         does_not_show=_does_not_show(pins, kept, attested),
     )
 
 
 def _passed(
-    checkpoint: Checkpoint, story: EntryCheck, pins: Pins, kept: Sequence[Checkpoint]
+    checkpoint: Checkpoint,
+    story: EntryCheck,
+    pins: Pins,
+    kept: Sequence[Checkpoint],
+    successor: LogKey | None,
 ) -> tuple[Passed, ...]:
     size = checkpoint.size
     showed = {
-        1: "The key is the pinned one."
+        1: "The key took the place of the pinned one."
+        if successor
+        else "The key is the pinned one."
         if pins.vkey
         else "The key was found beside the log, and nothing else speaks for it.",
         2: f"The key of {checkpoint.origin} signed a tree of {size} entries.",
@@ -147,8 +155,15 @@ def _rests_on(
     pins: Pins,
     kept: Sequence[Checkpoint],
     attested: Attested,
+    successor: LogKey | None,
 ) -> tuple[str, ...]:
-    sentences = [f"The log's key {verifier.vkey}, {_origin_of_pin(pins.vkey)}."]
+    how = _origin_of_pin(pins.vkey)
+    if successor is not None:
+        how = (
+            "which the administrator put in the place of the pinned one for trees of"
+            f" {successor.first} entries and more; a kept checkpoint by the pinned one leads to it"
+        )
+    sentences = [f"The log's key {verifier.vkey}, {how}."]
     if administrator is not None:
         sentences.append(
             f"The administrator's key with SHA-256 {hashlib.sha256(administrator).hexdigest()},"

@@ -213,5 +213,5 @@ def test_a_key_that_was_ended_does_not_come_back() -> None:
 def test_the_newest_key_is_the_one_to_publish_and_the_first_the_one_to_begin_with() -> None:
     """In whatever order they are held."""
     for keys in (ROTATED, LogKeys(ROTATED.keys[::-1])):
-        assert (keys.vkey, keys.first.verifier) == (V2, ONE.verifier)
+        assert (keys.vkey, keys.first) == (V2, ONE.verifier)
     assert replace(ROTATED).name == NAME

@@ -16,7 +16,6 @@ from ledger.auditor import HELP, Question, note_of
 from ledger.deployment import read_vkeys
 from ledger.errors import VerificationFailed
 from ledger.ladder import Rung
-from ledger.note import parse_vkey
 from ledger.opening import open_ledger
 from ledger.telling import failure_json, printable
 
@@ -87,7 +86,7 @@ def fsck(
     where = home(data, database_url, schema)
     with open_ledger(where, signs=False) as ledger, ledger.database.connect() as conn:
         known = read_vkeys(where) or ledger.log_keys()
-        verifier = parse_vkey(known.first.verifier.vkey)
+        verifier = known.first
         with progress("entries", ledger.reader.size()) as show:
             try:
                 earlier = None if kept is None else known.open(note_of(kept))

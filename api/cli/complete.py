@@ -56,7 +56,7 @@ def export_controller(
             ledger.reader,
             ledger.pool,
             ledger.require_controller_keys(),
-            ledger.identity.vkey,
+            ledger.log_keys().vkey,
             controller,
             before=before,
         )

@@ -157,7 +157,7 @@ def export_log(
         open_ledger(home(data, database_url, schema), signs=False) as ledger,
         progress("tiles") as show,
     ):
-        size = write_log(ledger.reader, ledger.identity.vkey, directory, lambda done, _: show(done))
+        size = write_log(ledger.reader, ledger.vkeys(), directory, lambda done, _: show(done))
     if format is Format.JSON:
         print_json({"size": size, "directory": str(directory)})
     else:
