@@ -89,8 +89,9 @@ def replace_key(home: Home, ledger: Ledger, reason: str, suspect_since: str) -> 
         ledger,
         [
             *_first(known),
-            (ENROLLED, _enrolled(key.key_id, key.public_key)),
+            # The old ones end before the new one begins: no tree of a size in between is theirs.
             *(_revocation(key_id, reason, suspect_since) for key_id in ended),
+            (ENROLLED, _enrolled(key.key_id, key.public_key)),
         ],
     )
     return publish(home, ledger)
@@ -128,9 +129,17 @@ def end_second_signer(home: Home, ledger: Ledger) -> LogKeys:
 
 
 def publish(home: Home, ledger: Ledger, second: Sequence[LogKey] | None = None) -> LogKeys:
-    """Write `DIR/log.vkey` anew: the keys that the log has, and its second signers."""
+    """Write `DIR/log.vkey` anew: the keys that the log has, and its second signers.
+
+    `DIR/KEY_ID.last.checkpoint` is the last one of a key that ended: it leads whoever pinned that
+    key to the next (`ledger/trusted_keys.py`).
+    """
     known = ledger.vkeys() if second is None else LogKeys((*ledger.log_keys().keys, *second))
     durable_file.write(home.vkey_file, log_keys.format(known).encode())
+    for key in known.keys:
+        if key.last is not None and key.key_id is not None:
+            last = ledger.reader.checkpoint_upto(key.last)
+            durable_file.write(home.data / f"{key.key_id}.last.checkpoint", last.note.encode())
     return known
 
 

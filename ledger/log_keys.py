@@ -92,7 +92,11 @@ class LogKeys:
     @property
     def vkey(self) -> str:
         """The newest key, which signs at last."""
-        return _ordered(self.keys)[0].verifier.vkey
+        return self.ordered()[0].verifier.vkey
+
+    def ordered(self) -> list[LogKey]:
+        """The keys as `log.vkey` has them: newest first, second signers last."""
+        return _ordered(self.keys)
 
     @property
     def first(self) -> Verifier:
@@ -185,7 +189,7 @@ def parse(text: str) -> LogKeys:
 
 def format(keys: LogKeys) -> str:
     """The keys as lines: newest first, second signers last."""
-    return "".join(f"{_format_line(key)}\n" for key in _ordered(keys.keys))
+    return "".join(f"{_format_line(key)}\n" for key in keys.ordered())
 
 
 def open(signed: str, key: Verifier | LogKeys) -> Checkpoint:

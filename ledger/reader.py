@@ -79,6 +79,10 @@ class Reader:
         """
         return self._checkpoint("WHERE size > %s ORDER BY size LIMIT 1", index)
 
+    def checkpoint_upto(self, size: int) -> StoredCheckpoint:
+        """The last checkpoint of at most so many entries. Raises LookupError when there is none."""
+        return self._checkpoint("WHERE size <= %s ORDER BY size DESC LIMIT 1", size)
+
     def checkpoint_at(self, moment: datetime) -> StoredCheckpoint:
         """The last checkpoint made at or before a moment. Raises LookupError when there is none."""
         return self._checkpoint("WHERE recorded_at <= %s ORDER BY size DESC LIMIT 1", moment)

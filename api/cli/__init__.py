@@ -12,7 +12,19 @@ import sys
 import typer
 
 from api import logs
-from api.cli import append, check, complete, judge, keys, read, serve, setup, timestamp, witness
+from api.cli import (
+    append,
+    check,
+    complete,
+    judge,
+    keys,
+    log_keys,
+    read,
+    serve,
+    setup,
+    timestamp,
+    witness,
+)
 from api.cli.output import errors
 from ledger.errors import ConfigurationError, LedgerError, LogUnreadable
 
@@ -32,6 +44,10 @@ app.command()(serve.demo)
 app.command()(append.replay)
 app.command()(append.append)
 app.add_typer(keys.app, name="keys")
+keys.app.command("log")(log_keys.log)
+keys.app.command("rotate-log")(log_keys.rotate_log)
+keys.app.command("retire-log")(log_keys.retire_log)
+keys.app.command("second-signer")(log_keys.second_signer)
 app.command()(read.register)
 app.command()(judge.findings)
 app.command()(judge.clocks)

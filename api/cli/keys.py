@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
-from uuid import uuid4
 
 import typer
 from rich.table import Table
 
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
 from api.cli.output import Format, console, print_json
-from ledger import cloudevent, controller_key, envelope, keys
+from ledger import controller_key, keys
 from ledger.append import Appended
 from ledger.controller_key import ControllerKey
 from ledger.deployment import Home
-from ledger.errors import Refused
-from ledger.keyring import ADMINISTRATOR
+from ledger.errors import ConfigurationError, Refused
+from ledger.key_rotation import administer
+from ledger.log_keys import LOG
 from ledger.opening import open_ledger
 
 app = typer.Typer(help="Keys of services: make, enrol, revoke, list.", no_args_is_help=True)
@@ -43,6 +43,8 @@ def new(
     format: Formatted = Format.TEXT,
 ) -> None:
     """Make a key for a service and enrol it: an event signed by the administrator key."""
+    if service == LOG:
+        raise ConfigurationError("`log` is the log itself: `keys rotate-log` makes a key for it")
     file = keys.save(into, keys.make_key(key_id))
     enrolment = keys.load(file).enrolment(service)
     if event_type:
@@ -140,20 +142,8 @@ def controller(
 
 
 def _administer(where: Home, event_type: str, content: dict[str, Any]) -> Appended:
-    administrator = keys.load(keys.key_file(where.keys, ADMINISTRATOR))
     with open_ledger(where) as ledger:
-        at = datetime.now(UTC)
-        payload = cloudevent.format(
-            id=f"{content['key_id']}-{uuid4()}",
-            source=ledger.own_source(ADMINISTRATOR),
-            type=event_type,
-            time=at,
-            occurred_at=at,
-            data=content,
-        )
-        (answer,) = ledger.append([envelope.format(administrator.sign(payload))])
-    if isinstance(answer, Refused):
-        raise answer
+        (answer,) = administer(where, ledger, [(event_type, content)])
     return answer
 
 
