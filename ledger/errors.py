@@ -191,6 +191,7 @@ class SigningRefused(LedgerError):
             f"{detail}. Nothing is signed until the operator acts: see `verantwoord kept show` and"
             " docs/how-to/recover.md"
         )
+        self.detail = detail
 
 
 class VerificationFailed(LedgerError):

@@ -123,7 +123,7 @@ class Kept:
         except OSError as error:
             raise _cannot("read", file, error) from None
         if self._opened is None or self._opened[0] != raw:
-            self._opened = raw, self._open(raw, file.name)
+            self._opened = raw, self.open(raw, file.name)
         return self._opened[1]
 
     def follow(self, conn: psycopg.Connection, frontier: Frontier) -> None:
@@ -131,6 +131,16 @@ class Kept:
 
         Call it with the files held, before anything is signed or shown. Raises SigningRefused, and
         Unavailable when a file cannot be read or written.
+        """
+        found = self.require(conn, frontier)
+        if any(checkpoint is None or checkpoint.size < frontier.size for checkpoint in found):
+            self.keep(self.stored(conn, frontier))
+        self._size = frontier.size
+
+    def require(self, conn: psycopg.Connection, frontier: Frontier) -> list[Checkpoint | None]:
+        """What each file holds, once the tree of a database was found to go on from all of them.
+
+        Raises SigningRefused, and Unavailable when a file cannot be read.
         """
         found = [self.read(file) for file in self.files]
         kept = {checkpoint for checkpoint in found if checkpoint is not None}
@@ -140,9 +150,7 @@ class Kept:
             )
         for checkpoint in kept:
             _check_goes_on(conn, checkpoint, frontier)
-        if any(checkpoint is None or checkpoint.size < frontier.size for checkpoint in found):
-            self.keep(self._stored(conn, frontier))
-        self._size = frontier.size
+        return found
 
     def keep(self, signed: str) -> None:
         """Write a committed checkpoint to every file. Call it with the files held.
@@ -174,18 +182,19 @@ class Kept:
         with self.held():
             self.follow(conn, head.read(conn).frontier)
 
-    def _stored(self, conn: psycopg.Connection, frontier: Frontier) -> str:
-        """The checkpoint of the head, as the database has it."""
+    def stored(self, conn: psycopg.Connection, frontier: Frontier) -> str:
+        """The checkpoint of the head, as the database has it. Raises SigningRefused."""
         row = conn.execute(
             "SELECT note FROM checkpoints WHERE size = %s", (frontier.size,)
         ).fetchone()
         signed = row[0] if row else ""
-        checkpoint = self._open(signed.encode(), "the checkpoint of the head")
+        checkpoint = self.open(signed.encode(), "the checkpoint of the head")
         if (checkpoint.size, checkpoint.root) != (frontier.size, frontier.root()):
             raise SigningRefused("the database has another head than its last checkpoint")
         return str(signed)
 
-    def _open(self, raw: bytes, name: str) -> Checkpoint:
+    def open(self, raw: bytes, name: str) -> Checkpoint:
+        """A checkpoint that this log signed, from what has this name. Raises SigningRefused."""
         verifiers = self._verifiers()
         try:
             checkpoint = checkpoints.parse(note.open(note.decode(raw), verifiers).text)

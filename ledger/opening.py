@@ -354,10 +354,10 @@ def _signing(home: Home, identity: LogIdentity) -> Signing | None:
     signers = Signers(home.keys, identity.origin)
     if not signers.verifiers():
         return None
-    return Signing(signers, Kept(home.kept_files, lambda: _known(home, signers)))
+    return Signing(signers, Kept(home.kept_files, lambda: known_keys(home, signers)))
 
 
-def _known(home: Home, signers: Signers) -> list[Verifier]:
+def known_keys(home: Home, signers: Signers) -> list[Verifier]:
     """The keys of the log that this machine knows of without asking the database."""
     published = read_vkeys(home)
     found = [] if published is None else [key.verifier for key in published.keys]

@@ -17,6 +17,7 @@ from api.cli import (
     check,
     complete,
     judge,
+    kept,
     keys,
     log_keys,
     read,
@@ -44,6 +45,7 @@ app.command()(serve.demo)
 app.command()(append.replay)
 app.command()(append.append)
 app.add_typer(keys.app, name="keys")
+app.add_typer(kept.app, name="kept")
 keys.app.command("log")(log_keys.log)
 keys.app.command("rotate-log")(log_keys.rotate_log)
 keys.app.command("retire-log")(log_keys.retire_log)
