@@ -224,7 +224,7 @@ def _verify(question: Question) -> telling.Shown:
             else _verify_receipt(file, pins)
         )
     pins = replace(pins, kept=[note_of(file) for file in question.kept])
-    with _log_at(where, question.token_file) as fetch:
+    with log_at(where, question.token_file) as fetch:
         return verify(fetch, _pin_by_policy(pins, lambda: note.decode(fetch(CHECKPOINT))))
 
 
@@ -341,7 +341,9 @@ def _text(file: Path) -> str:
 
 
 @contextmanager
-def _log_at(where: str, token_file: Path | None) -> Iterator[Fetch]:
+def log_at(where: str, token_file: Path | None) -> Iterator[Fetch]:
+    """The log in a directory or at an address, until the block ends; the token is read from the
+    file, or the environment. Raises ConfigurationError."""
     if not sources.is_address(where):
         yield sources.directory(Path(where))
         return

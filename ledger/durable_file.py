@@ -34,11 +34,12 @@ def write(file: Path, content: bytes) -> None:
 
 
 @contextmanager
-def locked(file: Path) -> Iterator[None]:
-    """Wait for the lock of a file, `FILE.lock`, and hold it. Raises OSError."""
+def locked(file: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold the lock of a file, `FILE.lock`. Raises OSError; without `wait`, BlockingIOError when
+    somebody holds it."""
     descriptor = os.open(file.with_name(f"{file.name}.lock"), os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
         os.close(descriptor)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -64,3 +65,26 @@ def owner(home: Home) -> Callable[[], psycopg.Connection]:
         )
 
     return connect
+
+
+@pytest.fixture
+def twin(ledger: TestLedger, home: Home, owner: Callable[[], psycopg.Connection]) -> Iterator[Home]:
+    """A second database restored from a copy of the first, with the same files."""
+    other = replace(home, schema=f"{home.schema}_twin")
+    with owner() as conn:
+        twin_role = f'"{other.schema}_service"'
+        conn.execute(f"CREATE ROLE {twin_role} NOLOGIN".encode())
+        conn.execute(f'CREATE SCHEMA "{other.schema}"'.encode())
+        conn.execute(f'GRANT USAGE ON SCHEMA "{other.schema}" TO {twin_role}'.encode())
+        tables = conn.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = %s", (home.schema,)
+        ).fetchall()
+        for (table,) in tables:
+            name = f'"{other.schema}".{table}'
+            conn.execute(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)".encode())
+            conn.execute(f"INSERT INTO {name} TABLE {table}".encode())
+            conn.execute(f"GRANT ALL ON {name} TO {twin_role}".encode())
+    yield other
+    with owner() as conn:
+        conn.execute(f'DROP SCHEMA "{other.schema}" CASCADE'.encode())
+        conn.execute(f"DROP ROLE {twin_role}".encode())

@@ -349,26 +349,6 @@ def test_two_processes_on_one_log_sign_one_tree(ledger: TestLedger) -> None:
     assert check_ledger(ledger).checkpoints > 24
 
 
-@pytest.fixture
-def twin(ledger: TestLedger, home: Home, owner: Owner) -> Iterator[Home]:
-    """A second database restored from a copy of the first, with the same files."""
-    other = replace(home, schema=f"{home.schema}_twin")
-    with owner() as conn:
-        twin_role = f'"{other.schema}_service"'
-        conn.execute(f"CREATE ROLE {twin_role} NOLOGIN".encode())
-        conn.execute(f'CREATE SCHEMA "{other.schema}"'.encode())
-        conn.execute(f'GRANT USAGE ON SCHEMA "{other.schema}" TO {twin_role}'.encode())
-        for table in ("log", *TABLES):
-            name = f'"{other.schema}".{table}'
-            conn.execute(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)".encode())
-            conn.execute(f"INSERT INTO {name} TABLE {table}".encode())
-            conn.execute(f"GRANT ALL ON {name} TO {twin_role}".encode())
-    yield other
-    with owner() as conn:
-        conn.execute(f'DROP SCHEMA "{other.schema}" CASCADE'.encode())
-        conn.execute(f"DROP ROLE {twin_role}".encode())
-
-
 def test_the_second_of_two_databases_from_one_copy_signs_nothing(
     ledger: TestLedger, twin: Home
 ) -> None:

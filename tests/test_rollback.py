@@ -87,7 +87,7 @@ def test_a_lost_file_is_made_again_from_a_receipt(ledger: TestLedger, tmp_path: 
 def test_a_receipt_that_the_database_does_not_reach_keeps_it_from_signing(
     ledger: TestLedger, owner: Owner, tmp_path: Path
 ) -> None:
-    """After a disaster: files lost, an old database restored, and a controller has a later receipt."""
+    """After a disaster: files lost, an old database restored, a controller has a later receipt."""
     lost = lose(ledger, owner)
     ledger.home.kept_files[0].unlink()
     file = tmp_path / "lost.tlog-proof"

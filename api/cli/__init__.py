@@ -20,6 +20,7 @@ from api.cli import (
     kept,
     keys,
     log_keys,
+    monitor,
     read,
     serve,
     setup,
@@ -56,6 +57,8 @@ app.command()(judge.clocks)
 app.command()(judge.check)
 app.command()(judge.status)
 app.command()(check.verify)
+app.command()(monitor.monitor)
+app.command("verify-misbehaviour")(monitor.verify_misbehaviour)
 app.command()(check.fsck)
 app.command()(timestamp.timestamp)
 app.command()(read.rebuild)
