@@ -88,3 +88,18 @@ def twin(ledger: TestLedger, home: Home, owner: Callable[[], psycopg.Connection]
     with owner() as conn:
         conn.execute(f'DROP SCHEMA "{other.schema}" CASCADE'.encode())
         conn.execute(f"DROP ROLE {twin_role}".encode())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table of what an evil server did, and who caught it (tests/test_evil_server.py)."""
+    rows = [
+        text
+        for report in terminalreporter.getreports("passed")
+        for name, text in getattr(report, "user_properties", ())
+        if name == "evil server" and report.when == "call"
+    ]
+    if rows:
+        terminalreporter.section("a server with the key of the log")
+        terminalreporter.line(f"{'':40}client   verifier monitor  by what")
+        for text in rows:
+            terminalreporter.line(text)
