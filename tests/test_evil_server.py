@@ -49,7 +49,7 @@ from tests.evil_server import (
     signed_anew,
     world,
 )
-from tests.log_builder import START, payload, private_key, reader, reading
+from tests.log_builder import START, export, payload, private_key, reader, reading
 
 POLICY = Policy.parse(f"witness w {WITNESS.verifier.vkey}\nquorum w\n")
 
@@ -162,6 +162,8 @@ def two_histories_of_one_size(evil: World) -> None:
 
 
 def old_checkpoint_replayed(evil: World) -> None:
+    """The tiles are all there, those of every size."""
+    evil.files = {**export(evil.log.leaves[:HELD], evil.signer), **evil.files}
     evil.files["checkpoint"] = evil.log.checkpoint(200).encode()
 
 
