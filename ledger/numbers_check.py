@@ -3,7 +3,7 @@
 Entries from before the first numbered one need none; from then on every entry that names a
 controller carries a commitment. Whether it is to the right numbers takes the secret of the ledger:
 with it each is made again from the entries before, as the ledger made it. That holds whom every
-entry and case concerned, about 1,000 bytes an entry; without the secret nothing is held.
+entry and case concerned, about 1,300 bytes an entry; without the secret nothing is held.
 `tests/test_numbers_check.py` plays the attacker.
 """
 

@@ -176,7 +176,7 @@ def test_numbering_may_begin_and_never_ends() -> None:
 
 
 def test_without_the_secret_memory_does_not_grow_by_it() -> None:
-    """With it, by about a thousand bytes an entry."""
+    """With it, by about 1,300 bytes an entry."""
     log = LogBuilder(secret=SECRET)
     log.enrol("k", "desk")
     while len(log.leaves) < 1_000:
