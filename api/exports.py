@@ -38,20 +38,27 @@ class Prepared:
     lines: Iterator[bytes]
 
 
-def prepare(ledger: Ledger, controller: str, *, before: int | None = None) -> Prepared:
+def prepare(
+    ledger: Ledger, controller: str, *, before: int | None = None, tell_all: bool = False
+) -> Prepared:
     """The export for a controller, with `before` of so many entries of the log at most.
 
-    Raises ConfigurationError where there is none.
+    With `tell_all` nothing is withheld: that is for the operator to decide. Raises
+    ConfigurationError where there is no export.
     """
     keys = ledger.require_controller_keys()
-    with ledger.pool.connection() as conn:
-        withheld = withheld_from(conn, controller, upto=ledger.reader.size())
+    checkpoint = ledger.reader.attested(ledger.reader.checkpoint())
+    withheld = None
+    if not tell_all:
+        with ledger.pool.connection() as conn:
+            withheld = withheld_from(conn, controller, upto=checkpoint.size)
     ends = [size for size in (before, withheld) if size is not None]
     export = export_controller(
         ledger.reader,
         ledger.pool,
         keys,
         ledger.identity.vkey,
+        checkpoint,
         controller,
         before=min(ends, default=None),
     )

@@ -43,6 +43,13 @@ def export_controller(
         int | None,
         typer.Option(help="Only entries before this one, up to the last commitment among them."),
     ] = None,
+    tell_all: Annotated[
+        bool,
+        typer.Option(
+            "--tell-all",
+            help="Also what it may not be told of by what is recorded: demands under a ban (4.7).",
+        ),
+    ] = False,
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
@@ -51,7 +58,7 @@ def export_controller(
     """Write every entry that concerns a controller, with the proofs that none is left out, for
     `verantwoord verify`. It holds whole entries and the key of the controller: for its eyes."""
     with open_ledger(home(data, database_url, schema)) as ledger:
-        export = exports.prepare(ledger, controller, before=before)
+        export = exports.prepare(ledger, controller, before=before, tell_all=tell_all)
         with progress("entries", export.latest) as show:
             written = _write(file, export, show)
     answer = {
