@@ -25,6 +25,7 @@ from api import (
     timestamps,
     transparency,
     vocabulary,
+    witnesses,
 )
 from api.pushback import PushBack
 from api.state import State
@@ -64,6 +65,7 @@ ROUTERS = (
     ("/v1", transparency.router),
     ("/v1", timestamps.router),
     ("/v1", exports.router),
+    ("/v1", witnesses.router),
     ("/v1", vocabulary.router),
     ("/v1", registers.router),
     ("/v1", findings.router),

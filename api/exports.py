@@ -39,22 +39,30 @@ class Prepared:
 
 
 def prepare(
-    ledger: Ledger, controller: str, *, before: int | None = None, tell_all: bool = False
+    ledger: Ledger,
+    controller: str,
+    *,
+    before: int | None = None,
+    latest: bool = False,
+    tell_all: bool = False,
 ) -> Prepared:
     """The export for a controller, with `before` of so many entries of the log at most.
 
-    With `tell_all` nothing is withheld: that is for the operator to decide. Raises
-    ConfigurationError where there is no export.
+    It is under the published checkpoint, or with `latest` under the latest. With `tell_all` nothing
+    is withheld: that is for the operator to decide. Raises ConfigurationError where there is no
+    export.
     """
     keys = ledger.require_controller_keys()
-    checkpoint = ledger.reader.attested(ledger.reader.checkpoint())
+    reader = ledger.reader
+    checkpoint = reader.cosigned(reader.checkpoint()) if latest else reader.published_or_latest()
+    checkpoint = reader.stamped(checkpoint)
     withheld = None
     if not tell_all:
         with ledger.pool.connection() as conn:
             withheld = withheld_from(conn, controller, upto=checkpoint.size)
     ends = [size for size in (before, withheld) if size is not None]
     export = export_controller(
-        ledger.reader,
+        reader,
         ledger.pool,
         keys,
         ledger.identity.vkey,

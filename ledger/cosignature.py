@@ -32,13 +32,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 
 from ledger import checkpoint as checkpoints
 from ledger import note
-from ledger.errors import CheckpointMalformed, NoteMalformed
+from ledger.errors import CheckpointMalformed, ConfigurationError, NoteMalformed
 from ledger.note import COSIGNATURE_ED25519, COSIGNATURE_MLDSA44, Note, SignatureLine
 
 SIGNATURE = {COSIGNATURE_ED25519: 64, COSIGNATURE_MLDSA44: 2420}
@@ -96,7 +96,7 @@ class CosignatureVerifier:
         if self.kind == COSIGNATURE_ED25519:
             Ed25519PublicKey.from_public_bytes(self.public_key).verify(raw, message)
         else:
-            MLDSA44PublicKey.from_public_bytes(self.public_key).verify(raw, message)
+            _mldsa44(self.public_key).verify(raw, message)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -187,6 +187,16 @@ def _message(name: str, kind: int, text: bytes, time: int) -> bytes:
             checkpoint.root,
         )
     )
+
+
+def _mldsa44(public_key: bytes) -> MLDSA44PublicKey:
+    try:
+        return MLDSA44PublicKey.from_public_bytes(public_key)
+    except UnsupportedAlgorithm:
+        raise ConfigurationError(
+            "this build of `cryptography` has no ML-DSA-44; install it from PyPI, or build it with"
+            " OpenSSL 3.5 or later"
+        ) from None
 
 
 def _short(text: str) -> bytes:

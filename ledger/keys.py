@@ -19,6 +19,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from ledger import envelope
 from ledger.envelope import Envelope
@@ -26,6 +27,8 @@ from ledger.errors import ConfigurationError
 
 PASSPHRASE = "VERANTWOORD_KEY_PASSPHRASE"  # noqa: S105 - the name of the variable
 TOKEN_PREFIX = "vrw_"  # noqa: S105 - lets secret scanners recognise a token
+
+PrivateKey = Ed25519PrivateKey | MLDSA44PrivateKey
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -82,22 +85,35 @@ def key_file(directory: Path, key_id: str) -> Path:
 
 def save(directory: Path, key: SigningKey) -> Path:
     """Write a key to a new file. Raises ConfigurationError when there is one already."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = key_file(directory, key.key_id)
+    write_private(file, key.private_key)
+    return file
+
+
+def load(file: Path) -> SigningKey:
+    """Read a key; its id is the name of its file. Raises ConfigurationError with the way out."""
+    private_key = read_private(file)
+    if not isinstance(private_key, Ed25519PrivateKey):
+        raise ConfigurationError(f"the key in {file} is not an Ed25519 key")
+    return SigningKey(file.stem, private_key)
+
+
+def write_private(file: Path, private_key: PrivateKey) -> None:
+    """Write a private key to a new file. Raises ConfigurationError when there is one already."""
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     passphrase = os.environ.get(PASSPHRASE, "")
-    pem = key.private_key.private_bytes(
+    pem = private_key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.BestAvailableEncryption(passphrase.encode())
         if passphrase
         else serialization.NoEncryption(),
     )
-    file = key_file(directory, key.key_id)
     write_secret(file, pem.decode())
-    return file
 
 
-def load(file: Path) -> SigningKey:
-    """Read a key; its id is the name of its file. Raises ConfigurationError with the way out."""
+def read_private(file: Path) -> PrivateKey:
+    """Read a private key of either kind. Raises ConfigurationError with the way out."""
     pem = read_secret(file).encode()
     passphrase = os.environ.get(PASSPHRASE, "").encode() or None
     try:
@@ -108,9 +124,9 @@ def load(file: Path) -> SigningKey:
             f"cannot read the key in {file}: it is encrypted and {PASSPHRASE} is missing or wrong,"
             " or it is not encrypted and the variable is set"
         ) from None
-    if not isinstance(private_key, Ed25519PrivateKey):
-        raise ConfigurationError(f"the key in {file} is not an Ed25519 key")
-    return SigningKey(file.stem, private_key)
+    if not isinstance(private_key, Ed25519PrivateKey | MLDSA44PrivateKey):
+        raise ConfigurationError(f"the key in {file} is neither an Ed25519 nor an ML-DSA-44 key")
+    return private_key
 
 
 def write_secret(file: Path, text: str) -> None:

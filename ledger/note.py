@@ -26,6 +26,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from ledger.errors import NoteMalformed, NoteUnverified
+from ledger.small_order import binds_nobody
 
 ED25519 = 0x01
 """The type of a key that signs the text itself."""
@@ -35,20 +36,6 @@ COSIGNATURE_MLDSA44 = 0x06
 
 PUBLIC_KEY = {ED25519: 32, COSIGNATURE_ED25519: 32, COSIGNATURE_MLDSA44: 1312}
 """The types of keys that are known, and the bytes of a public key of each."""
-
-_PRIME = 2**255 - 19
-_SMALL_ORDER = frozenset(
-    bytes.fromhex(y)
-    for y in (
-        "0000000000000000000000000000000000000000000000000000000000000000",
-        "0100000000000000000000000000000000000000000000000000000000000000",
-        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
-        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
-    )
-)
-"""The y of the eight Ed25519 points of order 8 or less: anyone can sign for such a key, so who
-publishes one can later say that somebody else signed."""
 
 MAX_NOTE = 1_000_000
 """Bytes."""
@@ -157,8 +144,8 @@ def split_vkey(text: str) -> tuple[str, int, bytes]:
         raise NoteMalformed("not a note key of a known type, or of another length than its type")
     if key_id(name, kind, public_key) != claimed:
         raise NoteMalformed("the key id is not that of the key")
-    if kind != COSIGNATURE_MLDSA44 and _anyone_can_sign(public_key):
-        raise NoteMalformed("anyone can sign for this Ed25519 key: it is a point of small order")
+    if kind != COSIGNATURE_MLDSA44 and binds_nobody(public_key):
+        raise NoteMalformed("an Ed25519 key of small order, or in a second encoding, binds nobody")
     return name, kind, public_key
 
 
@@ -202,6 +189,15 @@ def decode(raw: bytes) -> str:
 
 def parse(note: str) -> Note:
     """The text and the signatures of a note, none of them verified. Raises NoteMalformed."""
+    text, signatures = split(note)
+    lines = signatures[:-1].split("\n")
+    if len(lines) > MAX_SIGNATURES:
+        raise NoteMalformed(f"the note has more than {MAX_SIGNATURES} signatures")
+    return Note(text, (), tuple(_parse_line(line) for line in lines))
+
+
+def split(note: str) -> tuple[str, str]:
+    """The text of a note, and what should be its signature lines. Raises NoteMalformed."""
     if len(note) > MAX_NOTE:
         raise NoteMalformed("the note is too large")
     # The separator is the last empty line: the text may hold empty lines of its own.
@@ -210,10 +206,7 @@ def parse(note: str) -> Note:
         raise NoteMalformed("a note is a text, an empty line and signatures")
     text += "\n"
     _check_text(text)
-    lines = signatures[:-1].split("\n")
-    if len(lines) > MAX_SIGNATURES:
-        raise NoteMalformed(f"the note has more than {MAX_SIGNATURES} signatures")
-    return Note(text, (), tuple(_parse_line(line) for line in lines))
+    return text, signatures
 
 
 def open(note: str, keys: Sequence[KnownKey]) -> Note:
@@ -293,7 +286,7 @@ def _parse_key(text: str) -> tuple[str, bytes, int, bytes]:
     check_name(name)
     raw = _base64(encoded)
     if not raw:
-        raise NoteMalformed("a note key has a type")
+        raise NoteMalformed("a note key is a name, a key id and base64, with + between them")
     try:
         identifier = bytes.fromhex(claimed)
     except ValueError:
@@ -301,11 +294,6 @@ def _parse_key(text: str) -> tuple[str, bytes, int, bytes]:
     if identifier.hex() != claimed:
         raise NoteMalformed("a key id is 8 hexadecimal digits, in small letters")
     return name, identifier, raw[0], raw[1:]
-
-
-def _anyone_can_sign(public_key: bytes) -> bool:
-    y = int.from_bytes(public_key, "little") % 2**255  # the highest bit is the sign of x
-    return y >= _PRIME or y.to_bytes(32, "little") in _SMALL_ORDER
 
 
 def _base64(encoded: str) -> bytes:

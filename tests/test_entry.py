@@ -170,6 +170,18 @@ def test_the_largest_entry_has_65535_bytes() -> None:
         entry.parse(leaf.replace(b"x", b"xx", 1))
 
 
+def test_a_leaf_that_fits_only_in_another_spelling_is_refused() -> None:
+    """As malformed, like every other second spelling: its time is shorter than it is written."""
+    room = entry.MAX_ENTRY - len(GOLDEN)
+    largest = GOLDEN.replace(b"naam", b"n" * (4 + room))
+    assert len(largest) == entry.MAX_ENTRY
+    assert entry.parse(largest)
+    other = largest.replace(b":00.000000Z", b":00Z").replace(b"nn", b"nnnnn", 1)
+    assert len(other) <= entry.MAX_ENTRY
+    with pytest.raises(EntryMalformed):
+        entry.parse(other)
+
+
 def test_an_entry_has_a_signature_and_a_text() -> None:
     """What nobody signed, or is not UTF-8, is never written."""
     with pytest.raises(ValueError, match="signature"):

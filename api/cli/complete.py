@@ -43,6 +43,9 @@ def export_controller(
         int | None,
         typer.Option(help="Only entries before this one, up to the last commitment among them."),
     ] = None,
+    latest: Annotated[
+        bool, typer.Option(help="Up to the latest checkpoint, cosigned by witnesses or not.")
+    ] = False,
     tell_all: Annotated[
         bool,
         typer.Option(
@@ -58,7 +61,9 @@ def export_controller(
     """Write every entry that concerns a controller, with the proofs that none is left out, for
     `verantwoord verify`. It holds whole entries and the key of the controller: for its eyes."""
     with open_ledger(home(data, database_url, schema)) as ledger:
-        export = exports.prepare(ledger, controller, before=before, tell_all=tell_all)
+        export = exports.prepare(
+            ledger, controller, before=before, latest=latest, tell_all=tell_all
+        )
         with progress("entries", export.latest) as show:
             written = _write(file, export, show)
     answer = {
