@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -20,7 +22,7 @@ from ledger.noting import note
 from tests.ledgers import TestLedger
 from tests.serving import reader
 from tests.test_api import problem
-from tests.test_cli import answer, run
+from tests.test_cli import answer, run, served
 from tests.test_numbering import sequence
 from tests.test_withheld import demand, told
 from tests.vectors import shared
@@ -187,6 +189,22 @@ def test_an_auditor_checks_the_numbers_of_all_controllers(replayed: Path, tmp_pa
     wrong = replayed / "keys" / "log.key"
     failed = answer("verify", tmp_path / "log", "--numbers-key", wrong, status=1)
     assert failed["check"] == 9
+
+
+def test_a_service_notes_itself(tmp_path: Path) -> None:
+    """Without being asked, on the schedule that it was given."""
+    data = tmp_path / "data"
+    with EmbeddedServer.open(data / "postgres"):
+        run("init", "--origin", "ledger.example/noting", "--kvk", "12345678", "--data", data)
+        headers = {"Authorization": f"Bearer {(data / 'read.token').read_text()}"}
+        with served("--data", data, "--note-after", "1") as address:
+            deadline = time.monotonic() + 30
+            found: list[dict[str, Any]] = []
+            while not found and time.monotonic() < deadline:
+                asked = f"{address}/v1/events?type=CheckpointSigned"
+                found = httpx.get(asked, headers=headers).json()["events"]
+        assert found[0]["event"]["data"]["tree_size"] == 2
+        assert answer("fsck", "--data", data)["sound"] is True
 
 
 def test_an_export_of_nobody_says_what_to_do(replayed: Path, tmp_path: Path) -> None:
