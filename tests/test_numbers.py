@@ -137,7 +137,7 @@ def test_nobody_is_counted_twice_at_one_place() -> None:
     place, key = at_entry(4), KEYS.of("C1")
     slot = numbers._slot(key, place)
     first, second = State(7, bytes(32)), State(8, bytes(32))
-    leaves = [numbers._leaf(slot, numbers._value(key, place, s)) for s in (first, second)]
+    leaves = [numbers._leaf(key, place, state)[1] for state in (first, second)]
     found = []
     for depth in range(6):
         for left, right in itertools.permutations(leaves):
