@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import (
     events,
+    exports,
     findings,
     health,
     problems,
@@ -24,6 +25,7 @@ from api import (
     timestamps,
     transparency,
     vocabulary,
+    witnesses,
 )
 from api.pushback import PushBack
 from api.state import State
@@ -62,6 +64,8 @@ ROUTERS = (
     ("/v1", events.router),
     ("/v1", transparency.router),
     ("/v1", timestamps.router),
+    ("/v1", exports.router),
+    ("/v1", witnesses.router),
     ("/v1", vocabulary.router),
     ("/v1", registers.router),
     ("/v1", findings.router),

@@ -10,13 +10,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api import problems
 from api.access import READS
 from api.registers import AS_OF, KNOWN_AT, Format, Language, answered, as_csv
 from api.state import ledger_of
 from ledger import candidate
+from ledger.cloudevent import read_instant
 from projections.checks import check
 from projections.clocks import ask_clocks
 from projections.exports import judged
@@ -33,14 +34,20 @@ Controller = Annotated[str | None, Query(max_length=64, description="Id of a con
 router = APIRouter(tags=["findings"], dependencies=[READS])
 
 
+def _instant(text: str) -> str:
+    # Not pydantic's own type: it takes numbers for seconds since 1970.
+    read_instant(text)
+    return text
+
+
 class Act(BaseModel):
     """An event that is not signed yet: what somebody thinks of doing."""
 
     model_config = ConfigDict(extra="forbid")
 
     type: str = Field(max_length=200, description="Name of an event type: SubprocessorEngaged")
-    occurred_at: AwareDatetime | None = Field(
-        None, description="When it would happen; now if absent"
+    occurred_at: Annotated[str, AfterValidator(_instant)] | None = Field(
+        None, description="When it would happen (RFC 3339); now if absent"
     )
     data: dict[str, Any] = Field(description="The data of the event, as its schema says")
 
@@ -126,7 +133,8 @@ def post_check(request: Request, act: Act, lang: Language = "en") -> dict[str, A
     ledger = ledger_of(request)
     now = ledger.now()
     source = ledger.own_source(candidate.SYSTEM)
-    event = candidate.make(act.type, act.data, act.occurred_at or now, source)
+    at = read_instant(act.occurred_at) if act.occurred_at else now
+    event = candidate.make(act.type, act.data, at, source)
     answer = check(ledger.pool, event, now)
     refusal = None if answer.refusal is None else problems.document(answer.refusal)
     return {**judged.check_json(answer, lang), "refusal": refusal}

@@ -1,4 +1,4 @@
-"""What the routes share: the open ledger and the follower of its registers."""
+"""What the routes share: the open ledger, the follower of its registers, and its publishing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import cast
 from fastapi import Request
 
 from ledger.opening import Ledger
+from ledger.publish import Publishing
 from ledger.timestamps import Timestamps
 from projections.follow import Follower
 
@@ -15,11 +16,13 @@ from projections.follow import Follower
 @dataclass(frozen=True, slots=True)
 class State:
     """One served ledger. With `public_hashes`, checkpoints and hashes are read without a token;
-    `timestamps` is None where no authority is asked."""
+    `publishing` is None when there is no policy, `timestamps` where no authority is asked.
+    """
 
     ledger: Ledger
     follower: Follower
     public_hashes: bool = False
+    publishing: Publishing | None = None
     timestamps: Timestamps | None = None
 
 

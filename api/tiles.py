@@ -1,6 +1,6 @@
 """The log as tiles (C2SP tlog-tiles), for any client of that format: its prefix is `/log`.
 
-    /log/checkpoint                 the latest signed checkpoint
+    /log/checkpoint                 the published checkpoint, with the cosignatures of witnesses
     /log/log.vkey                   the verifier key
     /log/tile/L/N[.p/W]             hash tiles
     /log/tile/entries/N[.p/W]       entry bundles
@@ -50,8 +50,10 @@ class Octets(Response):
 
 @router.get("/checkpoint", response_class=PlainTextResponse, dependencies=[READS_HASHES])
 def get_checkpoint(request: Request) -> PlainTextResponse:
-    """The latest signed checkpoint (C2SP tlog-checkpoint)."""
-    note = ledger_of(request).reader.checkpoint().note
+    """The published checkpoint (C2SP tlog-checkpoint): the latest one that a quorum of witnesses
+    cosigned, or the latest when there is no such one."""
+    reader = ledger_of(request).reader
+    note = reader.stamped(reader.published_or_latest()).note
     return PlainTextResponse(note, headers={"Cache-Control": _cached(request, A_MOMENT)})
 
 

@@ -55,9 +55,17 @@ def get_log(request: Request) -> Log:
 
 
 @router.get("/checkpoint", response_class=PlainTextResponse, dependencies=[READS_HASHES])
-def get_checkpoint(request: Request) -> PlainTextResponse:
-    """The latest signed checkpoint (C2SP tlog-checkpoint)."""
-    return PlainTextResponse(ledger_of(request).reader.checkpoint().note, headers=FRESH)
+def get_checkpoint(
+    request: Request,
+    latest: Annotated[
+        bool, Query(description="The latest, whether witnesses cosigned it or not")
+    ] = False,
+) -> PlainTextResponse:
+    """The published checkpoint (C2SP tlog-checkpoint) with the cosignatures of witnesses: the
+    latest one that met the quorum of the policy, or the latest when there is no such one."""
+    reader = ledger_of(request).reader
+    checkpoint = reader.cosigned(reader.checkpoint()) if latest else reader.published_or_latest()
+    return PlainTextResponse(checkpoint.note, headers=FRESH)
 
 
 @router.get("/events/{index}/proof", response_class=PlainTextResponse, dependencies=[READS])

@@ -1,14 +1,17 @@
-"""Write the reference of the vocabulary from the vocabulary itself: `python docs/generate.py`.
+"""Write the reference of event types and rules from these themselves: `python docs/generate.py`.
 
 docs/reference/events.md            every event type, its place and its fields
 docs/reference/schemas/TYPE.json    its JSON Schema, as GET /v1/event-types/TYPE answers it
+docs/reference/rules.md             every rule of the agreement, by chapter
 
 `tests/test_docs.py` makes all of them again in memory and compares, so they cannot fall behind.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +21,9 @@ from pydantic import TypeAdapter
 
 from ledger.cases import AMENDS, ANSWERS
 from ledger.events import EVENT_TYPES, EventType, fields, json_schema
+from projections.rules import CHAPTERS
+from projections.rules.chapter import Chapter
+from projections.rules.rule import Rule
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 
@@ -35,6 +41,27 @@ What the words mean is in the [glossary](../glossary.md); the shape of the whole
 
 *Needs* names the event that must have been recorded first ([form rules](errors.md#form-rules)).
 *Clauses* are those of the agreement.
+"""
+
+RULES = """\
+# Rules
+
+*Written by `docs/generate.py` from `projections/rules`; change the rules, not this file.*
+
+A rule asks one question of one clause.
+What breaks it is a *finding*; a duty with a term is a *clock*; a time in which somebody may act is
+a clock that ends by itself.
+`GET /v1/rules` lists the same ([HTTP](http.md#findings-clocks-and-checks)).
+
+* *R-* is a breach of the agreement, *O-* an observation, *NOTE-* another reading of the agreement,
+  *C-* a clock that nothing is found about.
+* *Version* is raised whenever the same events would give something else.
+* *Severity* is the gravest that the rule gives.
+* *Terms* are those of the agreement that it reads, in force at the act.
+* Times are those of Europe/Amsterdam.
+  A term in days begins the day after, and ends at 24:00 of its last day: that instant is too late.
+  A term in hours counts elapsed hours, and its last instant is in time.
+* A finding that waits for a term is told from when the term passed.
 """
 
 SHAPES = {
@@ -56,7 +83,7 @@ TIERS = {"core": "core", "ext": "extended"}
 
 def files() -> dict[Path, str]:
     """Every generated file, by its path below `docs/reference`."""
-    made = {Path("events.md"): _page()}
+    made = {Path("events.md"): _page(), Path("rules.md"): _rules()}
     for event_type in EVENT_TYPES.values():
         schema = json.dumps(json_schema(event_type), indent=2, ensure_ascii=False)
         made[Path("schemas") / f"{event_type.topic}.json"] = schema + "\n"
@@ -166,6 +193,48 @@ def _plain_shape(field: dict[str, Any]) -> str:
 
 def _escape(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _rules() -> str:
+    lines = ["| Rule | Severity | Clause | Chapter |", "|---|---|---|---|"]
+    ordered = sorted(
+        ((_by_clause(rule), rule, c) for c in CHAPTERS for rule in c.rules), key=lambda r: r[0]
+    )
+    for _, rule, chapter in ordered:
+        where = f"[{chapter.name}](#{chapter.name})"
+        lines.append(f"| {rule.id} | {_severity(rule)} | {rule.clause} | {where} |")
+    return "\n".join([RULES, *lines, "", *(_chapter(chapter) for chapter in CHAPTERS)])
+
+
+def _by_clause(rule: Rule) -> tuple[bool, list[int], str]:
+    """Rules in the order of the clauses that they are named after, others after them."""
+    numbers = [int(number) for number in re.findall(r"[0-9]+", rule.id)]
+    return not numbers, numbers, rule.id
+
+
+def _severity(rule: Rule) -> str:
+    return rule.severity or "clock"
+
+
+def _chapter(chapter: Chapter) -> str:
+    """What the module of a chapter says of it, without where it is tested; and its rules."""
+    document = inspect.cleandoc(sys.modules[chapter.judge.__module__].__doc__ or "")
+    told = re.sub(r"\s*`tests/[a-z_/]+\.py`\.$", "", document)
+    head = "| Rule | Version | Severity | GDPR | Terms | What it finds, or counts |"
+    rows = [_rule(rule) for rule in chapter.rules]
+    return "\n".join(
+        [f"## {chapter.name}", "", told, "", head, "|---|---|---|---|---|---|", *rows, ""]
+    )
+
+
+def _rule(rule: Rule) -> str:
+    added = f" (since {rule.added})" if rule.added else ""
+    terms = ", ".join(f"`{term}`" for term in rule.parameters)
+    title = f"{rule.title.en}. *{rule.title.nl}.*"
+    if rule.duty:
+        title += f"<br>As a clock: {rule.duty.en}. *{rule.duty.nl}.*"
+    cells = [rule.id, f"{rule.version}{added}", _severity(rule), f"art. {rule.gdpr}", terms, title]
+    return f"| {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":

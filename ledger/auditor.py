@@ -136,8 +136,33 @@ def answer(question: Question) -> Answer:
     return Answer(document, lines)
 
 
+def pins(question: Question) -> Pins:
+    """What is trusted, read from its files. Raises ConfigurationError, OSError and
+    VerificationFailed."""
+    return Pins(
+        vkey=None if question.vkey is None else _line(question.vkey),
+        administrator_key=(
+            None if question.administrator_key is None else public_key(question.administrator_key)
+        ),
+        kept=[note_of(file) for file in question.kept],
+        policy=None if question.policy is None else _policy(question.policy),
+        certificates=[
+            certificate
+            for file in question.tsa
+            for certificate in tokens.load_certificates(file.read_bytes(), str(file))
+        ],
+        producers=[public_key(file) for file in question.producer_key],
+        numbers_secret=(
+            None if question.numbers_key is None else keys.load(question.numbers_key).secret
+        ),
+    )
+
+
 def note_of(file: Path) -> str:
-    """The signed checkpoint in a file: the file itself, or the one a receipt ends with."""
+    """The signed checkpoint in a file: the file itself, the one a receipt ends with, or that of an
+    export."""
+    if _is_export(file):
+        return _checkpoint_of_export(file)
     text = _text(file)
     return proof.parse(text).checkpoint if text.startswith(proof.HEADER) else text
 
@@ -146,26 +171,40 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run `verantwoord-verify`: status 0 when what was asked for is reached, 1 when something is
     wrong with what was verified, 2 with the call."""
     given = _parser().parse_args(arguments)
-    as_json = given.format == "json"
     asked = {name: value for name, value in vars(given).items() if name != "format"}
     try:
         told = answer(Question(**asked))
+        _show(told, as_json=given.format == "json")
     except (ConfigurationError, LogUnreadable) as error:
         sys.exit(_complain(f"error: {error}"))
     except OSError as error:
         where = f" {error.filename}:" if error.filename else ""
         sys.exit(_complain(f"error:{where} {error.strerror or error}"))
-    if as_json:
-        print(json.dumps(told.document, indent=2, ensure_ascii=False))
-    else:
-        print(*told.lines, sep="\n", end="\n" if told.lines else "")
-    if told.complaint is not None and not as_json:
-        print(told.complaint, file=sys.stderr)
     sys.exit(told.status)
 
 
+def _show(told: Answer, *, as_json: bool) -> None:
+    if as_json:
+        _write(json.dumps(told.document, indent=2))
+        return
+    if told.lines:
+        _write("\n".join(told.lines))
+    if told.complaint is not None:
+        _complain(told.complaint)
+
+
+def _write(text: str) -> None:
+    """Write on stdout, whatever it can encode, and as much as its reader wants."""
+    try:
+        encoding = sys.stdout.encoding or "utf-8"
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    except BrokenPipeError:
+        # As after `| head`: the interpreter would complain about the rest when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _complain(text: str) -> int:
-    print(text, file=sys.stderr)
+    print(telling.printable(text), file=sys.stderr)
     return 2
 
 
@@ -198,51 +237,32 @@ def _flag(name: str) -> str:
 
 
 def _verify(question: Question) -> telling.Shown:
-    trusted = None if question.policy is None else _policy(question.policy)
-    pins = Pins(
-        vkey=None if question.vkey is None else _line(question.vkey),
-        administrator_key=(
-            None if question.administrator_key is None else public_key(question.administrator_key)
-        ),
-        policy=trusted,
-        certificates=[
-            certificate
-            for file in question.tsa
-            for certificate in tokens.load_certificates(file.read_bytes(), str(file))
-        ],
-        producers=[public_key(file) for file in question.producer_key],
-        numbers_secret=(
-            None if question.numbers_key is None else keys.load(question.numbers_key).secret
-        ),
-    )
+    given = pins(question)
     where = question.where
     if not sources.is_address(where) and not Path(where).is_dir():
         file = Path(where)
-        return (
-            _verify_export(file, pins, question)
-            if _is_export(file)
-            else _verify_receipt(file, pins)
-        )
-    pins = replace(pins, kept=[note_of(file) for file in question.kept])
+        if _is_export(file):
+            return _verify_export(file, given, question)
+        return _verify_receipt(file, given)
     with log_at(where, question.token_file) as fetch:
-        return verify(fetch, _pin_by_policy(pins, lambda: note.decode(fetch(CHECKPOINT))))
+        return verify(fetch, _pin_by_policy(given, lambda: note.decode(fetch(CHECKPOINT))))
 
 
-def _verify_export(file: Path, pins: Pins, question: Question) -> telling.Shown:
-    pins = _pin_by_policy(pins, lambda: _checkpoint_of_export(file))
+def _verify_export(file: Path, given: Pins, question: Question) -> telling.Shown:
+    given = _pin_by_policy(given, lambda: _checkpoint_of_export(file))
     texts = {kept: _text(kept) for kept in question.kept if not _is_export(kept)}
     return completeness_report.check(
         _lines_of(file),
         completeness.Pins(
-            vkey=pins.vkey,
+            vkey=given.vkey,
             key=None if question.key is None else controller_key.parse(_line(question.key)),
             since=None if question.since is None else _moment(question.since),
             receipts=[text for text in texts.values() if text.startswith(proof.HEADER)],
             checkpoints=[text for text in texts.values() if not text.startswith(proof.HEADER)],
             earlier=[_lines_of(kept) for kept in question.kept if _is_export(kept)],
         ),
-        pins.policy,
-        pins.certificates,
+        given.policy,
+        given.certificates,
     )
 
 
@@ -279,19 +299,18 @@ def _moment(text: str) -> datetime:
     return moment
 
 
-def _verify_receipt(file: Path, pins: Pins) -> telling.Shown:
+def _verify_receipt(file: Path, given: Pins) -> telling.Shown:
     with file.open("rb") as opened:
         raw = opened.read(MAX_RECEIPT + 1)
     text = note.decode(raw)
-    pins = _pin_by_policy(pins, lambda: proof.parse(text).checkpoint)
+    given = _pin_by_policy(given, lambda: proof.parse(text).checkpoint)
     beside = file.parent / VKEY
-    if pins.vkey is None and not beside.exists():
+    if given.vkey is None and not beside.exists():
         raise ConfigurationError(
             "a receipt is checked with the log's verifier key: give it with --vkey FILE, or put"
             f" {VKEY} beside {file.name}"
         )
-    verifier = log_keys.parse(pins.vkey or _line(beside)).signer_of(proof.parse(text).checkpoint)
-    return receipt_report.check(text, verifier, pins)
+    return receipt_report.check(text, log_keys.parse(given.vkey or _line(beside)), given)
 
 
 def public_key(file: Path) -> bytes:
@@ -313,15 +332,15 @@ def public_key(file: Path) -> bytes:
     return key.public_bytes_raw()
 
 
-def _pin_by_policy(pins: Pins, signed: Callable[[], str]) -> Pins:
+def _pin_by_policy(given: Pins, signed: Callable[[], str]) -> Pins:
     """A policy that names the log pins its key, unless the key was given by itself."""
-    if pins.vkey is not None or pins.policy is None or not pins.policy.logs:
-        return pins
+    if given.vkey is not None or given.policy is None or not given.policy.logs:
+        return given
     origin = note.parse(signed()).text.partition("\n")[0]
-    named = [log.key for log in pins.policy.logs if log.key.name == origin]
+    named = [log.key for log in given.policy.logs if log.key.name == origin]
     for key in named:
         if isinstance(key, Verifier):
-            return replace(pins, vkey=key.vkey)
+            return replace(given, vkey=key.vkey)
     raise VerificationFailed(f"the policy accepts no log of the name {origin}")
 
 

@@ -24,13 +24,15 @@ from urllib.parse import quote
 
 import httpx
 
-from ledger import cloudevent, envelope, receipt
+from ledger import cloudevent, envelope, receipt, receipt_files
 from ledger.envelope import Envelope
 from ledger.errors import LedgerError
 from ledger.keys import SigningKey
 from ledger.log_keys import LogKeys
 from ledger.note import Verifier
 from ledger.receipt import Receipt
+from ledger.refresh import Refreshed
+from ledger.report import Pins
 
 BATCH = 500
 """Events in one request."""
@@ -72,7 +74,8 @@ class Client:
     """Appends the events of one service. Close it, or use it in a `with` block.
 
     `receipts` is a directory where each receipt is kept as `<id>.tlog-proof`, written before an
-    append returns; None keeps none. `attempts` requests are made, with growing pauses.
+    append returns; None keeps none. `token` is the one that reads, which only `refresh` needs.
+    `attempts` requests are made, with growing pauses.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Client:
         source: str,
         verifier: Verifier | LogKeys,
         receipts: Path | None = None,
+        token: str | None = None,
         attempts: int = 8,
         timeout: float = 30.0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -93,6 +97,7 @@ class Client:
         self._source = source
         self._verifier = verifier
         self._receipts = receipts
+        self._token = token
         self._attempts = attempts
         self._clock = clock
         self._pause = pause
@@ -124,6 +129,19 @@ class Client:
                 for event, sent, answer in zip(batch, envelopes, self._send(envelopes), strict=True)
             ]
         return answers
+
+    def refresh(self, pins: Pins) -> dict[Path, Refreshed]:
+        """Refresh the receipts that are kept, with what others have said since: by file, what each
+        one is now.
+
+        `pins` is what is trusted besides the log's key: a policy for witnesses, certificates of
+        authorities. A receipt is replaced only by one that stands higher by them
+        (`ledger/refresh.py`). Raises LogUnreadable and VerificationFailed at the first that fails;
+        those before it stay refreshed.
+        """
+        ask = receipt_files.asking(self._http, self._token)
+        files = () if self._receipts is None else sorted(self._receipts.glob("*.tlog-proof"))
+        return {file: receipt_files.refresh_file(file, ask, self._verifier, pins) for file in files}
 
     def close(self) -> None:
         """Close the connections."""
@@ -186,9 +204,6 @@ class Client:
         checked = receipt.check(text, self._verifier)
         checked.matches(sent)
         if self._receipts is not None:
-            self._receipts.mkdir(parents=True, exist_ok=True)
             file = self._receipts / f"{quote(event.id, safe='')}.tlog-proof"
-            beside = file.with_name(f"{file.name}.new")
-            beside.write_text(text)
-            beside.rename(file)
+            receipt_files.write(file, text)
         return checked

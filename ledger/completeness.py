@@ -123,7 +123,9 @@ class _Walk:
         self._covered: State | None = None
         noted = self._included(latest)
         if read_event(noted.payload).type != CHECKPOINT_SIGNED:
-            raise VerificationFailed("in this entry the ledger commits to nothing", latest.index)
+            raise VerificationFailed(
+                f"in entry {latest.index} the ledger commits to no latest numbers", latest.index
+            )
         self._noted = noted
         self._recorded_at = noted.recorded_at
 
@@ -132,9 +134,14 @@ class _Walk:
         if line.number > wanted:  # (4)
             raise self._missing(wanted)
         if line.number < wanted:
-            raise VerificationFailed(f"number {line.number} comes twice or too late", line.index)
+            raise VerificationFailed(
+                f"number {line.number} of {self._head.controller} comes twice or too late",
+                line.index,
+            )
         if line.index <= self._index:  # (3)
-            raise VerificationFailed("the entry does not follow the one before it", line.index)
+            raise VerificationFailed(
+                f"entry {line.index} does not follow the one before it here", line.index
+            )
         if line.index >= self._latest.index and self._covered is None:
             self._check_latest()
         entry = self._included(line)
@@ -173,22 +180,24 @@ class _Walk:
     def _included(self, line: Line) -> Entry:
         """(3)"""
         size, root = self._checkpoint.size, self._checkpoint.root
-        check_inclusion(line.index, size, leaf_hash(line.leaf), line.inclusion, root)
-        return entries.parse(line.leaf)
+        try:
+            check_inclusion(line.index, size, leaf_hash(line.leaf), line.inclusion, root)
+            return entries.parse(line.leaf)
+        except VerificationFailed as error:
+            raise ProofInvalid(f"entry {line.index}: {error}", line.index) from None
 
     def _open(self, line: Line, entry: Entry, place: str, state: State) -> None:
         """(4) (5)"""
         who = self._head.controller
         if entry.numbers is None:
             raise ProofInvalid(f"entry {line.index} carries no numbers", line.index)
+        what = "the latest number of" if line.latest else "its number for"
         try:
             numbers.check(entry.numbers, self._head.key, place, state, line.opening)
         except ProofInvalid:
-            said = "that the latest" if line.latest else "to being"
             raise ProofInvalid(
-                f"entry {line.index} does not commit {said} number {state.number} of {who}"
-                f"{' is' if line.latest else ''} after the entries that are before it here: one"
-                " was left out, put in, changed or moved",
+                f"entry {line.index} does not commit to {state.number} as {what} {who} after the"
+                " entries before it here: one was left out, put in, changed or moved",
                 line.index,
             ) from None
 
@@ -228,7 +237,9 @@ class _Kept:
     def see(self, line: Line, state: State) -> None:
         receipt = self._receipts.pop(line.index, None)
         if receipt is not None and receipt.leaf != line.leaf:
-            raise VerificationFailed("a kept receipt of this entry has another one", line.index)
+            raise VerificationFailed(
+                f"a kept receipt of entry {line.index} has another entry", line.index
+            )
         if self._states.pop(state.number, {state}) != {state}:
             raise VerificationFailed(
                 f"the export does not begin with an earlier one: up to number {state.number} of"
@@ -257,7 +268,9 @@ class _Kept:
             receipt = receipts.check(text, known)
             first = opened.setdefault(receipt.index, receipt)
             if first.leaf != receipt.leaf:
-                raise VerificationFailed("two kept receipts disagree about it", receipt.index)
+                raise VerificationFailed(
+                    f"two kept receipts of entry {receipt.index} disagree", receipt.index
+                )
         return opened
 
 

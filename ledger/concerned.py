@@ -27,6 +27,10 @@ from ledger.tags import CASES
 
 CONTROLLER = "controller:"
 
+OWN = ("source-id", "event-id")
+REFERRED = frozenset({*OWN, *(CASES[field] for field, _ in ANSWERS.values() if field in CASES)})
+"""Kinds of tags that a later event can refer to."""
+
 
 def reference(name: str, data: Mapping[str, Any]) -> str | None:
     """The tag of the earlier events whose controllers an event of a type concerns as well."""
@@ -37,6 +41,11 @@ def reference(name: str, data: Mapping[str, Any]) -> str | None:
         field, _ = ANSWERS[name]
         return f"{CASES.get(field, field)}:{data.get(field)}"
     return None
+
+
+def referred(tags: Iterable[str]) -> list[str]:
+    """The tags by which a later event can refer to one with these; those of its own ids first."""
+    return [tag for tag in tags if tag.partition(":")[0] in REFERRED]
 
 
 def named(tags: Iterable[str]) -> set[str]:
@@ -60,5 +69,5 @@ class Concerned:
     def add(self, tags: Iterable[str], controllers: Iterable[str]) -> None:
         """Events with these tags concern these controllers: those of the event itself, and of the
         one that it amends."""
-        for tag in tags:
+        for tag in referred(tags):
             self._known[tag].update(controllers)

@@ -5,6 +5,7 @@
     DIR/log.vkey             the verifier key that auditors pin
     DIR/read.token           the token that reads, mode 0600
     DIR/last.checkpoint      what the log signed last (`ledger/kept.py`)
+    DIR/policy               which witnesses to ask (C2SP tlog-policy), when the operator puts it
     DIR/authorities          time-stamping authorities to ask, if the operator writes it
 
 `init` makes all of it once. The first two entries of every log enrol its own keys: the
@@ -87,6 +88,11 @@ class Home:
     def authorities_file(self) -> Path:
         """Whom to ask for timestamps; there is none until the operator writes it."""
         return self.data / "authorities"
+
+    @property
+    def policy_file(self) -> Path:
+        """Which witnesses to ask; there is none until the operator puts it there."""
+        return self.data / "policy"
 
     @contextmanager
     def database(self) -> Iterator[Database]:

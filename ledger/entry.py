@@ -83,11 +83,23 @@ def parse(leaf: bytes) -> Entry:
             base64.b64decode(value["numbers"], validate=True) if "numbers" in value else None,
         )
         again = format(entry)
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+    except _NO_ENTRY:
         raise EntryMalformed("the leaf is not an entry") from None
     if again != leaf:
         raise EntryMalformed("the leaf spells its entry in another way")
     return entry
+
+
+_NO_ENTRY = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    TooLarge,  # written in the one way it would not fit
+)
+"""What reading other bytes as an entry, or writing that entry again, can end in."""
 
 
 def _signature(value: Any) -> Signature:

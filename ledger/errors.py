@@ -25,10 +25,15 @@
     │   ├── CheckpointMalformed
     │   ├── TileMalformed
     │   ├── ProofInvalid
+    │   │   └── HistoriesDiffer
     │   ├── ExportMalformed
     │   ├── Incomplete
     │   ├── TimestampInvalid
     │   └── WitnessMessageMalformed
+    ├── WitnessError          a witness did not cosign; appends go on
+    │   ├── WitnessUnavailable    no usable answer now; asked again later
+    │   ├── WitnessRefused        it refuses, or its answer is not one
+    │   └── WitnessAlarm          what it holds and this log do not fit: somebody must look
     ├── LogUnreadable         a log elsewhere could not be read; nothing is shown about it
     └── ConfigurationError    the operator's settings or machine
         └── PolicyMalformed
@@ -245,10 +250,14 @@ class ProofInvalid(VerificationFailed):
     code = "proof-invalid"
 
 
-class WitnessMessageMalformed(VerificationFailed):
-    """Bytes are not a request or an answer of C2SP tlog-witness."""
+class HistoriesDiffer(ProofInvalid):
+    """Two receipts of one log are not shown to be of one history. `answer` is the later one."""
 
-    code = "witness-message-malformed"
+    code = "histories-differ"
+
+    def __init__(self, detail: str, answer: str) -> None:
+        super().__init__(detail)
+        self.answer = answer
 
 
 class ExportMalformed(VerificationFailed):
@@ -273,6 +282,45 @@ class LogUnreadable(LedgerError):
     """The server of a log did not answer, or not to us. Nothing is shown about the log."""
 
     code = "log-unreadable"
+
+
+class WitnessMessageMalformed(VerificationFailed):
+    """Bytes are not a request or an answer of C2SP tlog-witness."""
+
+    code = "witness-message-malformed"
+
+
+class WitnessError(LedgerError):
+    """A witness did not cosign a checkpoint. Never raised itself."""
+
+    code = "witness-error"
+
+
+class WitnessUnavailable(WitnessError):
+    """The witness gave no usable answer now; it is asked again, after ever longer pauses."""
+
+    code = "witness-unavailable"
+
+
+class WitnessRefused(WitnessError):
+    """The witness does not cosign this log, or what it answers is no cosignature of it."""
+
+    code = "witness-refused"
+
+
+class WitnessAlarm(WitnessError):
+    """The witness holds a tree that this log does not go on from, or has forgotten one.
+
+    Either there are two histories of this log (an older database, a key in other hands), or the
+    witness lost its state. `held` is the checkpoint it shows with this log's own signature, a note
+    that proves the former; None when it shows none.
+    """
+
+    code = "witness-alarm"
+
+    def __init__(self, detail: str, held: str | None = None) -> None:
+        super().__init__(detail)
+        self.held = held
 
 
 class ConfigurationError(LedgerError):

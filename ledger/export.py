@@ -23,7 +23,7 @@ from ledger.log_keys import LogKeys
 from ledger.log_keys import format as format_keys
 from ledger.log_keys import parse as parse_keys
 from ledger.merkle import leaf_hash
-from ledger.reader import Reader
+from ledger.reader import Reader, StoredCheckpoint
 from ledger.tiles import Tile
 
 
@@ -32,17 +32,22 @@ def export_log(
     log_keys: LogKeys,
     directory: Path,
     progress: Callable[[int, int], None] = lambda done, all_: None,
+    *,
+    latest: bool = False,
+    timestamped: bool = False,
 ) -> int:
-    """Write the log up to its latest checkpoint; the number of entries.
+    """Write the log up to its published checkpoint, its latest, or the latest that was timestamped;
+    the number of entries.
 
-    `progress` is told how many tiles are written, of how many. Raises ConfigurationError for a
-    directory of another log or one that is being written, and VerificationFailed when the log does
-    not go on from the checkpoint there; then nothing is written.
+    The checkpoint has what others said of it: cosignatures and timestamps. `progress` is told how
+    many tiles are written, of how many. Raises ConfigurationError for a directory of another log or
+    one that is being written, and VerificationFailed when the log does not go on from the
+    checkpoint there; then nothing is written.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with _alone(directory):
         _check_log(directory, log_keys)
-        signed = reader.checkpoint().note
+        signed = _checkpoint(reader, latest=latest, timestamped=timestamped).note
         size = log_keys.open(signed).size
         covered = _check_goes_on(directory, log_keys, reader, size)
         _write(directory, "log.vkey", format_keys(log_keys).encode())
@@ -59,6 +64,18 @@ def export_log(
         _write(directory, "checkpoint", signed.encode())
         _sync(directory)
     return size
+
+
+def _checkpoint(reader: Reader, *, latest: bool, timestamped: bool) -> StoredCheckpoint:
+    if timestamped:
+        try:
+            return reader.timestamped()
+        except LookupError:
+            raise ConfigurationError(
+                "no checkpoint was timestamped yet: run `verantwoord timestamp`"
+            ) from None
+    stored = reader.cosigned(reader.checkpoint()) if latest else reader.published_or_latest()
+    return reader.stamped(stored)
 
 
 @contextmanager
@@ -99,6 +116,11 @@ def _check_goes_on(directory: Path, log_keys: LogKeys, reader: Reader, size: int
         raise VerificationFailed(
             f"{file} is no checkpoint of this log ({error}); give another directory"
         ) from None
+    if size < older.size <= reader.size():
+        raise ConfigurationError(
+            f"{file} is of {older.size} entries, and the checkpoint that is published or asked for"
+            f" of {size}; export the latest (--latest), or to another directory"
+        )
     if older.size > size:
         raise VerificationFailed(
             f"{file} is of {older.size} entries, and the ledger has {size}: it was set back."

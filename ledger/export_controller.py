@@ -1,6 +1,6 @@
 """Writing the export for one controller: its entries, and the proofs that none of them lacks.
 
-The log is read up to its latest checkpoint, and completeness is shown up to the last entry in which
+The log is read up to a checkpoint, and completeness is shown up to the last entry in which
 the ledger committed to the numbers (`ledger/noting.py`). Entries are read in batches, whatever
 their number. `tests/test_export_controller.py`.
 """
@@ -22,7 +22,7 @@ from ledger.merkle import prove_inclusion
 from ledger.noting import NOTES
 from ledger.numbering import latest_of_all
 from ledger.numbers import EMPTY, ControllerKeys, State
-from ledger.reader import Reader
+from ledger.reader import Reader, StoredCheckpoint
 from ledger.tiles import hash_reader
 
 BATCH = 100
@@ -50,18 +50,19 @@ def export_controller(
     pool: ConnectionPool,
     keys: ControllerKeys,
     vkey: str,
+    checkpoint: StoredCheckpoint,
     controller: str,
     *,
     before: int | None = None,
 ) -> Export:
-    """The export for a controller.
+    """The export for a controller under a checkpoint of the log with this verifier key.
 
     With `before` it ends with the last commitment among the first so many entries of the log, and
     has no later ones. Raises ConfigurationError when no commitment has a number of the controller.
     """
-    checkpoint = reader.attested(reader.checkpoint())
     with pool.connection() as conn:
-        noted = _last_noted(conn, checkpoint.size if before is None else before)
+        upto = checkpoint.size if before is None else min(before, checkpoint.size)
+        noted = _last_noted(conn, upto)
         states = {} if noted is None else latest_of_all(conn, noted)
     if noted is None or controller not in states:
         raise ConfigurationError(

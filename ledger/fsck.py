@@ -9,12 +9,13 @@
        entries it covers
     7  tiles and head are those of the entries
     8  the log begins with a checkpoint somebody kept, if one is given
-    9  every timestamp is over the checkpoint it is kept with
-   10  every number of a controller is dense and in the table, and entries commit to their numbers
+    9  every cosignature kept is by its witness, over the checkpoint it is kept with
+    10 every timestamp is over the checkpoint it is kept with
+    11 every number of a controller is dense and in the table, and entries commit to their numbers
 
 The first entry that differs is named. What nobody outside kept cannot be missed here: a database
 set back as a whole, with its keys, looks like a younger log (check 8 finds it). The commitments of
-check 10 are made again when their secret is given. `tests/test_tamper.py` plays the attacker.
+check 11 are made again when their secret is given. `tests/test_tamper.py` plays the attacker.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 import psycopg
 
-from ledger import cloudevent, entry, envelope, log_keys, rfc3161
+from ledger import cloudevent, cosignature, entry, envelope, log_keys, rfc3161
 from ledger.checkpoint import Checkpoint
 from ledger.errors import LedgerError, VerificationFailed
 from ledger.fsck_numbers import StoredNumbers
@@ -53,6 +55,7 @@ class Sound:
     root: bytes
     checkpoints: int
     tiles: int
+    cosignatures: int
     suspect: tuple[int, ...]
     """Indexes of entries signed by a key while it may have been in other hands."""
 
@@ -84,6 +87,7 @@ def fsck(
             walk.frontier.root(),
             walk.checkpoints,
             walk.tiles,
+            _check_cosignatures(conn),
             tuple(_suspect(conn, walk.ring)),
         )
 
@@ -264,11 +268,11 @@ class _Walk:
 
 def _check_timestamps(conn: psycopg.Connection, log_keys: LogKeys) -> None:
     rows = conn.execute(
-        "SELECT t.size, t.authority, t.answer, c.note FROM timestamps t JOIN checkpoints c"
+        "SELECT t.size, t.authority, t.answer, c.note FROM timestamps t LEFT JOIN checkpoints c"
         " USING (size) ORDER BY t.size, t.authority"
     )
     for size, authority, answer, note in rows:
-        if not rfc3161.covers(answer, message(note, log_keys)):
+        if note is None or not rfc3161.covers(answer, message(note, log_keys)):
             raise VerificationFailed(
                 f"the timestamp of {authority} is not over checkpoint {size}", max(size - 1, 0)
             )
@@ -287,6 +291,33 @@ def _suspect(conn: psycopg.Connection, ring: KeyRing) -> Iterator[int]:
         signers = (ring.find(signature.keyid) for signature in entry.parse(leaf).signatures)
         if any(key is not None and key.suspect(recorded_at) for key in signers):
             yield position - 1
+
+
+def _check_cosignatures(conn: psycopg.Connection) -> int:
+    """How many there are; each verified with the key it is kept under."""
+    count = 0
+    with conn.cursor("fsck_cosignatures") as cursor:
+        cursor.itersize = BATCH
+        cursor.execute(
+            "SELECT s.size, c.note, w.id, w.vkey, s.line, s.cosigned_at FROM cosignatures s"
+            " LEFT JOIN checkpoints c ON c.size = s.size"
+            " LEFT JOIN witness_keys w ON w.id = s.witness_key ORDER BY s.size, w.id"
+        )
+        for size, note, key, vkey, line, at in cursor:
+            if note is None or vkey is None or sha256(vkey.encode()).digest() != key:
+                raise VerificationFailed(f"a cosignature of checkpoint {size} has no such owner")
+            try:
+                (made,) = cosignature.read(note + line, [cosignature.parse_vkey(vkey)])
+            except VerificationFailed as error:
+                raise VerificationFailed(f"a cosignature of checkpoint {size}: {error}") from None
+            if (made.line, made.time) != (line, int(at.timestamp())):
+                raise VerificationFailed(f"a cosignature of checkpoint {size} is kept otherwise")
+            count += 1
+    published = "SELECT size FROM publications EXCEPT SELECT size FROM checkpoints LIMIT 1"
+    row = conn.execute(published).fetchone()
+    if row is not None:
+        raise VerificationFailed(f"checkpoint {row[0]} was published and is not there")
+    return count
 
 
 def _entries(conn: psycopg.Connection) -> Iterator[tuple[Any, ...]]:

@@ -200,6 +200,12 @@ def open(signed: str, key: Verifier | LogKeys) -> Checkpoint:
     return (key if isinstance(key, LogKeys) else LogKeys.of(key)).open(signed)
 
 
+def signer_of(signed: str, key: Verifier | LogKeys) -> Verifier:
+    """The key that a note of a log rests on: its one key, or that of all its keys which
+    `LogKeys.signer_of` gives. Raises what that raises."""
+    return (key if isinstance(key, LogKeys) else LogKeys.of(key)).signer_of(signed)
+
+
 def _ordered(keys: Sequence[LogKey]) -> list[LogKey]:
     return sorted(keys, key=lambda key: (key.second, -key.first, key.verifier.vkey))
 

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from ledger.errors import NoteMalformed, NoteUnverified
 from ledger.key_holder import KeyHolder
+from ledger.small_order import binds_nobody
 
 ED25519 = 0x01
 """The type of a key that signs the text itself."""
@@ -36,20 +37,6 @@ COSIGNATURE_MLDSA44 = 0x06
 
 PUBLIC_KEY = {ED25519: 32, COSIGNATURE_ED25519: 32, COSIGNATURE_MLDSA44: 1312}
 """The types of keys that are known, and the bytes of a public key of each."""
-
-_PRIME = 2**255 - 19
-_SMALL_ORDER = frozenset(
-    bytes.fromhex(y)
-    for y in (
-        "0000000000000000000000000000000000000000000000000000000000000000",
-        "0100000000000000000000000000000000000000000000000000000000000000",
-        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
-        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
-    )
-)
-"""The y of the eight Ed25519 points of order 8 or less: anyone can sign for such a key, so who
-publishes one can later say that somebody else signed."""
 
 MAX_NOTE = 1_000_000
 """Bytes."""
@@ -158,8 +145,8 @@ def split_vkey(text: str) -> tuple[str, int, bytes]:
         raise NoteMalformed("not a note key of a known type, or of another length than its type")
     if key_id(name, kind, public_key) != claimed:
         raise NoteMalformed("the key id is not that of the key")
-    if kind != COSIGNATURE_MLDSA44 and _anyone_can_sign(public_key):
-        raise NoteMalformed("anyone can sign for this Ed25519 key: it is a point of small order")
+    if kind != COSIGNATURE_MLDSA44 and binds_nobody(public_key):
+        raise NoteMalformed("an Ed25519 key of small order, or in a second encoding, binds nobody")
     return name, kind, public_key
 
 
@@ -310,11 +297,6 @@ def _parse_key(text: str) -> tuple[str, bytes, int, bytes]:
     if identifier.hex() != claimed:
         raise NoteMalformed("a key id is 8 hexadecimal digits, in small letters")
     return name, identifier, raw[0], raw[1:]
-
-
-def _anyone_can_sign(public_key: bytes) -> bool:
-    y = int.from_bytes(public_key, "little") % 2**255  # the highest bit is the sign of x
-    return y >= _PRIME or y.to_bytes(32, "little") in _SMALL_ORDER
 
 
 def _base64(encoded: str) -> bytes:

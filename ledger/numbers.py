@@ -85,6 +85,9 @@ def latest_at(index: int) -> str:
 
 def commit(keys: ControllerKeys, place: str, states: Mapping[str, State]) -> bytes:
     """The commitment to the state of each controller at a place, 32 bytes."""
+    if len(states) == 1:  # nearly always: most events concern one controller
+        ((controller, state),) = states.items()
+        return _leaf(keys.of(controller), place, state)[1]
     return _Trie(keys, place, states).root()
 
 
@@ -102,9 +105,8 @@ def check(root: bytes, key: bytes, place: str, state: State, path: Sequence[byte
     """
     if len(path) > BITS or any(len(sibling) != len(EMPTY) for sibling in path):
         raise ProofInvalid(f"a path has at most {BITS} hashes of {len(EMPTY)} bytes")
-    slot = _slot(key, place)
+    slot, node = _leaf(key, place, state)
     bits = int.from_bytes(slot) >> BITS - len(path)
-    node = _leaf(slot, _value(key, place, state))
     for sibling in path:
         node = _node(sibling, node) if bits & 1 else _node(node, sibling)
         bits >>= 1
@@ -146,13 +148,9 @@ class _Trie:
     """The leaves of a commitment, by slot."""
 
     def __init__(self, keys: ControllerKeys, place: str, states: Mapping[str, State]) -> None:
-        leaves: dict[bytes, bytes] = {}
-        for controller, state in states.items():
-            key = keys.of(controller)
-            slot = _slot(key, place)
-            leaves[slot] = _leaf(slot, _value(key, place, state))
-        self._slots = [int.from_bytes(slot) for slot in sorted(leaves)]
-        self._leaves = [leaves[slot] for slot in sorted(leaves)]
+        leaves = sorted(_leaf(keys.of(c), place, state) for c, state in states.items())
+        self._slots = [int.from_bytes(slot) for slot, _ in leaves]
+        self._leaves = [leaf for _, leaf in leaves]
 
     def root(self) -> bytes:
         return self._hash(0, len(self._slots), 0, 0)
@@ -188,12 +186,11 @@ def _slot(key: bytes, place: str) -> bytes:
     return _hmac(key, b"slot\n" + place.encode())
 
 
-def _value(key: bytes, place: str, state: State) -> bytes:
-    return _hmac(key, f"value\n{place}\n{state.number}\n".encode() + state.chain)
-
-
-def _leaf(slot: bytes, value: bytes) -> bytes:
-    return hashlib.sha256(b"\x00" + slot + value).digest()
+def _leaf(key: bytes, place: str, state: State) -> tuple[bytes, bytes]:
+    """The slot and the leaf of a controller at a place."""
+    slot = _slot(key, place)
+    value = _hmac(key, f"value\n{place}\n{state.number}\n".encode() + state.chain)
+    return slot, hashlib.sha256(b"\x00" + slot + value).digest()
 
 
 def _node(left: bytes, right: bytes) -> bytes:

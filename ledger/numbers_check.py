@@ -3,7 +3,7 @@
 Entries from before the first numbered one need none; from then on every entry that names a
 controller carries a commitment. Whether it is to the right numbers takes the secret of the ledger:
 with it each is made again from the entries before, as the ledger made it. That holds whom every
-entry and case concerned, about 1,000 bytes an entry; without the secret nothing is held.
+entry and case concerned, about 1,300 bytes an entry; without the secret nothing is held.
 `tests/test_numbers_check.py` plays the attacker.
 """
 
@@ -13,17 +13,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ledger import numbers
-from ledger.cases import ANSWERS
-from ledger.concerned import Concerned, named, reference
+from ledger.concerned import OWN, Concerned, named, reference, referred
 from ledger.errors import VerificationFailed
 from ledger.keyring import CHECKPOINT_SIGNED
 from ledger.merkle import leaf_hash
 from ledger.numbers import ControllerKeys, Sequences
-from ledger.tags import CASES, tags_of
-
-OWN = ("source-id", "event-id")
-KEPT = frozenset({*OWN, *(CASES[field] for field, _ in ANSWERS.values() if field in CASES)})
-"""Kinds of tags that a later event can refer to."""
+from ledger.tags import tags_of
 
 
 class NumbersCheck:
@@ -82,7 +77,7 @@ class NumbersCheck:
         type: str,
         data: Mapping[str, Any],
     ) -> None:
-        kept = [tag for tag in tags if tag.partition(":")[0] in KEPT]
+        kept = referred(tags)
         about = reference(type, data)
         concerned = self._concerned.of(tags, about)
         self._concerned.add((*kept, *self._tags.get(about or "", ())), concerned)

@@ -16,7 +16,8 @@ whoever verifies: it is the verifier's decision whom to believe, and never comes
     judgement.cosigned                            who cosigned, and when
     judgement.quorum_met                          whether these satisfy the quorum
     judgement.counted, judgement.of               k and n: of the n witnesses that the quorum is
-                                                  made from, those that cosigned
+                                                  made from, those that cosigned; keys of one name
+                                                  (Ed25519 and ML-DSA-44) are one witness
     policy.rule()                                 "2 of (X1, X2, X3)", for people
 
 With `quorum none` every checkpoint of an accepted log meets the quorum, and n is 0: whoever tells
@@ -94,7 +95,8 @@ class Judgement:
 
     `log` is the key that signed it; `cosigned` are the witnesses of the policy whose cosignatures
     verified, in the order of the policy; `counted` those among them that the quorum is made from,
-    and `of` the number of witnesses it is made from.
+    and `of` the number of witnesses it is made from. In these two, keys that have one name in
+    signatures are one witness: two keys are not two opinions.
     """
 
     checkpoint: Checkpoint
@@ -148,19 +150,31 @@ class Policy:
         found = cosignature.of_note(opened, [witness.key for witness in self.witnesses])
         cosigned = self._cosigned(found)
         present = {by.witness.name for by in cosigned}
-        counts = set(self._made_from(self.quorum))
+        made_from = set(self._made_from(self.quorum))
+        counted: dict[str, Cosigned] = {}
+        for by in cosigned:
+            if by.witness.name in made_from:
+                counted.setdefault(by.witness.key.name, by)
         return Judgement(
             checkpoint,
             log,
             cosigned,
-            tuple(by for by in cosigned if by.witness.name in counts),
-            len(counts),
+            tuple(counted.values()),
+            len({w.key.name for w in self.witnesses if w.name in made_from}),
             self._satisfied(self.quorum, present),
         )
 
     def rule(self) -> str:
-        """The quorum in words: a witness, or `k of (…)`; `none` when nobody is asked."""
+        """The quorum in words: a witness, or `k of (…)`; `none` when nobody is asked.
+
+        A group of which any key of one witness is enough is called by its own name.
+        """
         return self._rule(self.quorum) if self.quorum else NONE
+
+    def _is_one_witness(self, group: Group) -> bool:
+        names = {w.name: w.key.name for w in self.witnesses}
+        keys = {names.get(member, member) for member in group.members}
+        return len(keys) == 1 < len(group.members)
 
     def _cosigned(self, found: Sequence[Cosignature]) -> tuple[Cosigned, ...]:
         by_key = {cosigned.by: cosigned for cosigned in found}
@@ -193,7 +207,7 @@ class Policy:
 
     def _rule(self, name: str) -> str:
         group = self._group(name)
-        if group is None:
+        if group is None or (group.needed == 1 and self._is_one_witness(group)):
             return name
         members = ", ".join(self._rule(member) for member in group.members)
         return f"{group.needed} of ({members})"

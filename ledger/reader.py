@@ -83,6 +83,33 @@ class Reader:
         """The last checkpoint of at most so many entries. Raises LookupError when there is none."""
         return self._checkpoint("WHERE size <= %s ORDER BY size DESC LIMIT 1", size)
 
+    def published(self, covering: int = -1) -> StoredCheckpoint:
+        """The latest checkpoint whose cosignatures met the quorum, with them under its note.
+
+        With `covering`, the first such checkpoint that covers that leaf. Raises LookupError when
+        there is none (yet).
+        """
+        which = "max(size)" if covering < 0 else "min(size)"
+        query = f"SELECT {which} FROM publications WHERE size > %s"  # noqa: S608
+        return self.cosigned(self._checkpoint(f"WHERE size = ({query})", covering))
+
+    def published_or_latest(self) -> StoredCheckpoint:
+        """The published checkpoint; the latest as long as nothing was published."""
+        try:
+            return self.published()
+        except LookupError:
+            return self.cosigned(self.checkpoint())
+
+    def cosigned(self, checkpoint: StoredCheckpoint) -> StoredCheckpoint:
+        """A checkpoint with the cosignatures that were kept of it under its note."""
+        with self._pool.connection() as conn:
+            rows = conn.execute(
+                "SELECT line FROM cosignatures WHERE size = %s ORDER BY cosigned_at, witness_key",
+                (checkpoint.size,),
+            )
+            lines = "".join(line for (line,) in rows)
+        return StoredCheckpoint(checkpoint.size, checkpoint.recorded_at, checkpoint.note + lines)
+
     def checkpoint_at(self, moment: datetime) -> StoredCheckpoint:
         """The last checkpoint made at or before a moment. Raises LookupError when there is none."""
         return self._checkpoint("WHERE recorded_at <= %s ORDER BY size DESC LIMIT 1", moment)
@@ -198,18 +225,22 @@ class Reader:
         return receipts.format(index, proof, under.note, entry.leaf)
 
     def refreshed_receipt(self, index: int) -> str:
-        """The receipt of an entry with what others have said since: under the first checkpoint
-        after it that was timestamped, or else the latest. Raises LookupError.
+        """The receipt of an entry with what others have said since. Raises LookupError.
 
-        The first and not the latest, since an earlier time says more about the entry.
+        It is under the first checkpoint after the entry that is published and timestamped; failing
+        that published, failing that timestamped, or else the latest. The first and not the latest,
+        since an earlier time says more about the entry.
         """
-        with self._pool.connection() as conn:
-            row = conn.execute(FIRST_TIMESTAMPED, (index,)).fetchone()
-        under = self.checkpoint() if row is None else StoredCheckpoint(*row)
-        return self.receipt(index, self.attested(under))
+        under = self._checkpoint(f"WHERE size = ({MOST_ATTESTED})", index, index, index)
+        return self.receipt(index, self.stamped(self.cosigned(under)))
 
-    def attested(self, checkpoint: StoredCheckpoint) -> StoredCheckpoint:
-        """A checkpoint with the timestamps that are kept for it, as signature lines of its note."""
+    def timestamped(self) -> StoredCheckpoint:
+        """The latest checkpoint that was timestamped, if possible a published one, with what others
+        said of it. Raises LookupError when none was timestamped."""
+        return self.stamped(self.cosigned(self._checkpoint(f"WHERE size = ({TIMESTAMPED})")))
+
+    def stamped(self, checkpoint: StoredCheckpoint) -> StoredCheckpoint:
+        """A checkpoint with the timestamps that were kept of it under its note."""
         with self._pool.connection() as conn:
             rows = conn.execute(
                 "SELECT authority, answer FROM timestamps WHERE size = %s ORDER BY authority",
@@ -261,9 +292,19 @@ SEQUENCE = """
     AND (%s::text[] = '{}' OR e.type = ANY(%s::text[]))
     ORDER BY n.number LIMIT %s
 """
-FIRST_TIMESTAMPED = """
-    SELECT size, recorded_at, note FROM checkpoints
-    WHERE size = (SELECT min(size) FROM timestamps WHERE size > %s)
+TIMESTAMPED = """
+    SELECT coalesce(
+        (SELECT max(size) FROM publications JOIN timestamps USING (size)),
+        (SELECT max(size) FROM timestamps)
+    )
+"""
+MOST_ATTESTED = """
+    SELECT coalesce(
+        (SELECT min(size) FROM publications JOIN timestamps USING (size) WHERE size > %s),
+        (SELECT min(size) FROM publications WHERE size > %s),
+        (SELECT min(size) FROM timestamps WHERE size > %s),
+        (SELECT max(size) FROM checkpoints)
+    )
 """
 TAGGED = """
     SELECT e.position, e.type, e.recorded_at, e.tags, e.leaf

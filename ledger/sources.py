@@ -223,7 +223,7 @@ def _connection(prefix: str, seconds: float) -> tuple[HTTPConnection, str]:
         parts = urlsplit(prefix)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise ConfigurationError(f"{prefix} is not an address: {error}") from None
+        raise ConfigurationError(f"that is not an address: {error}") from None
     if not host or parts.username is not None or parts.query or parts.fragment:
         raise ConfigurationError(
             "the address of a log has a host and a path, and no password, query or fragment:"

@@ -1,10 +1,11 @@
 """Timestamps over checkpoints: asked of authorities (RFC 3161), verified, kept beside the log.
 
-When the log has grown, each authority is asked, now and then, for a token over the latest
-checkpoint (`ledger/tokens.py` says over which bytes). What it answers is verified against its
-certificates, and against the clock, before it is kept. Nothing waits for an authority: appends go
-on without one, and that one does not answer is in the state and in the log of the service.
-`tests/test_timestamps.py` has an authority that is slow, huge, lying or away.
+When the log has grown, each authority is asked, now and then, for a token over the published
+checkpoint, so that a receipt can have both cosignatures and a time; or over the latest, where
+nothing new was published (`ledger/tokens.py` says over which bytes). What it answers is verified
+against its certificates, and against the clock, before it is kept. Nothing waits for an authority:
+appends go on without one, and that one does not answer is in the state and in the log of the
+service. `tests/test_timestamps.py` has an authority that is slow, huge, lying or away.
 """
 
 from __future__ import annotations
@@ -39,6 +40,12 @@ PATIENCE = 15.0
 
 SKEW = timedelta(minutes=5)
 """How far the time of a token may be from the clock here (RFC 3161, 2.4.2: it must be looked at)"""
+
+
+PUBLISHED = """
+    SELECT size, note FROM checkpoints WHERE size = (SELECT max(size) FROM publications)
+"""
+LATEST = "SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +110,7 @@ class Timestamps:
         ]
 
     def ask_all(self) -> list[Standing]:
-        """One round: ask each authority that has no token for the latest checkpoint."""
+        """One round: ask each authority that has no token for the newest checkpoint."""
         return self._ask(self._authorities)
 
     def ask_due(self) -> list[Standing]:
@@ -119,12 +126,14 @@ class Timestamps:
         return standing.last is None or now - standing.last.time >= self.every
 
     def _ask(self, authorities: Sequence[Authority]) -> list[Standing]:
-        size, signed = self._latest()
-        stood = {s.authority.name: s for s in self.standings()}
+        published, latest = self._checkpoint(PUBLISHED), self._checkpoint(LATEST)
+        last = {s.authority.name: s.last.size for s in self.standings() if s.last is not None}
         for authority in authorities:
-            last = stood[authority.name].last
-            if last is None or last.size < size:
-                self._ask_one(authority, size, signed)
+            stamped = last.get(authority.name, -1)
+            for size, signed in filter(None, (published, latest)):
+                if size > stamped:
+                    self._ask_one(authority, size, signed)
+                    break
         return self.standings()
 
     def _ask_one(self, authority: Authority, size: int, signed: str) -> None:
@@ -167,13 +176,9 @@ class Timestamps:
             )
         return answer, found
 
-    def _latest(self) -> tuple[int, str]:
+    def _checkpoint(self, query: str) -> tuple[int, str] | None:
         with self._pool.connection() as conn:
-            row = conn.execute(
-                "SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1"
-            ).fetchone()
-        assert row is not None  # noqa: S101 - `init` signs the first one
-        return row[0], row[1]
+            return conn.execute(query).fetchone()
 
 
 class Stamper:

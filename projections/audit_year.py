@@ -10,15 +10,15 @@ reason for (`EXEMPT`). `tests/test_audit_year.py`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from projections.civil import add_period
 from projections.facts import Fact
-from projections.reading import day_of, text
+from projections.reading import day_of, moment, text, truth
 from projections.rows import by_id, of_type
-from projections.terms import POLICY
+from projections.terms import POLICY, TERMS_EVENTS, terms_at
 
 REQUESTED = "ControllerAuditRequested"
 ACCEPTED = "ControllerAuditAccepted"
@@ -29,6 +29,9 @@ NUMBER = re.compile(r"[0-9]{1,3}", re.ASCII)
 
 EXEMPT = frozenset({"authority", "breach"})
 """Grounds on which an audit may be asked whatever the limit."""
+
+ASKED_OF = {"not_independent": "auditor_independent", "not_expert": "auditor_expert"}
+"""What a request must say of the auditor, by the ground of a refusal for want of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,61 @@ def _audit(audit_id: str, steps: Sequence[Fact]) -> ControllerAudit:
         refused=answer if answer and answer.type == REFUSED else None,
         completed=last.get(COMPLETED),
     )
+
+
+def answered(facts: Sequence[Fact]) -> Iterator[tuple[ControllerAudit, list[ControllerAudit]]]:
+    """Each answer to a request of one controller: the audit, and those asked for earlier.
+
+    Both are as they stood then: what was answered is judged by what had been done.
+    """
+    for number, fact in enumerate(facts, start=1):
+        if fact.type in (ACCEPTED, REFUSED):
+            audits = controller_audits(facts[:number])
+            for place, audit in enumerate(audits):
+                if any(step.position == fact.position for step in audit.steps):
+                    yield audit, audits[:place]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditYear:
+    """The year of an audit: those asked for `earlier` that lie in it, against the limit of 11.3."""
+
+    basis: str
+    limit: int
+    earlier: Sequence[ControllerAudit]
+    exempt: bool
+
+    @property
+    def reached(self) -> bool:
+        """Whether the limit was reached without this audit."""
+        return not self.exempt and len(self.earlier) >= self.limit
+
+
+def year_of(
+    audit: ControllerAudit,
+    earlier: Sequence[ControllerAudit],
+    facts: Sequence[Fact],
+    basis: str | None = None,
+) -> AuditYear:
+    """The year of an audit by the terms in force when it was asked for, or by another `basis`."""
+    agreed = of_type(facts, *TERMS_EVENTS)
+    terms = terms_at(agreed, moment(audit.steps[0], "requested_at", "at"))
+    start = day_of(agreed[0], "effective_from") if agreed else None
+    by = basis or terms.audit_year_basis
+    in_year = in_its_year(audit, earlier, by, start)
+    return AuditYear(by, yearly_limit(terms.audit_limit), in_year, audit.exempt)
+
+
+def refusal_justified(audit: ControllerAudit, year: AuditYear) -> bool | None:
+    """Whether the ground of a refusal holds; None when the facts do not decide it (or none)."""
+    if audit.refused is None:
+        return None
+    ground = text(audit.refused.data, "ground")
+    if ground == "annual_limit":
+        return year.reached
+    request = audit.requested.data if audit.requested else {}
+    fulfilled = truth(request, ASKED_OF.get(ground or "", ""))
+    return None if fulfilled is None else not fulfilled
 
 
 def in_its_year(

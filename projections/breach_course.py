@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from projections.facts import Fact
@@ -33,6 +33,9 @@ DESCRIBED = (
 TOLD = ("nature", "numbers", "contact_point", "likely_consequences", "measures")
 """What a notice says to one controller: art. 33(3)(a) to (d), in order."""
 
+AUTHORITY_WITHIN = timedelta(hours=72)
+"""Art. 33(1): from when the controller is aware, which it is when the processor has told it."""
+
 SUPPLIES = {"subject_count": "numbers", "subjects_approx": "numbers", "records_approx": "numbers"}
 """Changed facts that fill a missing item of another name."""
 
@@ -47,6 +50,10 @@ class Concern:
     aware_at: datetime
     update: int
     fact: Fact
+
+    def awaits(self, update: Fact) -> bool:
+        """Whether an update must reach the controller: it came after the controller was added."""
+        return number_of(update) > self.update
 
 
 @dataclass(frozen=True, slots=True)

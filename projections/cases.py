@@ -8,15 +8,39 @@ along as if they were in the log already (`projections/checks.py`). `tests/test_
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import psycopg
 
+from ledger.tags import CONTROLLERS
 from projections import context, history
 from projections.facts import Fact, Recorded, effective
+from projections.reading import ids
 from projections.register import Register
+
+
+@dataclass(slots=True)
+class Touch:
+    """How some events touch a case: the first and the last position that does.
+
+    `controllers` are those that any version of them names, `EVERYONE` where the case may give rows
+    for every reader. `own` is False when the case merely rests on the events.
+    """
+
+    first: int
+    last: int
+    controllers: set[str] = field(default_factory=set)
+    own: bool = True
+
+
+EVERYONE = "*"
+"""Stands for every reader where an id of a controller does: no id has this form."""
+
+Touched = dict[str, dict[str, Touch]]
+"""Touches by case, by the name of the register."""
 
 
 def touched(
@@ -25,21 +49,52 @@ def touched(
     events: Sequence[Recorded],
     *,
     upto: int,
-) -> dict[str, set[str]]:
-    """The cases whose rows may change because of events, by the name of the register."""
-    found: dict[str, set[str]] = defaultdict(set)
-    amending = [event for event in events if event.type in history.AMENDMENTS]
-    chains = history.with_amendments(conn, amending, upto=upto)
-    before = [event for event in chains if event.position < events[0].position]
-    # A correction can move an event to another case: fold the one it leaves as well.
-    changed = [*events, *effective(before), *effective(chains)]
+) -> Touched:
+    """The cases whose rows may change because of events."""
+    found: Touched = {name: {} for name in registers}
+    versions = list(_versions(conn, events, upto))
     for name, register in registers.items():
-        for event in changed:
-            if event.type in register.types:
-                found[name].update(register.cases(event))
+        for position, fact in versions:
+            if fact.type in register.types:
+                controllers = set(ids(fact.data, *CONTROLLERS))
+                if fact.type in register.wide:
+                    controllers.add(EVERYONE)
+                for case in register.cases(fact):
+                    _touch(found[name], case, position, controllers)
         if register.context:
-            found[name].update(context.cases_resting_on(conn, register, changed, upto=upto))
-    return found
+            resting = [(p, fact) for p, fact in versions if fact.type in register.context]
+            changed = [fact for _, fact in resting]
+            for case in context.cases_resting_on(conn, register, changed, upto=upto):
+                last = max(position for position, _ in resting)
+                found[name].setdefault(case, Touch(last, last, own=False))
+    return {name: cases for name, cases in found.items() if cases}
+
+
+def _versions(
+    conn: psycopg.Connection, events: Sequence[Recorded], upto: int
+) -> Iterator[tuple[int, Recorded]]:
+    """What each event says, and what every event that it amends said before it and after it.
+
+    A correction can move an event to another case: it touches the one it leaves as well.
+    """
+    yield from ((event.position, event) for event in events)
+    amending = [event for event in events if event.type in history.AMENDMENTS]
+    if not amending:
+        return
+    chains = history.with_amendments(conn, amending, upto=upto)
+    for event in amending:
+        known = [e for e in chains if e.position <= event.position]
+        yield from ((event.position, fact) for fact in effective(known[:-1]))
+        yield from ((event.position, fact) for fact in effective(known))
+
+
+def _touch(cases: dict[str, Touch], case: str, position: int, controllers: set[str]) -> None:
+    known = cases.get(case)
+    if known is None:
+        cases[case] = Touch(position, position, set(controllers))
+        return
+    known.first, known.last = min(known.first, position), max(known.last, position)
+    known.controllers |= controllers
 
 
 def facts_of(
@@ -50,8 +105,12 @@ def facts_of(
     upto: int,
     extra: Iterable[Recorded] = (),
     as_of: datetime | None = None,
+    controller: str | None = None,
 ) -> dict[str, list[Fact]]:
-    """The facts of some cases with their context, as recorded up to a position; sorted each."""
+    """The facts of some cases with their context, as recorded up to a position; sorted each.
+
+    With `controller` no context about other controllers: it changes no row of this one.
+    """
     extra = list(extra)
     events = _and(history.of_cases(conn, cases, register.types, upto=upto), extra)
     found: dict[str, list[Fact]] = defaultdict(list)
@@ -61,9 +120,11 @@ def facts_of(
                 found[case].append(fact)
     if not register.context:
         return found
-    named = context.controllers_in(fact for facts in found.values() for fact in facts)
+    named = context.named_in(register, (fact for facts in found.values() for fact in facts))
+    if controller is not None and register.context_by == "controller":
+        named &= {controller}
     about = _and(context.events_of(conn, register, named, upto=upto), extra)
-    return context.joined(found, context.of(register, about, as_of))
+    return context.joined(register, found, context.of(register, about, as_of))
 
 
 def _and(events: Iterable[Recorded], extra: Iterable[Recorded]) -> list[Recorded]:

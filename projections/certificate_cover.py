@@ -14,6 +14,9 @@ from projections.facts import Fact
 from projections.reading import civil_day, day_of, text
 from projections.rows import by_id, of_type
 
+ISSUED = "CertificateIssued"
+WITHDRAWN = "CertificateWithdrawn"
+
 STANDARDS = {"27001": "ISO/IEC 27001", "7510": "NEN 7510"}
 """What 11.2 asks for, by the number that names the standard in any of its editions."""
 
@@ -57,8 +60,8 @@ def certificates(facts: Sequence[Fact]) -> list[Certificate]:
     """Every certificate issued, with the withdrawal that followed it."""
     found = []
     for certificate_id, turns in sorted(by_id(facts, "certificate_id").items()):
-        withdrawals = of_type(turns, "CertificateWithdrawn")
-        for issued in of_type(turns, "CertificateIssued"):
+        withdrawals = of_type(turns, WITHDRAWN)
+        for issued in of_type(turns, ISSUED):
             after = (w for w in withdrawals if w.occurred_at >= issued.occurred_at)
             withdrawn = next(after, None)
             found.append(Certificate(certificate_id, issued, withdrawn, _valid(issued, withdrawn)))
@@ -75,12 +78,33 @@ def _valid(issued: Fact, withdrawn: Fact | None) -> Days | None:
     return Days(first, last) if first <= last else None
 
 
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """A stretch of days without a valid certificate: `last` is None when no later day has one.
+
+    `before` is the last day before the stretch that had one; None when there was none.
+    """
+
+    first: date
+    last: date | None
+    before: date | None
+
+
+def bare(covered: Iterable[Days], since: date) -> list[Bare]:
+    """Every stretch of days from `since` on without cover; the last of them has no end."""
+    found: list[Bare] = []
+    before: date | None = None
+    for days in sorted(covered, key=lambda d: d.first):
+        first = max(before + ONE_DAY, since) if before else since
+        if days.first > first:
+            found.append(Bare(first, days.first - ONE_DAY, before))
+        before = max(before, days.last) if before else days.last
+    return [*found, Bare(max(before + ONE_DAY, since) if before else since, None, before)]
+
+
 def gaps(covered: Iterable[Days]) -> list[Days]:
     """The days without cover between the first and the last day that have it."""
-    found: list[Days] = []
-    last: date | None = None
-    for days in sorted(covered, key=lambda d: d.first):
-        if last and days.first > last + ONE_DAY:
-            found.append(Days(last + ONE_DAY, days.first - ONE_DAY))
-        last = max(last, days.last) if last else days.last
-    return found
+    held = list(covered)
+    since = min((days.first for days in held), default=None)
+    stretches = bare(held, since) if since else []
+    return [Days(stretch.first, stretch.last) for stretch in stretches if stretch.last]

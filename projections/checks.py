@@ -8,6 +8,7 @@ cases without it: what only the first gives is what it would bring. Nothing is w
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -87,16 +88,15 @@ def _rows(
     before: list[Row] = []
     after: list[Row] = []
     for name, touched in cases.touched(conn, JUDGED, [event], upto=size).items():
-        if touched:
-            before += _folded(conn, JUDGED[name], touched, size, at, [])
-            after += _folded(conn, JUDGED[name], touched, size, at, extra)
+        before += _folded(conn, JUDGED[name], touched.keys(), size, at, [])
+        after += _folded(conn, JUDGED[name], touched.keys(), size, at, extra)
     return before, after
 
 
 def _folded(
     conn: psycopg.Connection,
     register: Register,
-    touched: set[str],
+    touched: AbstractSet[str],
     size: int,
     at: datetime,
     extra: Sequence[Recorded],

@@ -1,7 +1,8 @@
 """The clocks of all duties with a term, the soonest due first: the privacy officer's worklist.
 
 A clock runs from the fact that started it to its due moment, or until a fact stopped it; its state
-is that at the moment of the question (`projections/findings.moment_of`). `tests/test_clocks.py`.
+is that at the moment of the question (`projections/findings.moment_of`). A window, such as that in
+which a controller may object, is listed with them until it ends. `tests/test_clocks.py`.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ from projections.register import Label, Row
 from projections.rules import JUDGED, RULES
 from projections.rules.rule import Rule, State, state
 
-STATES: Sequence[State] = ("running", "late", "met", "not_applicable")
+STATES: Sequence[State] = ("running", "late", "met", "ended", "not_applicable")
 
 
 @dataclass(frozen=True, slots=True)
 class SeenClock:
     """A clock and its state at a moment. `events` are log positions: what started and stopped it.
 
-    With `open_end` the moment `due_at` itself is too late: a term in days, to 24:00. `stopped_at` is None while it was not stopped; `excused` says why a duty does not apply.
+    With `open_end` the moment `due_at` itself is too late: a term in days, to 24:00. `stopped_at`
+    is None while it was not stopped; `excused` says why a duty does not apply.
     """
 
     rule: Rule
@@ -44,8 +46,13 @@ class SeenClock:
     events: tuple[int, ...]
 
     @property
+    def title(self) -> Label:
+        """What it asks, or what it is about when nobody is asked anything."""
+        return self.rule.duty or self.rule.title
+
+    @property
     def open(self) -> bool:
-        """Whether it still has to be stopped."""
+        """Whether it still has to be stopped, or is a window that did not end yet."""
         return self.stopped_at is None and self.state in ("running", "late")
 
 
@@ -70,8 +77,8 @@ def ask_clocks(
 ) -> Clocks:
     """The clocks; with `controller` its own and those for all, in some `states` or in any.
 
-    `within` keeps those due so soon, or overdue. Without `states` these are the clocks that still
-    have to be stopped. Raises LookupError when nothing had been recorded yet at `known_at`.
+    `within` keeps those due so soon, or overdue. Without `states` these are the clocks that are
+    `open`. Raises LookupError when nothing had been recorded yet at `known_at`.
     """
     basis, rows = ask_all(pool, [*JUDGED.values()], moment, controller=controller)
     at = moment_of(moment, basis, now)
@@ -98,9 +105,16 @@ def _seen(row: Row, at: datetime) -> SeenClock:
     return SeenClock(
         rule=RULES[values["rule"]],
         version=values["version"],
-        controllers=tuple(c for c in row.controllers if c),
+        controllers=(values["controller"],) if values["controller"] else (),
         subject=values["subject"],
-        state=state(due_at, stopped_at, at, open_end=values["open_end"], excused=excused),
+        state=state(
+            due_at,
+            stopped_at,
+            at,
+            open_end=values["open_end"],
+            window=values["window"],
+            excused=excused,
+        ),
         started_at=datetime.fromisoformat(values["started_at"]),
         due_at=due_at,
         open_end=values["open_end"],

@@ -26,7 +26,10 @@ SEVERITIES: Sequence[Severity] = ("major", "minor", "observation", "policy")
 
 @dataclass(frozen=True, slots=True)
 class HeldFinding:
-    """A finding as it holds at a moment. `events` are log positions; `controllers` is sorted."""
+    """A finding as it holds at a moment. `events` are log positions; `controllers` is sorted.
+
+    Of one about several controllers `parameters` are those that are the same for all.
+    """
 
     rule: Rule
     version: int
@@ -117,18 +120,28 @@ def _one_finding(row: Row) -> tuple[str, ...]:
 
 def _joined(rows: Sequence[Row]) -> HeldFinding:
     values = rows[0].values
+    agreed = {
+        name: value
+        for name, value in values["parameters"].items()
+        if all(row.values["parameters"].get(name) == value for row in rows)
+    }
     return HeldFinding(
         rule=RULES[values["rule"]],
         version=values["version"],
         severity=cast("Severity", values["severity"]),
-        controllers=tuple(sorted({c for row in rows for c in row.controllers if c})),
+        controllers=tuple(sorted({c for row in rows if (c := row.values["controller"])})),
         at=_instant(values["at"]),
         holds_from=_instant(values["holds_from"]),
         subject=values["subject"],
-        text=Label(values["text_nl"], values["text_en"]),
-        parameters=dict(values["parameters"]),
+        text=Label(_each(rows, "text_nl"), _each(rows, "text_en")),
+        parameters=agreed,
         events=tuple(sorted({position for row in rows for position in row.positions})),
     )
+
+
+def _each(rows: Sequence[Row], key: str) -> str:
+    """The texts of the rows: one when they are the same, as a rule."""
+    return "; ".join(dict.fromkeys(row.values[key] for row in rows))
 
 
 def _instant(value: Any) -> datetime:

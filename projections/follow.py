@@ -18,11 +18,10 @@ import structlog
 from psycopg_pool import ConnectionPool
 
 from ledger.listener import Listener
-from projections import cases, history
+from projections import cases, history, spans
 from projections.facts import Recorded
+from projections.folds import FOLDS, FOLLOWED
 from projections.register import Register, Row
-from projections.registers import REGISTERS
-from projections.rules import JUDGED
 
 BATCH = 500
 """Events in one transaction while following."""
@@ -34,17 +33,19 @@ GATHER = 0.1
 """Seconds in which more events may come, to be applied together: applying each alone would take as
 long as appending it did."""
 
-FOLLOWED: Mapping[str, Register] = {**REGISTERS, **JUDGED}
-"""What is kept up to date: every register, and the findings and clocks of every chapter."""
+TABLES = ("register_rows", "register_cases", "case_controllers")
+"""What is stored of each generation."""
 
 log = structlog.get_logger(__name__)
 
 
 def follow_once(pool: ConnectionPool, registers: Mapping[str, Register] = FOLLOWED) -> int:
-    """Apply one batch of new events; how many there were. 0: nothing new, or another follows."""
+    """Apply one batch of new events; how many there were. 0: nothing new, or another follows, or
+    the rows are those of other folds than ours."""
     with pool.connection() as conn, conn.transaction():
         row = conn.execute(
-            "SELECT generation, position FROM followed FOR UPDATE SKIP LOCKED"
+            "SELECT generation, position FROM followed WHERE folds = %s FOR UPDATE SKIP LOCKED",
+            (FOLDS,),
         ).fetchone()
         if row is None:
             return 0
@@ -56,6 +57,16 @@ def follow_once(pool: ConnectionPool, registers: Mapping[str, Register] = FOLLOW
         return len(events)
 
 
+def remake(pool: ConnectionPool, registers: Mapping[str, Register] = FOLLOWED) -> int:
+    """Make anew the rows that earlier folds than ours made; the position reached, 0 if none."""
+    with pool.connection() as conn:
+        row = conn.execute("SELECT FROM followed WHERE folds < %s", (FOLDS,)).fetchone()
+    if row is None:
+        return 0
+    log.info("making the registers anew: this program has other folds")
+    return rebuild(pool, registers)
+
+
 def position(pool: ConnectionPool) -> int:
     """How many entries the stored rows have followed."""
     with pool.connection() as conn:
@@ -64,8 +75,11 @@ def position(pool: ConnectionPool) -> int:
 
 
 def catch_up(pool: ConnectionPool, registers: Mapping[str, Register] = FOLLOWED) -> int:
-    """Apply all events there are; how many there were."""
-    total = 0
+    """Apply all events there are; how many there were.
+
+    Rows that later folds than ours made are left to the program that has these.
+    """
+    total = remake(pool, registers)
     while count := follow_once(pool, registers):
         total += count
     return total
@@ -83,14 +97,19 @@ def rebuild(
     with pool.connection() as conn, conn.transaction():
         row = conn.execute("SELECT generation FROM followed FOR UPDATE").fetchone()
         old = int(row[0]) if row else 0
-        conn.execute("DELETE FROM register_rows WHERE generation <> %s", (old,))
+        for table in TABLES:
+            conn.execute(f"DELETE FROM {table} WHERE generation <> %s".encode(), (old,))  # noqa: S608
         position = 0
         while events := history.after(conn, position, REBUILD_BATCH):
             _apply(conn, registers, old + 1, events)
             position = events[-1].position
             progress(position)
-        conn.execute("UPDATE followed SET generation = %s, position = %s", (old + 1, position))
-        conn.execute("DELETE FROM register_rows WHERE generation = %s", (old,))
+        conn.execute(
+            "UPDATE followed SET generation = %s, position = %s, folds = %s",
+            (old + 1, position, FOLDS),
+        )
+        for table in TABLES:
+            conn.execute(f"DELETE FROM {table} WHERE generation = %s".encode(), (old,))  # noqa: S608
     return position
 
 
@@ -118,6 +137,7 @@ class Follower:
         while not self._closing.is_set():
             self._new.clear()
             try:
+                remake(self._pool)
                 more = follow_once(self._pool) == BATCH
             except psycopg.OperationalError as error:
                 log.warning("following waits for the database", error=type(error).__name__)
@@ -142,17 +162,46 @@ def _apply(
     upto = events[-1].position
     for name, touched in cases.touched(conn, registers, events, upto=upto).items():
         register = registers[name]
-        facts = cases.facts_of(conn, register, touched, upto=upto)
-        rows = [(case, row) for case in sorted(facts) for row in register.fold(case, facts[case])]
+        facts = cases.facts_of(conn, register, touched.keys(), upto=upto)
+        rows = {case: list(register.fold(case, facts[case])) for case in facts}
+        for case in _unchanged(conn, generation, name, touched, rows):
+            del touched[case]
         _replace(conn, generation, name, touched, rows)
+        spans.keep(conn, generation, register, touched, facts)
+
+
+def _unchanged(
+    conn: psycopg.Connection,
+    generation: int,
+    register: str,
+    touched: Mapping[str, cases.Touch],
+    rows: Mapping[str, Sequence[Row]],
+) -> list[str]:
+    """The cases that merely rest on what changed, and say the same as before."""
+    resting = [case for case, touch in touched.items() if not touch.own]
+    if not resting:
+        return []
+    stored: dict[str, list[tuple[str, str | None, str]]] = {case: [] for case in resting}
+    for case, *stands in conn.execute(
+        "SELECT case_key, key, controller, body FROM register_rows"
+        " WHERE generation = %s AND register = %s AND case_key = ANY(%s)",
+        (generation, register, resting),
+    ):
+        stored[case].append(tuple(stands))
+    return [
+        case
+        for case in resting
+        if sorted(stored[case], key=str)
+        == sorted(((r.key, owner(r), body(r)) for r in rows.get(case, ())), key=str)
+    ]
 
 
 def _replace(
     conn: psycopg.Connection,
     generation: int,
     register: str,
-    touched: set[str],
-    rows: Sequence[tuple[str, Row]],
+    touched: Mapping[str, cases.Touch],
+    rows: Mapping[str, Sequence[Row]],
 ) -> None:
     conn.execute(
         "DELETE FROM register_rows WHERE generation = %s AND register = %s AND case_key = ANY(%s)",
@@ -161,8 +210,9 @@ def _replace(
     with conn.cursor().copy(
         "COPY register_rows (generation, register, key, case_key, controller, body) FROM STDIN"
     ) as copy:
-        for case, row in rows:
-            copy.write_row((generation, register, row.key, case, owner(row), body(row)))
+        for case in sorted(touched):
+            for row in rows.get(case, ()):
+                copy.write_row((generation, register, row.key, case, owner(row), body(row)))
 
 
 def owner(row: Row) -> str | None:

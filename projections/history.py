@@ -8,11 +8,12 @@ correct or retract, and whatever amends them in turn (`tests/test_follow.py`).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 
 import orjson
 import psycopg
 
-from ledger import cloudevent, entry, events
+from ledger import events
 from ledger.tags import CORRECTS_CORRECTION
 from projections.facts import CORRECTED, RETRACTED, SHREDDED, Recorded
 
@@ -21,18 +22,22 @@ AMENDMENTS = frozenset({CORRECTED, RETRACTED, SHREDDED})
 
 
 def recorded(position: int, leaf: bytes) -> Recorded:
-    """One event from its leaf bytes."""
-    stored = entry.parse(leaf)
-    event = cloudevent.parse(stored.payload)
+    """One event from its leaf bytes.
+
+    They were checked when they were admitted, and `fsck` checks them again: here they are only
+    read, which takes a tenth of the time.
+    """
+    stored = orjson.loads(leaf)
+    event = orjson.loads(stored["payload"])
     return Recorded(
         position,
-        event.type.name,
-        event.source,
-        event.id,
-        event.occurred_at,
-        stored.recorded_at,
-        orjson.loads(stored.payload)["data"],
-        tuple(signature.keyid for signature in stored.signatures),
+        events.EVENT_TYPES[event["type"]].name,
+        event["source"],
+        event["id"],
+        datetime.fromisoformat(event["occurredat"]).astimezone(UTC),
+        datetime.fromisoformat(stored["recorded_at"]),
+        event["data"],
+        tuple(signature["keyid"] for signature in stored["signatures"]),
     )
 
 

@@ -36,9 +36,8 @@ def facts_for(
     if controller is None:
         types = register.types | register.context
         events = list(history.of_types(conn, types, upto=upto))
-        return context.joined(
-            _by_case(register, events, as_of), context.of(register, events, as_of)
-        )
+        by_case = _by_case(register, events, as_of)
+        return context.joined(register, by_case, context.of(register, events, as_of))
     own = f"controller:{controller}"
     first = history.of_cases(conn, [own], register.types, upto=upto)
     wide = history.of_types(conn, register.wide, upto=upto) if register.wide else ()
@@ -54,9 +53,13 @@ def facts_for(
     found.update((event.position, event) for event in rest)
     by_case = _by_case(register, found.values(), as_of)
     needed = {case: facts for case, facts in by_case.items() if case in cases}
-    # What was agreed with others changes no row of this controller.
-    about = context.events_of(conn, register, [controller] if register.context else (), upto=upto)
-    return context.joined(needed, context.of(register, about, as_of))
+    if not register.context:
+        return needed
+    named = context.named_in(register, (fact for facts in needed.values() for fact in facts))
+    if register.context_by == "controller":
+        named = {controller}  # what was agreed with others changes no row of this one
+    about = context.events_of(conn, register, named, upto=upto)
+    return context.joined(register, needed, context.of(register, about, as_of))
 
 
 def _by_case(

@@ -10,12 +10,13 @@ ones that reached it. `tests/test_objections.py`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
 from projections.civil import days_after
 from projections.facts import Fact
-from projections.reading import moment, text, truth
+from projections.reading import given, moment, objects, text, truth
 from projections.rows import of_type
 from projections.terms import terms_at
 
@@ -30,6 +31,17 @@ def announcement(change: str | None, facts: Iterable[Fact]) -> Fact | None:
     """The last announcement of a change that reached the controller."""
     reached = [f for f in of_type(facts, ANNOUNCED) if text(f.data, "change_id") == change]
     return reached[-1] if reached and change else None
+
+
+def reached_at(announced: Fact, controller: str) -> datetime:
+    """When an announcement reached a controller: when it was delivered, where that is told, else
+    when it was made."""
+    delivered = announced.data["delivered_to"]
+    if controller not in delivered:  # no bare id; and the list may be long
+        for delivery in objects(announced.data, "delivered_to"):
+            if delivery.get("controller") == controller and given(delivery, "at"):
+                return moment(replace(announced, data=delivery), "at")
+    return moment(announced, "announced_at")
 
 
 def window_closes(announced: Fact, facts: Sequence[Fact]) -> datetime:

@@ -7,7 +7,7 @@ rests on the entries under it and names it. `tests/test_follow.py`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,9 @@ import orjson
 import psycopg
 from psycopg_pool import ConnectionPool
 
+from projections import cases, history, spans
+from projections.facts import Fact
+from projections.folds import FOLDS
 from projections.needed import facts_for
 from projections.register import Register, Row
 
@@ -79,16 +82,23 @@ def ask_all(
     """
     with pool.connection() as conn, conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        if moment == Moment():
-            basis, rows = _stored(conn, registers, controller)
+        followed = _followed(conn) if moment == Moment() else None
+        if followed is not None:
+            basis, rows = basis_at(conn, followed), _stored(conn, registers, controller)
         else:
             basis = basis_at(conn, moment.known_at)
             rows = [
                 row
                 for register in registers
-                for row in _folded(conn, register, basis.size, moment.as_of, controller)
+                for row in _past(conn, register, basis.size, moment.as_of, controller)
             ]
     return basis, sorted(rows, key=lambda row: row.key)
+
+
+def _followed(conn: psycopg.Connection) -> int | None:
+    """How many entries the stored rows have followed; None when other folds than ours made them."""
+    row = conn.execute("SELECT position FROM followed WHERE folds = %s", (FOLDS,)).fetchone()
+    return None if row is None else int(row[0])
 
 
 def basis_at(conn: psycopg.Connection, known_at: datetime | int | None) -> Basis:
@@ -118,16 +128,27 @@ def _checkpoint(conn: psycopg.Connection, condition: str, *args: object) -> tupl
 
 def _stored(
     conn: psycopg.Connection, registers: Sequence[Register], controller: str | None
-) -> tuple[Basis, list[Row]]:
-    rows = conn.execute(
-        "SELECT key, controller, body FROM register_rows"
-        " WHERE generation = (SELECT generation FROM followed) AND register = ANY(%(registers)s)"
-        " AND (%(controller)s::text IS NULL OR controller IS NULL OR controller = %(controller)s)",
-        {"registers": [register.name for register in registers], "controller": controller},
+) -> list[Row]:
+    return _rows(
+        conn,
+        "register = ANY(%(registers)s)",
+        controller,
+        {"registers": [register.name for register in registers]},
     )
-    found = [_row(*row) for row in rows]
-    followed = conn.execute("SELECT position FROM followed").fetchone()
-    return basis_at(conn, followed[0] if followed else 0), found
+
+
+def _rows(
+    conn: psycopg.Connection, condition: str, controller: str | None, values: Mapping[str, object]
+) -> list[Row]:
+    """The stored rows of a condition, with `controller` its own and those of every reader."""
+    rows = conn.execute(
+        "SELECT key, controller, body FROM register_rows"  # noqa: S608
+        f" WHERE generation = (SELECT generation FROM followed) AND {condition}"
+        " AND (%(controller)s::text IS NULL OR controller IS NULL"
+        " OR controller = %(controller)s)".encode(),
+        {**values, "controller": controller},
+    )
+    return [_row(*row) for row in rows]
 
 
 def _row(key: str, controller: str | None, body: str) -> Row:
@@ -141,13 +162,71 @@ def _row(key: str, controller: str | None, body: str) -> Row:
     )
 
 
-def _folded(
+FAR_BEHIND = 5_000
+"""Entries: when the stored rows follow at this distance, a question reads the log itself."""
+
+
+def _past(
     conn: psycopg.Connection,
     register: Register,
     size: int,
     as_of: datetime | None,
     controller: str | None,
 ) -> list[Row]:
+    """The rows at a moment: stored ones where the case had settled, the others folded anew."""
+    followed = _followed(conn)
+    if followed is None or size - followed > FAR_BEHIND:
+        return from_log(conn, register, size, as_of, controller)
+    past = spans.past(conn, register, controller, upto=size, as_of=as_of)
+    fresh = _fresh(conn, register, followed, size, controller, past)
+    settled = [case for case in past.settled if case not in fresh]
+    moving = past.moving | fresh
+    facts = cases.facts_of(conn, register, moving, upto=size, as_of=as_of, controller=controller)
+    stored = _rows(
+        conn,
+        "register = %(register)s AND case_key = ANY(%(cases)s)",
+        controller,
+        {"register": register.name, "cases": settled},
+    )
+    return [*stored, *_folded(register, facts, controller)]
+
+
+def from_log(
+    conn: psycopg.Connection,
+    register: Register,
+    size: int,
+    as_of: datetime | None = None,
+    controller: str | None = None,
+) -> list[Row]:
+    """The rows at a moment, folded from the log alone: nothing that is stored is read."""
     facts = facts_for(conn, register, controller, upto=size, as_of=as_of)
-    rows = [row for case in facts for row in register.fold(case, facts[case])]
+    return _folded(register, facts, controller)
+
+
+def _fresh(
+    conn: psycopg.Connection,
+    register: Register,
+    followed: int,
+    size: int,
+    controller: str | None,
+    past: spans.Past,
+) -> frozenset[str]:
+    """The cases that events touch which the stored rows do not follow yet."""
+    events = history.after(conn, followed, size - followed) if size > followed else []
+    if not events:
+        return frozenset()
+    touched = cases.touched(conn, {register.name: register}, events, upto=size)
+    known = {*past.settled, *past.moving}
+    return frozenset(
+        case
+        for case, touch in touched.get(register.name, {}).items()
+        if case in known
+        or (touch.own and (controller is None or touch.controllers & {controller, cases.EVERYONE}))
+    )
+
+
+def _folded(
+    register: Register, facts: Mapping[str, Sequence[Fact]], controller: str | None
+) -> list[Row]:
+    rows = [row for case in sorted(facts) for row in register.fold(case, facts[case])]
     return [row for row in rows if controller is None or row.controllers in ((), (controller,))]

@@ -7,12 +7,15 @@ otherwise. `tests/test_reading.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, overload
 
 from projections.civil import add_period, begin_of, civil_date
-from projections.facts import Recorded
+from projections.facts import Fact, Recorded
+
+Act = tuple[datetime, Fact]
+"""A fact with the moment of what it tells."""
 
 YEARS = range(1900, 9000)
 """Years in which a term can be added to a moment without leaving the calendar."""
@@ -104,6 +107,12 @@ def moment(fact: Recorded, *fields: str) -> datetime:
             same = given == civil_date(fact.occurred_at)
             return fact.occurred_at if same else begin_of(given)
     return fact.occurred_at
+
+
+def in_order(facts: Iterable[Fact], *fields: str) -> list[Act]:
+    """The facts with the `moment` of each, in the order of these."""
+    acts = ((moment(fact, *fields), fact) for fact in facts)
+    return sorted(acts, key=lambda act: (act[0], act[1].position))
 
 
 def day_of(fact: Recorded, *fields: str) -> date:

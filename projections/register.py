@@ -68,7 +68,8 @@ class Register:
     rows of C1 alone, and a row of a controller rests on a fact that names it.
 
     `context` are types of which a fold is also given the facts about each controller that its case
-    names: the terms of its agreement (`projections/context.py`). They belong to no case.
+    names, such as the terms of its agreement; or about whatever else `context_by` says, a kind of
+    tag (`instruction`, `subprocessor`; `projections/context.py`). They make no case of their own.
     """
 
     name: str
@@ -81,3 +82,4 @@ class Register:
     present: Callable[[Sequence[Row]], Sequence[Row]] = lambda rows: rows
     wide: frozenset[str] = frozenset()
     context: frozenset[str] = frozenset()
+    context_by: str = "controller"

@@ -8,7 +8,7 @@ the GDPR asks is another question (`projections/chapter_v`). `tests/test_transfe
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from projections.civil import end_of
@@ -35,6 +35,12 @@ class Consent:
     granted: Fact
     withdrawn: Fact | None
 
+    @property
+    def expires_at(self) -> datetime | None:
+        """When it ends if nobody withdraws it; None when it does not."""
+        last = day(self.granted.data, "valid_until")
+        return end_of(last) if last else instant(self.granted.data, "valid_until")
+
     def covers(self, moment: datetime) -> bool:
         """Whether it counts at a moment."""
         return self.begin <= moment and (self.end is None or moment < self.end)
@@ -54,30 +60,28 @@ def _consent(granted: Fact, later: Sequence[Fact]) -> Consent:
     id_ = text(granted.data, "consent_id")
     taken = [f for f in of_type(later, WITHDRAWN) if text(f.data, "consent_id") == id_]
     withdrawn = taken[0] if taken else None
-    ends = [moment(withdrawn, "at")] if withdrawn else []
-    if last := _until(granted):
-        ends.append(last)
-    return Consent(
+    consent = Consent(
         id_,
         text(granted.data, "country"),
         text(granted.data, "subprocessor_id"),
         max(moment(granted, "valid_from"), granted.occurred_at),
-        min(ends, default=None),
+        None,
         granted,
         withdrawn,
     )
-
-
-def _until(granted: Fact) -> datetime | None:
-    last = day(granted.data, "valid_until")
-    return end_of(last) if last else instant(granted.data, "valid_until")
+    ends = [moment(withdrawn, "at")] if withdrawn else []
+    if last := consent.expires_at:
+        ends.append(last)
+    return replace(consent, end=min(ends, default=None))
 
 
 def uncovered(begin: datetime, end: datetime | None, given: Iterable[Consent]) -> list[Period]:
     """The parts of a period that no consent covers, in order."""
     gaps: list[Period] = []
     at: datetime | None = begin
-    for consent in sorted(given, key=lambda c: c.begin):
+    # One that ended before it began, as a correction may leave it, covers nothing.
+    lasting = [c for c in given if c.end is None or c.end > c.begin]
+    for consent in sorted(lasting, key=lambda c: c.begin):
         if at is None or (end and consent.begin >= end):
             break
         if consent.begin > at:

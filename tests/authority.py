@@ -24,6 +24,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from ledger.authorities import Authority as Asked
+from ledger.deployment import now
+from ledger.timestamps import Timestamps
+from tests.ledgers import TestLedger
+
 CONFIG = """\
 [tsa]
 default_tsa = here
@@ -45,6 +50,18 @@ needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="ther
 def name(common: str) -> x509.Name:
     """A name of one part."""
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
+
+
+def asking(
+    made: TestLedger, *asked: Asked, clock: Callable[[], datetime] = now, **options: object
+) -> Timestamps:
+    """The timestamps of a ledger, which asks these authorities."""
+    return Timestamps(made.ledger.pool, made.ledger.log_keys, asked, clock=clock, **options)  # type: ignore[arg-type]
+
+
+def named(name: str, url: str, of: Authority) -> Asked:
+    """An authority at an address, trusted by its own CA."""
+    return Asked(name, url, (of.root,))
 
 
 class Authority:

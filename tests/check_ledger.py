@@ -15,9 +15,8 @@ from ledger.append import Appended
 from ledger.errors import VerificationFailed
 from ledger.fsck import Sound, fsck
 from ledger.merkle import check_consistency
-from projections.follow import body, catch_up
-from projections.question import Moment, ask
-from projections.registers import REGISTERS
+from projections.follow import FOLLOWED, body, catch_up
+from projections.question import ask, from_log
 from tests.ledgers import TestLedger
 
 
@@ -45,11 +44,12 @@ def check_registers(made: TestLedger) -> None:
     """The stored rows are, byte for byte, what a fold of the whole log gives."""
     catch_up(made.ledger.pool)
     size = made.ledger.reader.size()
-    for register in REGISTERS.values():
+    for register in FOLLOWED.values():
         stored = ask(made.ledger.pool, register)
-        folded = ask(made.ledger.pool, register, Moment(known_at=size))
+        with made.ledger.pool.connection() as conn:
+            rows = sorted(from_log(conn, register, size), key=lambda row: row.key)
         assert [(r.key, r.controllers, body(r)) for r in stored.rows] == [
-            (r.key, r.controllers, body(r)) for r in folded.rows
+            (r.key, r.controllers, body(r)) for r in register.present(rows)
         ]
 
 

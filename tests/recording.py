@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from projections.civil import AMSTERDAM
+from projections.context import joined
 from projections.facts import Fact, Recorded, effective
 from projections.register import Register, Row
 from tests.vectors import BESIDE
@@ -44,14 +45,25 @@ def rows_of(
         as_of=local(as_of) if as_of else None,
         known_at=local(known_at) if known_at else None,
     )
+    rows = folded(register, facts)
+    found = {row.key: row for row in rows}
+    assert len(found) == len(rows)
+    return found
+
+
+def folded(register: Register, facts: Sequence[Fact]) -> Sequence[Row]:
+    """The rows of a register from facts as they come."""
+    cases = by_case(register, facts)
+    return register.present([row for case in cases for row in register.fold(case, cases[case])])
+
+
+def by_case(register: Register, facts: Sequence[Fact]) -> Mapping[str, Sequence[Fact]]:
+    """The facts of each case of a register, with their context."""
     cases: dict[str, list[Fact]] = defaultdict(list)
     for fact in facts:
         for case in register.cases(fact) if fact.type in register.types else ():
             cases[case].append(fact)
-    rows = register.present([row for case in cases for row in register.fold(case, cases[case])])
-    found = {row.key: row for row in rows}
-    assert len(found) == len(rows)
-    return found
+    return joined(register, cases, [fact for fact in facts if fact.type in register.context])
 
 
 class Recording:
@@ -96,10 +108,15 @@ def scenario_file(name: str) -> Path:
 def scenario() -> tuple[Recorded, ...]:
     """The events of the acceptance scenario, in the order in which they were recorded."""
     lines = scenario_file("feed.ndjson").read_text().splitlines()
-    return tuple(_of_feed(number, json.loads(line)) for number, line in enumerate(lines, start=1))
+    return of_feed([json.loads(line) for line in lines])
 
 
-def _of_feed(position: int, event: Mapping[str, Any]) -> Recorded:
+def of_feed(lines: Iterable[Mapping[str, Any]]) -> tuple[Recorded, ...]:
+    """The events of a feed, given as parsed lines."""
+    return tuple(_of_line(position, line) for position, line in enumerate(lines, start=1))
+
+
+def _of_line(position: int, event: Mapping[str, Any]) -> Recorded:
     return Recorded(
         position,
         event["type"],

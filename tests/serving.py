@@ -13,19 +13,26 @@ import uvicorn
 
 from api.app import create_app
 from api.state import State
+from ledger.publish import Publishing
+from ledger.timestamps import Timestamps
 from projections.follow import Follower
 from tests.ledgers import TestLedger
 
 
 @contextmanager
 def serving(
-    made: TestLedger, follower: Follower | None = None, *, public_hashes: bool = False
+    made: TestLedger,
+    follower: Follower | None = None,
+    publishing: Publishing | None = None,
+    *,
+    public_hashes: bool = False,
+    timestamps: Timestamps | None = None,
 ) -> Iterator[str]:
     """Serve a ledger on a free port of this machine; its address."""
     follower = follower or Follower(made.ledger.pool, made.ledger.listener)
     listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        create_app(State(made.ledger, follower, public_hashes)),
+        create_app(State(made.ledger, follower, public_hashes, publishing, timestamps)),
         log_level="critical",
         timeout_graceful_shutdown=1,
     )
@@ -44,12 +51,17 @@ def serving(
 
 
 @contextmanager
-def reader(made: TestLedger, follower: Follower | None = None) -> Iterator[httpx.Client]:
+def reader(
+    made: TestLedger,
+    follower: Follower | None = None,
+    publishing: Publishing | None = None,
+    timestamps: Timestamps | None = None,
+) -> Iterator[httpx.Client]:
     """A client of a served ledger that holds the read token."""
     token = made.home.token_file.read_text()
     headers = {"Authorization": f"Bearer {token}"}
     with (
-        serving(made, follower) as url,
+        serving(made, follower, publishing, timestamps=timestamps) as url,
         httpx.Client(base_url=url, headers=headers, timeout=40) as client,
     ):
         yield client

@@ -195,15 +195,27 @@ def test_interleaving_writers_keep_one_dense_order(ledger: TestLedger) -> None:
     check_ledger(ledger, given)
 
 
-@pytest.mark.parametrize("table", ["entries", "tags", "numbers", "tiles", "checkpoints"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        *("entries", "tags", "numbers", "tiles", "checkpoints"),
+        *("witness_keys", "cosignatures", "publications"),
+    ],
+)
 @pytest.mark.parametrize("change", ["UPDATE {} SET {}", "DELETE FROM {}", "TRUNCATE {}"])
 def test_committed_rows_refuse_every_role(
     ledger: TestLedger, owner: Callable[[], psycopg.Connection], table: str, change: str
 ) -> None:
     """UPDATE, DELETE and TRUNCATE are refused to the role that serves, and to the owner (N2)."""
     ledger.fill(300)
-    columns = {"entries": "type = type", "tags": "tag = tag", "numbers": "chain = chain"}
-    column = columns.get(table, "root = root")
+    columns = {"entries": "type", "tags": "tag", "tiles": "root", "checkpoints": "root"}
+    columns |= {
+        "numbers": "chain",
+        "witness_keys": "vkey",
+        "cosignatures": "line",
+        "publications": "size",
+    }
+    column = f"{columns[table]} = {columns[table]}"
     statement = change.format(table, column).encode()
     with owner() as strong, pytest.raises(psycopg.errors.InsufficientPrivilege, match="never"):
         strong.execute(statement)

@@ -17,6 +17,7 @@ from ledger.export import export_log
 from ledger.log_keys import parse
 from ledger.tiles import bundles_of, tiles_of
 from projections.follow import Follower
+from tests.conformance import aics as conformance
 from tests.conformance.aics import Auditor, auditor
 from tests.ledgers import TestLedger
 from tests.log_builder import busy_log
@@ -122,6 +123,19 @@ def test_logs_around_three_levels_of_tiles_are_verified_by_others(
 ) -> None:
     """At 65,536 entries the second level is full and the third begins."""
     audit_sizes(home, aics, tmp_path, [65_279, 65_280, 65_281, 65_535, 65_536, 65_537])
+
+
+def test_what_is_absent_is_left_out_or_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a new Python these tests skip; where aics-tlog is required they fail."""
+    monkeypatch.setattr(conformance, "find_python", lambda: None)
+    monkeypatch.delenv("VERANTWOORD_TEST_REQUIRE", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="Python 3"):
+        conformance.environment(tmp_path)
+    monkeypatch.setenv("VERANTWOORD_TEST_REQUIRE", "atheris,aics-tlog")
+    with pytest.raises(pytest.fail.Exception, match="Python 3"):
+        conformance.environment(tmp_path)
 
 
 def test_others_find_a_changed_byte(home: Home, aics: Auditor, tmp_path: Path) -> None:

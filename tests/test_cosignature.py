@@ -18,6 +18,7 @@ from ledger.cosignature import CosignatureSigner, CosignatureVerifier
 from ledger.errors import CheckpointMalformed, NoteMalformed, NoteUnverified
 from ledger.note import COSIGNATURE_ED25519, COSIGNATURE_MLDSA44, ED25519, Signer
 from tests.log_builder import private_key
+from tests.test_keyring import small_order_encodings
 
 LOG = Signer("log.example/one", private_key("one"))
 TEXT = checkpoint.format(Checkpoint(LOG.name, 7, bytes(range(32))))
@@ -222,47 +223,15 @@ def test_keys_of_another_type_or_length_are_refused() -> None:
             CosignatureVerifier("w.example", kind, b"\x07" * length)
 
 
-P = 2**255 - 19
-
-
-def doubled(x: int, y: int) -> tuple[int, int]:
-    """A point of Ed25519 added to itself (RFC 8032, section 5.1.4, in affine coordinates)."""
-    d = -121665 * pow(121666, -1, P) % P
-    product = d * x * x * y * y
-    return (
-        2 * x * y * pow(1 + product, -1, P) % P,
-        (y * y + x * x) * pow(1 - product, -1, P) % P,
-    )
-
-
-def x_of(y: int) -> int:
-    """An x that belongs to this y; RFC 8032, section 5.1.3."""
-    d = -121665 * pow(121666, -1, P) % P
-    square = (y * y - 1) * pow(d * y * y + 1, -1, P) % P
-    x = pow(square, (P + 3) // 8, P)
-    if (x * x - square) % P:
-        x = x * pow(2, (P - 1) // 4, P) % P
-    assert (x * x - square) % P == 0
-    return x
-
-
-def test_points_of_small_order_are_no_keys() -> None:
-    """Each refused y is of a point that doubling three times makes the identity, in both signs; the
-    five of them are all eight such points, and other spellings of a point are refused too."""
-    points = set()
-    for raw in note._SMALL_ORDER:
-        y = int.from_bytes(raw, "little")
-        x = x_of(y)
-        for sign in (x, -x % P):
-            points.add((sign, y))
-            assert doubled(*doubled(*doubled(sign, y))) == (0, 1)
-    assert len(points) == 8
-    for y in [*(point[1] for point in points), P, P + 1, 2**255 - 1]:
-        for sign in (0, 1 << 255):
-            key = (y | sign).to_bytes(32, "little")
-            for kind in (ED25519, COSIGNATURE_ED25519):
-                with pytest.raises(NoteMalformed, match="small order"):
-                    note.split_vkey(note.format_vkey("w.example", kind, key))
+def test_keys_that_bind_nobody_are_refused() -> None:
+    """Of a log and of a witness: every encoding of a point of small order, and second encodings."""
+    second = {(2**255 - 19 + n).to_bytes(32, "little") for n in range(19)}
+    encodings = small_order_encodings() | second
+    assert len(encodings) == 14 + 19 - 2
+    for key in encodings:
+        for kind in (ED25519, COSIGNATURE_ED25519):
+            with pytest.raises(NoteMalformed, match="small order"):
+                note.split_vkey(note.format_vkey("w.example", kind, key))
 
 
 def test_anyone_could_sign_for_such_a_key() -> None:

@@ -21,7 +21,21 @@ from tests.golden.write import EVENTS, file_name, write
 from tests.vectors import shared
 
 DAY = "2025-06-16"
-BEYOND = {"SigningKeyEnrolled": {"event_types", "controller_ids"}}
+POLICIES = {
+    "audit_year_basis",
+    "update_silence_days",
+    "dsr_forward_days",
+    "copies_days",
+    "announce_channel",
+    "data_categories",
+}
+"""Parameters of clauses.md 1.3 that the vocabulary names only as "any term that changes"."""
+
+BEYOND = {
+    "SigningKeyEnrolled": {"event_types", "controller_ids"},
+    "ProcessingAgreementConcluded": POLICIES,
+    "ProcessingAgreementAmended": POLICIES,
+}
 """Fields that this vocabulary has beyond the one it was ordered with."""
 
 

@@ -1,8 +1,12 @@
-"""What a question about one controller reads is enough: the rows are those of a fold of all."""
+"""What a question about the past reads is enough: the rows are those of a fold of all.
+
+The stored rows and spans may follow the whole log, a part of it or none, and in batches of any
+size: the answers are the same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,14 +18,16 @@ from ledger.deployment import Home
 from ledger.events import EVENT_TYPES
 from ledger.opening import Ledger
 from ledger.replay import demo_ledger, replay
-from projections import history, needed, sql
+from projections import follow, history, needed, sql
 from projections.facts import Recorded, effective
-from projections.question import Moment, ask
+from projections.folds import FOLLOWED
+from projections.question import Moment, ask, from_log
 from projections.reading import ids
 from projections.register import Row
-from projections.registers import REGISTERS
+from tests.check_ledger import check_registers
 from tests.event_strategies import data_of
 from tests.ledgers import START, TestLedger
+from tests.recording import by_case
 from tests.test_follow import story
 from tests.test_form_rules import correction
 from tests.vectors import shared
@@ -33,42 +39,55 @@ def all_rows(
     events: Sequence[Recorded], name: str, as_of: datetime | None
 ) -> Iterator[tuple[str, Row]]:
     """Every row of a register with its case, from one fold of everything."""
-    register = REGISTERS[name]
-    cases: dict[str, list[Any]] = {}
-    for fact in effective(events, as_of=as_of):
-        for case in register.cases(fact) if fact.type in register.types else ():
-            cases.setdefault(case, []).append(fact)
-    for case, facts in cases.items():
+    register = FOLLOWED[name]
+    everything = effective(events, as_of=as_of)
+    for case, facts in by_case(register, everything).items():
         yield from ((case, row) for row in register.fold(case, facts))
 
 
-def seen_by(rows: Iterator[tuple[str, Row]], controller: str) -> list[Row]:
-    """The rows that a controller may see, by key."""
-    found = [row for _, row in rows if row.controllers in ((), (controller,))]
+def seen_by(rows: Iterable[tuple[str, Row]], controller: str | None) -> list[Row]:
+    """The rows that a controller may see, or all, by key."""
+    found = [r for _, r in rows if controller is None or r.controllers in ((), (controller,))]
     return sorted(found, key=lambda row: row.key)
 
 
 def check_questions(
     ledger: Ledger, moments: Sequence[tuple[int, datetime | None]], controllers: Sequence[str]
 ) -> int:
-    """Ask every register for every controller at some (size, as_of); how many rows there were."""
+    """Ask all registers for every controller at some (size, as_of); how many rows there were."""
     with ledger.pool.connection() as conn:
         recorded = history.after(conn, 0, 10**6)
     count = 0
     for size, as_of in moments:
         known = [event for event in recorded if event.position <= size]
-        for name, register in REGISTERS.items():
+        for name, register in FOLLOWED.items():
             rows = list(all_rows(known, name, as_of))
-            for controller in controllers:
-                moment = Moment(as_of, size)
-                answer = ask(ledger.pool, register, moment, controller=controller)
-                expected = register.present(seen_by(iter(rows), controller))
+            for controller in (None, *controllers):
+                answer = ask(ledger.pool, register, Moment(as_of, size), controller=controller)
+                expected = register.present(seen_by(rows, controller))
                 assert list(answer.rows) == list(expected), (name, controller, size, as_of)
+                with ledger.pool.connection() as conn:
+                    found = from_log(conn, register, size, as_of, controller)
+                assert sorted(found, key=lambda row: row.key) == seen_by(rows, controller)
                 count += len(answer.rows)
     return count
 
 
-def test_the_scenario_for_each_controller_at_many_moments(home: Home) -> None:
+@pytest.fixture(params=[0, 7, 500])
+def batch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many events are followed at once; 0: none are."""
+    size = int(request.param)
+    monkeypatch.setattr(follow, "BATCH", size)
+    return size
+
+
+def followed(ledger: Ledger, batch: int, *, leave: int = 0) -> None:
+    """Follow the log, but for the last `leave` entries or so."""
+    while batch and ledger.reader.size() - follow.position(ledger.pool) > leave:
+        follow.follow_once(ledger.pool)
+
+
+def test_the_scenario_for_each_controller_at_many_moments(home: Home, batch: int) -> None:
     """Every register, as of and as known at moments all along the log, is the fold of all of it."""
     events = shared("scenario") / "feed.ndjson"
     tables = [sql.text("registers.sql")]
@@ -77,6 +96,7 @@ def test_the_scenario_for_each_controller_at_many_moments(home: Home) -> None:
         clock,
     ):
         replay(home, ledger, clock, events)
+        followed(ledger, batch, leave=20)
         with ledger.pool.connection() as conn:
             recorded = history.after(conn, 0, 10**6)
         everyone = {c for e in recorded for c in ids(e.data, "controller_id", "controller_ids")}
@@ -87,7 +107,9 @@ def test_the_scenario_for_each_controller_at_many_moments(home: Home) -> None:
         assert check_questions(ledger, moments, [*sorted(everyone), "nobody"]) > 1000
 
 
-def test_a_correction_that_moves_an_event_to_another_controller(ledger: TestLedger) -> None:
+def test_a_correction_that_moves_an_event_to_another_controller(
+    ledger: TestLedger, batch: int
+) -> None:
     """By itself, by the correction of it, and back when it is retracted: known from then on."""
     story(ledger)
     size = ledger.ledger.reader.size()
@@ -95,6 +117,7 @@ def test_a_correction_that_moves_an_event_to_another_controller(ledger: TestLedg
     ledger.append("EventCorrected", correction("moved", "field_changes.0.new", ["C3"]), id_="again")
     ledger.append("EventRetracted", {"retracts_event_id": "again", "reason": "x"})
     ledger.append("EventRetracted", {"retracts_event_id": "moved", "reason": "x"})
+    followed(ledger.ledger, batch)
     check_questions(ledger.ledger, [(size + n, None) for n in range(5)], CONTROLLERS)
 
 
@@ -104,7 +127,7 @@ def test_other_controllers_are_not_read(
     """Of a register without rows for every reader: only what names the controller."""
     ledger.fill(20)
     ledger.ledger.append([ledger.instruction(n, "C2") for n in (21, 22)])
-    register = REGISTERS["instructions"]
+    register = FOLLOWED["instructions"]
     with ledger.ledger.pool.connection() as conn:
         found = needed.facts_for(conn, register, "C2", upto=10**6)
         assert set(found) == {"instruction:I-21", "instruction:I-22"}
@@ -112,7 +135,7 @@ def test_other_controllers_are_not_read(
 
 
 TYPES = sorted(
-    (t for t in EVENT_TYPES.values() if any(t.name in r.types for r in REGISTERS.values())),
+    (t for t in EVENT_TYPES.values() if any(t.name in r.types for r in FOLLOWED.values())),
     key=lambda t: t.name,
 )
 
@@ -124,7 +147,7 @@ def test_registers_keep_what_they_say_of_themselves(made: tuple[str, dict[str, A
     names it, and none of another in the case of a controller."""
     type_, data = made
     event = Recorded(1, type_, "s", "E1", START, START, data)
-    for name, register in REGISTERS.items():
+    for name, register in FOLLOWED.items():
         assert register.wide <= register.types
         for case, row in all_rows([event], name, None):
             if row.controllers == ():
@@ -189,11 +212,47 @@ DATA: Mapping[str, Mapping[str, Any]] = {
     },
     "PersonalDataDisclosed": {
         "disclosure_id": CASE,
-        "instruction_id": CASE,
+        "demand_id": CASE,
         "controller_ids": SOME,
         "subject_count": st.just(1),
     },
     "ConfidentialityUndertakingSigned": {"person_pseudonym": CASE},
+    "ProcessingAgreementConcluded": {
+        "controller_id": ONE,
+        "effective_from": st.just("2026-01-02"),
+        "objection_days": st.sampled_from([0, 1, 14]),
+        "transfer_area": st.just("EU"),
+        "initial_subprocessors": st.sampled_from([[], ["1"]]),
+        "dsr_forward_days": st.sampled_from([0, 1, 5]),
+        "data_categories": st.sampled_from([["name"], ["email"]]),
+    },
+    "DataSubjectRequestReceived": {
+        "request_id": CASE,
+        "controller_id": ONE,
+        "right": st.just("access"),
+    },
+    "DisclosureDemandReceived": {
+        "demand_id": CASE,
+        "controller_ids": SOME,
+        "authority": st.just("FIOD"),
+        "notification_prohibited": st.booleans(),
+        "prohibition_until": st.just("2026-01-03"),
+    },
+    "DisclosureDemandNotified": {"demand_id": CASE, "controller_id": ONE},
+    "ResearchDataShared": {
+        "share_id": CASE,
+        "instruction_id": CASE,
+        "attestation_id": CASE,
+        "controller_id": ONE,
+        "subject_tokens": st.just(["s1"]),
+        "recipient": st.just("University"),
+        "country": st.just("NL"),
+    },
+    "SubprocessingContractConcluded": {
+        "subprocessor_id": CASE,
+        "subprocessor_name": st.just("Opslag B.V."),
+        "gaps": st.sampled_from([[], ["8"]]),
+    },
 }
 
 MOMENTS = tuple((START + timedelta(days=n)).isoformat() for n in (-3, -1))
@@ -207,6 +266,10 @@ MOVING = {
     "breach_id": CASE,
     "instruction_id": CASE,
     "subprocessor_id": CASE,
+    "request_id": CASE,
+    "demand_id": CASE,
+    "attestation_id": CASE,
+    "dsr_forward_days": st.sampled_from([0, 1, 5]),
     "occurredat": st.sampled_from(MOMENTS),
 }
 """Fields whose correction moves an event to another controller, case or day."""
@@ -236,13 +299,27 @@ def an_amendment(
     return "EventCorrected", correction(target, field, data.draw(MOVING[field]))
 
 
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+BY_ONE_LEDGER = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=BY_ONE_LEDGER)
 @given(data=st.data())
 def test_any_events_with_any_amendments(ledger: TestLedger, data: st.DataObject) -> None:
-    """Chains of corrections that move events between controllers, cases and days; what the form
-    rules refuse is not there."""
+    """Chains of corrections that move events between controllers, cases and days, followed in
+    batches of any size; what the form rules refuse is not there."""
+    check_any_events(ledger, data)
+
+
+@pytest.mark.long
+@settings(max_examples=50, deadline=None, suppress_health_check=BY_ONE_LEDGER)
+@given(data=st.data())
+def test_many_events_with_any_amendments(ledger: TestLedger, data: st.DataObject) -> None:
+    """The same, many times."""
+    check_any_events(ledger, data)
+
+
+def check_any_events(ledger: TestLedger, data: st.DataObject) -> None:
+    """Append events and amendments, follow now and then, and compare with a fold of all."""
     recorded: list[tuple[str, str, Mapping[str, Any]]] = []
     for _ in range(data.draw(st.integers(8, 20))):
         amends = bool(recorded) and data.draw(st.booleans())
@@ -252,6 +329,9 @@ def test_any_events_with_any_amendments(ledger: TestLedger, data: st.DataObject)
         envelope = ledger.sign(type_, content, id_=id_, at=at)
         ledger.ledger.append([envelope])
         recorded.append((id_, type_, content))
+        if data.draw(st.booleans()):
+            follow.follow_once(ledger.ledger.pool)
+    check_registers(ledger)
     size = ledger.ledger.reader.size()
     before = size - data.draw(st.integers(0, 8))
     asked = [(size, None), (before, datetime.fromisoformat(MOMENTS[0]))]

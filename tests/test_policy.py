@@ -129,6 +129,31 @@ def test_quorum_none_asks_for_nobody_and_says_so() -> None:
     assert policy.rule() == "none"
 
 
+def test_two_keys_of_one_witness_are_one_witness() -> None:
+    """An Ed25519 and an ML-DSA-44 key under one name: either satisfies the group, together they are
+    still one of the two witnesses."""
+    w1 = CosignatureSigner("w1.example", private_key("w1"))
+    w1_pq = CosignatureSigner("w1.example", WITNESSES["X2"].private_key)
+    w2 = CosignatureSigner("w2.example", private_key("w2"))
+    policy = Policy.parse(
+        f"witness w1/ed {w1.verifier.vkey}\nwitness w1/pq {w1_pq.verifier.vkey}\n"
+        f"witness w2 {w2.verifier.vkey}\n"
+        "group w1 any w1/ed w1/pq\ngroup both all w1 w2\nquorum both\n"
+    )
+    assert policy.rule() == "2 of (w1, w2)"
+    for signers, k, met in (
+        ([w1], 1, False),
+        ([w1_pq], 1, False),
+        ([w1, w1_pq], 1, False),
+        ([w1_pq, w2], 2, True),
+        ([w1, w1_pq, w2], 2, True),
+    ):
+        signed = SIGNED + "".join(signer.cosign(TEXT, TIME) for signer in signers)
+        judgement = policy.judge(signed, [LOG.verifier])
+        assert (len(judgement.counted), judgement.of, judgement.quorum_met) == (k, 2, met)
+        assert len(judgement.cosigned) == len(signers)
+
+
 def test_a_witness_that_signs_twice_counts_once() -> None:
     """Repeating a line, or cosigning at another time, does not make two of one."""
     policy = Policy.parse(some_witnesses(["X1", "X2"]) + "group g 2 X1 X2\nquorum g\n")

@@ -165,14 +165,24 @@ def test_a_log_is_verified_at_its_address(slash: str) -> None:
 
 
 def test_a_served_ledger_is_verified_at_its_address(ledger: TestLedger) -> None:
-    """By a holder of the token, whole; growing between two verifications is no fork."""
+    """By a holder of the token, whole, as it was at the checkpoint, while it grows."""
     ledger.fill(300)
     identity, token = ledger.ledger.identity, ledger.home.token_file.read_text()
     kept = ledger.ledger.reader.checkpoint().note
     ledger.fill(400, start=1000)
+    size = ledger.ledger.reader.size()
     with serving(ledger) as url, address(f"{url}/log", token) as fetch:
-        report = verify(fetch, Pins(identity.vkey, identity.administrator_key, [kept]))
-    assert report.size == ledger.ledger.reader.size()
+
+        def fetch_while_it_grows(path: str) -> bytes:
+            if path.startswith("tile/"):
+                ledger.fill(60, start=2000 + 60 * len(asked))
+            asked.append(path)
+            return fetch(path)
+
+        asked: list[str] = []
+        pins = Pins(identity.vkey, identity.administrator_key, [kept])
+        assert verify(fetch_while_it_grows, pins).size == size
+    assert ledger.ledger.reader.size() > size + 256
     with serving(ledger, public_hashes=True) as url, address(f"{url}/log") as fetch:
         assert len(fetch("tile/0/000.p/42")) == 42 * 32
         with pytest.raises(LogUnreadable, match="token"):

@@ -5,7 +5,10 @@ The authority is `openssl ts` behind a real server; where it must misbehave, it 
 
 from __future__ import annotations
 
+import json
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,14 +19,14 @@ import psycopg
 import pytest
 
 from ledger import authorities, rfc3161
-from ledger.authorities import Authority as Asked
 from ledger.deployment import now
 from ledger.errors import VerificationFailed
 from ledger.fsck import fsck
 from ledger.timestamps import Kept, Stamper, Timestamps
-from tests.authority import Authority, Behaviour, needs_openssl, serving
+from tests.authority import Authority, Behaviour, asking, named, needs_openssl, serving
 from tests.check_ledger import check_ledger
 from tests.ledgers import TestLedger
+from tests.serving import reader
 
 pytestmark = needs_openssl
 
@@ -34,18 +37,6 @@ Owner = Callable[[], psycopg.Connection]
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """An authority in good order."""
     return Authority(tmp_path_factory.mktemp("authority"))
-
-
-def asking(
-    made: TestLedger, *asked: Asked, clock: Callable[[], datetime] = now, **options: object
-) -> Timestamps:
-    """The timestamps of a ledger, which asks these authorities."""
-    return Timestamps(made.ledger.pool, made.ledger.log_keys, asked, clock=clock, **options)  # type: ignore[arg-type]
-
-
-def named(name: str, url: str, of: Authority) -> Asked:
-    """An authority at an address, trusted by its own CA."""
-    return Asked(name, url, (of.root,))
 
 
 @contextmanager
@@ -342,3 +333,71 @@ def test_fsck_finds_a_token_that_was_moved_to_another_checkpoint(
         conn.execute("UPDATE timestamps SET size = size - 1")
         with pytest.raises(VerificationFailed, match="timestamp of tsa is not over checkpoint"):
             fsck(conn, ledger.verifier, administrator)
+
+
+def test_readers_see_how_it_stands_with_the_authorities(
+    ledger: TestLedger, authority: Authority
+) -> None:
+    """Who stamped what and when, who does not answer and why; nobody, where nobody is asked."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        nowhere = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    with serving(authority.answer) as url:
+        timestamps = asking(
+            ledger, named("away", nowhere, authority), named("here", url, authority)
+        )
+        timestamps.ask_all()
+        with reader(ledger, timestamps=timestamps) as http:
+            told = http.get("/v1/timestamps").json()
+            index = ledger.ledger.reader.size() - 1
+            refreshed = http.get(f"/v1/events/{index}/proof", params={"latest": "true"}).text
+            first = http.get(f"/v1/events/{index}/proof").text
+    assert told["every_seconds"] == 3600
+    away, here = told["authorities"]
+    assert (away["name"], away["last"]) == ("away", None)
+    assert away["failing"]["attempts"] == 1
+    assert away["failing"]["reason"]
+    assert (here["url"], here["failing"]) == (url, None)
+    assert here["last"]["size"] == index + 1
+    assert len(here["certificates"][0]) == 64
+    assert refreshed.startswith(first), "what is new is a line at the end"
+    assert refreshed != first
+    with reader(ledger) as http:
+        assert http.get("/v1/timestamps").json() == {"every_seconds": None, "authorities": []}
+
+
+def run(made: TestLedger, *arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run `verantwoord timestamp` on a ledger."""
+    where = ("--data", made.home.data, "--schema", made.home.schema)
+    done = subprocess.run(
+        [
+            Path(sys.executable).with_name("verantwoord"), "timestamp", *where,
+            "--database-url", str(made.home.database_url), *arguments,
+        ],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == status, (done.stdout, done.stderr)
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def test_one_round_from_the_command_line(
+    ledger: TestLedger, authority: Authority, owner: Owner
+) -> None:
+    """With the file in the data directory or a given one; who fails is on stderr, with status 1."""
+    assert "write" in run(ledger, status=2).stderr
+    with serving(authority.answer) as url:
+        (ledger.home.data / "roots.pem").write_bytes(authority.roots.read_bytes())
+        ledger.home.authorities_file.write_text(f"authority here {url} roots.pem\n")
+        assert "stamped  here: the checkpoint of 10 entries" in run(ledger).stdout
+        other = ledger.home.data / "other"
+        other.write_text(
+            f"authority here {url} roots.pem\nauthority away http://127.0.0.1:1/ roots.pem\n"
+        )
+        done = run(ledger, "--authorities", str(other), status=1)
+        assert "failed   away" in done.stderr
+        told = run(ledger, "--authorities", str(other), "--format", "json", status=1)
+    here, away = json.loads(told.stdout)["authorities"]
+    assert (here["size"], here["failed"]) == (10, None)
+    assert away["size"] is None
+    assert away["failed"]
+    assert len(tokens(owner)) == 1

@@ -348,6 +348,25 @@ def test_a_log_may_sign_with_ml_dsa(tmp_path: Path) -> None:
         assert witness.add_checkpoint(LOG.request(5, 8)).status == 403
 
 
+def test_a_log_goes_on_from_a_checkpoint_that_was_kept(tmp_path: Path) -> None:
+    """Whoever held one before the witness began is not at the mercy of what it is shown first; once
+    a tree was cosigned, that one counts."""
+    keys = [LOG.signer.verifier]
+    with open_witness(WitnessHome(tmp_path), keys, name=NAME, kept=[LOG.signed(8)]) as witness:
+        assert held(witness) is None
+        assert witness.add_checkpoint(FORK.request(0, 5)) == Answer(409, "8\n", SIZE_TYPE)
+        assert witness.add_checkpoint(FORK.request(8, 8)).status == 422
+        assert witness.add_checkpoint(FORK.request(8, 20)).status == 422
+        assert witness.add_checkpoint(LOG.request(8, 20)).status == 200
+    with open_witness(WitnessHome(tmp_path), keys, kept=[LOG.signed(8)]) as witness:
+        assert witness.add_checkpoint(LOG.request(8, 21)) == Answer(409, "20\n", SIZE_TYPE)
+    other = ForeignLog("log.example/else")
+    for kept in (other.signed(8), "no checkpoint", LOG.signed(8).replace("\n8\n", "\n9\n")):
+        with pytest.raises(ConfigurationError, match="--kept"):
+            with open_witness(WitnessHome(tmp_path), keys, kept=[kept]):
+                pass
+
+
 def test_extension_lines_are_cosigned_as_they_are(witness: Witness, clock: Seconds) -> None:
     """Other logs may write them; no empty one, which would end the text."""
     text = note.parse(LOG.signed(5)).text

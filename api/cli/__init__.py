@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import sys
 
+import psycopg
 import typer
+from rich.markup import escape
 
 from api import logs
 from api.cli import (
@@ -21,7 +23,9 @@ from api.cli import (
     keys,
     log_keys,
     monitor,
+    publish,
     read,
+    receipt,
     serve,
     setup,
     timestamp,
@@ -59,13 +63,15 @@ app.command()(judge.status)
 app.command()(check.verify)
 app.command()(monitor.monitor)
 app.command("verify-misbehaviour")(monitor.verify_misbehaviour)
+app.add_typer(receipt.app, name="receipt")
 app.command()(check.fsck)
 app.command()(timestamp.timestamp)
 app.command()(read.rebuild)
 app.command("export-log")(read.export_log)
-app.command()(witness.witness)
 app.command("note-checkpoint")(complete.note_checkpoint)
 app.command("export-controller")(complete.export_controller)
+app.command()(publish.publish)
+app.command()(witness.witness)
 
 
 def main() -> None:
@@ -78,6 +84,10 @@ def main() -> None:
         sys.exit(2)
     except LedgerError as error:
         errors.print(f"[bold red]error:[/] {error}", highlight=False)
+        sys.exit(1)
+    except psycopg.Error as error:
+        said = error.diag.message_primary or type(error).__name__
+        errors.print(f"[bold red]error:[/] the database: {escape(said)}", highlight=False)
         sys.exit(1)
     except OSError as error:
         where = f" {error.filename}:" if error.filename else ""

@@ -107,6 +107,7 @@ def fsck(
         "root": sound.root.hex(),
         "checkpoints": sound.checkpoints,
         "tiles": sound.tiles,
+        "cosignatures": sound.cosignatures,
         "suspect": list(sound.suspect),
     }
     if format is Format.JSON:
@@ -114,7 +115,8 @@ def fsck(
         return
     console.print(
         f"Every hash, tile, tag, number, checkpoint and signature of {sound.size} entries is what"
-        f" the stored bytes give ({sound.checkpoints} checkpoints, {sound.tiles} full tiles)."
+        f" the stored bytes give ({sound.checkpoints} checkpoints, {sound.tiles} full tiles,"
+        f" {sound.cosignatures} cosignatures)."
     )
     console.print(f"root {sound.root.hex()}", highlight=False)
     if sound.suspect:

@@ -10,11 +10,10 @@ from typing import Annotated
 
 import typer
 
+from api import exports
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
 from api.cli.output import Format, console, print_json, progress
 from ledger import keys, noting
-from ledger.export_controller import Export
-from ledger.export_controller import export_controller as prepare
 from ledger.keyring import LEDGER
 from ledger.opening import open_ledger
 
@@ -44,6 +43,16 @@ def export_controller(
         int | None,
         typer.Option(help="Only entries before this one, up to the last commitment among them."),
     ] = None,
+    latest: Annotated[
+        bool, typer.Option(help="Up to the latest checkpoint, cosigned by witnesses or not.")
+    ] = False,
+    tell_all: Annotated[
+        bool,
+        typer.Option(
+            "--tell-all",
+            help="Also what it may not be told of by what is recorded: demands under a ban (4.7).",
+        ),
+    ] = False,
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
@@ -52,17 +61,17 @@ def export_controller(
     """Write every entry that concerns a controller, with the proofs that none is left out, for
     `verantwoord verify`. It holds whole entries and the key of the controller: for its eyes."""
     with open_ledger(home(data, database_url, schema)) as ledger:
-        export = prepare(
-            ledger.reader,
-            ledger.pool,
-            ledger.require_controller_keys(),
-            ledger.log_keys().vkey,
-            controller,
-            before=before,
+        export = exports.prepare(
+            ledger, controller, before=before, latest=latest, tell_all=tell_all
         )
         with progress("entries", export.latest) as show:
             written = _write(file, export, show)
-    answer = {"controller": controller, "entries": written, "covered": export.covered}
+    answer = {
+        "controller": controller,
+        "entries": written,
+        "covered": export.covered,
+        "withheld_from": export.withheld_from,
+    }
     if format is Format.JSON:
         print_json({**answer, "file": str(file)})
         return
@@ -71,13 +80,19 @@ def export_controller(
         f" {export.covered} of the log, and {written - export.latest} later ones.",
         highlight=False,
     )
+    if export.withheld_from is not None:
+        console.print(
+            f"It ends before entry {export.withheld_from}, which belongs to a demand that"
+            f" {controller} may not be told of yet (4.7).",
+            highlight=False,
+        )
     if written > export.latest:
         console.print(
             "`verantwoord note-checkpoint` first, and the later ones are covered as well."
         )
 
 
-def _write(file: Path, export: Export, show: Callable[[int], None]) -> int:
+def _write(file: Path, export: exports.Prepared, show: Callable[[int], None]) -> int:
     beside = file.with_name(f"{file.name}.new")
     written = -2  # the first two lines are no entries of the controller
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

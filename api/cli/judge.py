@@ -9,24 +9,26 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from api import problems
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Schema, home
-from api.cli.output import Format, console, print_json
+from api.cli.output import Format, console, local, print_json
 from api.cli.read import AsOf, KnownAt, Lang, Language, RegisterFormat
 from api.moments import MomentError, parse_moment
 from ledger import candidate
+from ledger.cloudevent import read_instant
 from ledger.errors import ConfigurationError
 from ledger.opening import Ledger, open_ledger
 from projections import follow
 from projections.checks import check as check_act
-from projections.civil import AMSTERDAM, civil_date
+from projections.civil import civil_date
 from projections.clocks import STATES, Clocks, SeenClock, ask_clocks
 from projections.exports import judged
 from projections.findings import SEVERITIES, Findings, HeldFinding, ask_findings
@@ -42,6 +44,7 @@ COLOURS = {
     "late": "bold red",
     "running": "green",
     "met": "dim",
+    "ended": "dim",
     "not_applicable": "dim",
 }
 
@@ -164,7 +167,7 @@ def check(
         print_json({**judged.check_json(answer, lang), "refusal": refusal})
     else:
         word = "[bold green]nothing stands in its way[/]" if answer.allowed else "[bold red]no[/]"
-        console.print(f"{word}, judged at {_local(answer.at)}", highlight=False)
+        console.print(f"{word}, judged at {local(answer.at)}", highlight=False)
         if refusal:
             console.print(f"It would be refused: {refusal['detail']}", highlight=False)
         if answer.findings:
@@ -233,25 +236,23 @@ def _occurred_at(file: Path, value: Any) -> datetime | None:
     if value is None:
         return None
     try:
-        moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise ConfigurationError(f"occurred_at in {file} is an instant with its offset")
-    return moment.astimezone(UTC)
+        return read_instant(value)
+    except ValueError:
+        detail = f"occurred_at in {file} is an instant with its offset (RFC 3339)"
+        raise ConfigurationError(detail) from None
 
 
 def _print_findings(answer: Findings, language: str) -> None:
     console.print(_findings_table(answer.findings, language))
     counts = Counter(finding.severity for finding in answer.findings)
     told = ", ".join(f"{counts[s]} {s}" for s in SEVERITIES if counts[s]) or "nothing was found"
-    console.print(f"{told}; judged at {_local(answer.at)}", highlight=False)
+    console.print(f"{told}; judged at {local(answer.at)}", highlight=False)
     _print_basis(answer)
 
 
 def _print_clocks(answer: Clocks, language: str) -> None:
     console.print(_clocks_table("Clocks", answer.clocks, language))
-    console.print(f"{len(answer.clocks)} clocks; judged at {_local(answer.at)}", highlight=False)
+    console.print(f"{len(answer.clocks)} clocks; judged at {local(answer.at)}", highlight=False)
     _print_basis(answer)
 
 
@@ -263,27 +264,26 @@ def _findings_table(found: Sequence[HeldFinding], language: str) -> Table:
     table = _table("Findings", "At", "Rule", "Severity", "Controllers", "Finding", "Entries")
     for finding in found:
         table.add_row(
-            _local(finding.at),
+            local(finding.at),
             finding.rule.id,
             _coloured(finding.severity),
             ", ".join(finding.controllers) or "-",
-            finding.text.text(language),
+            escape(finding.text.text(language)),
             _entries(finding.events),
         )
     return table
 
 
 def _clocks_table(title: str, seen: Sequence[SeenClock], language: str) -> Table:
-    table = _table(title, "Due", "State", "Rule", "Obligation", "Controllers", "Subject", "Since")
+    table = _table(title, "Due", "State", "Rule", "Controllers", "Subject", "Obligation")
     for clock in seen:
         table.add_row(
             _due(clock),
             _coloured(clock.state),
             clock.rule.id,
-            clock.rule.title.text(language),
             ", ".join(clock.controllers) or "-",
-            clock.subject,
-            _local(clock.started_at),
+            escape(clock.subject),
+            clock.title.text(language),
         )
     return table
 
@@ -315,18 +315,14 @@ def _coloured(word: str) -> str:
 def _due(clock: SeenClock) -> str:
     """A term in days ends at 24:00 of its last day, which is 00:00 of the next."""
     if not clock.open_end:
-        return _local(clock.due_at)
+        return local(clock.due_at)
     return f"{civil_date(clock.due_at - timedelta(microseconds=1))} 24:00"
 
 
-def _local(at: datetime) -> str:
-    return at.astimezone(AMSTERDAM).strftime("%Y-%m-%d %H:%M")
-
-
 def _print_status(answer: Status, within: int, language: str) -> None:
-    console.print(f"[bold]{answer.origin}[/]  at {_local(answer.at)}", highlight=False)
+    console.print(f"[bold]{answer.origin}[/]  at {local(answer.at)}", highlight=False)
     lines: list[tuple[str, str]] = [
-        ("log", f"{answer.size} entries, the last recorded {_local(answer.recorded_at)}"),
+        ("log", f"{answer.size} entries, the last recorded {local(answer.recorded_at)}"),
         ("root", answer.root.hex()),
         ("registers", _lag(answer)),
         ("findings", _counted(answer)),

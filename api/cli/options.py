@@ -10,8 +10,11 @@ import typer
 
 from api.cli.output import Format
 from ledger import authorities
+from ledger import policy as policies
 from ledger.authorities import Authority
 from ledger.deployment import Home
+from ledger.errors import ConfigurationError, PolicyMalformed
+from ledger.policy import Policy
 
 Data = Annotated[
     Path,
@@ -52,6 +55,16 @@ Authorities = Annotated[
     ),
 ]
 
+PolicyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--policy",
+        envvar="VERANTWOORD_POLICY",
+        help="File that names the witnesses and the quorum (C2SP tlog-policy). Default: DIR/policy"
+        " of --data, if it is there.",
+    ),
+]
+
 DEFAULT_DATA = Path("verantwoord-data")
 DEFAULT_SCHEMA = "ledger"
 
@@ -70,3 +83,18 @@ def authorities_of(where: Home, file: Path | None) -> tuple[Authority, ...]:
     if file is None and not where.authorities_file.exists():
         return ()
     return authorities.load(file or where.authorities_file)
+
+
+def policy_of(where: Home, file: Path | None) -> Policy | None:
+    """The policy a log is published under; None when there is none. Raises ConfigurationError."""
+    if file is None and not where.policy_file.exists():
+        return None
+    return read_policy(file or where.policy_file)
+
+
+def read_policy(file: Path) -> Policy:
+    """The policy in a file. Raises ConfigurationError that names the file and the line."""
+    try:
+        return Policy.parse(policies.decode(file.read_bytes()))
+    except PolicyMalformed as error:
+        raise ConfigurationError(f"{file}: {error}") from None

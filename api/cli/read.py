@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
-from api.cli.output import Format, console, print_json, progress
+from api.cli.output import Format, console, local, print_json, progress
 from api.moments import MomentError, parse_moment
 from ledger.errors import ConfigurationError
 from ledger.export import export_log as write_log
@@ -101,7 +103,7 @@ def print_register(answer: Answer, language: str) -> None:
             if column.key != "kind" and any(values.get(column.key) for values in rows)
         ]
         console.print(_table(kind.replace("_", " "), shown, rows, language), soft_wrap=False)
-    moment = answer.basis.recorded_at.isoformat() if answer.basis.recorded_at else "never"
+    moment = local(answer.basis.recorded_at) if answer.basis.recorded_at else "never"
     console.print(
         f"rests on the first {answer.basis.size} entries, the last recorded {moment}",
         highlight=False,
@@ -116,15 +118,25 @@ def _table(
         table.show_header = False
         table.add_column(style="bold")
         table.add_column(style="dim")
+        for _ in rows:
+            table.add_column(overflow="fold")
         for column in columns:
-            cells = (tables.cell(values.get(column.key), language) for values in rows)
+            cells = (_shown(values.get(column.key), language) for values in rows)
             table.add_row(column.label.text(language), column.source, *cells)
         return table
     for column in columns:
-        table.add_column(f"{column.label.text(language)}\n[dim]{column.source}[/]")
+        table.add_column(f"{column.label.text(language)}\n[dim]{column.source}[/]", overflow="fold")
     for values in rows:
-        table.add_row(*(tables.cell(values.get(column.key), language) for column in columns))
+        table.add_row(*(_shown(values.get(column.key), language) for column in columns))
     return table
+
+
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+
+
+def _shown(value: object, language: str) -> str:
+    """A value as people read it: instants in Dutch civil time, to the minute."""
+    return escape(INSTANT.sub(lambda found: local(found[0]), tables.cell(value, language)))
 
 
 def rebuild(
@@ -147,18 +159,40 @@ def rebuild(
 
 def export_log(
     directory: Annotated[Path, typer.Argument(help="Directory to write to; may be written again.")],
+    latest: Annotated[
+        bool,
+        typer.Option(
+            "--latest", help="Up to the latest checkpoint, also if no quorum cosigned it yet."
+        ),
+    ] = False,
+    timestamped: Annotated[
+        bool, typer.Option("--timestamped", help="Up to the latest checkpoint with a timestamp.")
+    ] = False,
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
     format: Formatted = Format.TEXT,
 ) -> None:
     """Write the log as files (C2SP tlog-tiles), for `verantwoord verify` or another verifier."""
-    with (
-        open_ledger(home(data, database_url, schema), signs=False) as ledger,
-        progress("tiles") as show,
-    ):
-        size = write_log(ledger.reader, ledger.vkeys(), directory, lambda done, _: show(done))
+    if latest and timestamped:
+        raise ConfigurationError("give one of --latest and --timestamped")
+    where = home(data, database_url, schema)
+    with open_ledger(where, signs=False) as ledger, progress("tiles") as show:
+        size = write_log(
+            ledger.reader,
+            ledger.vkeys(),
+            directory,
+            lambda done, _: show(done),
+            latest=latest,
+            timestamped=timestamped,
+        )
+        newer = ledger.reader.size() - size
     if format is Format.JSON:
-        print_json({"size": size, "directory": str(directory)})
-    else:
-        console.print(f"{size} entries in {directory}; check them with `verantwoord verify`.")
+        print_json({"size": size, "newer": newer, "directory": str(directory)})
+        return
+    console.print(f"{size} entries in {directory}; check them with `verantwoord verify`.")
+    if newer:
+        console.print(
+            f"{newer} newer entries are left out: they are not under a checkpoint as asked for"
+            " yet (--latest)."
+        )

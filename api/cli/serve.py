@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from importlib import resources
 from pathlib import Path
@@ -20,9 +21,11 @@ from api.cli.options import (
     Authorities,
     Data,
     DatabaseUrl,
+    PolicyFile,
     Schema,
     authorities_of,
     home,
+    policy_of,
 )
 from api.cli.output import console, progress
 from api.cli.read import print_register
@@ -36,7 +39,9 @@ from ledger.keyring import LEDGER
 from ledger.note import parse_vkey
 from ledger.noting import Noter, Schedule
 from ledger.opening import Ledger, open_ledger
-from ledger.timestamps import HOURLY, Stamper
+from ledger.policy import Policy
+from ledger.publish import INTERVAL, Publisher, Publishing
+from ledger.timestamps import HOURLY, Stamper, Timestamps
 from projections import sql
 from projections.follow import Follower, catch_up
 from projections.question import ask
@@ -88,10 +93,25 @@ DEMO_ORIGIN = "demo.verantwoord.example/beweegzorg"
 DEMO_CONTROLLER = "C2"
 
 
+@dataclass(frozen=True, slots=True)
+class Others:
+    """Whom a service asks about its checkpoints, and how often: witnesses and authorities."""
+
+    policy: Policy | None = None
+    publish_interval: float = INTERVAL
+    authorities: Sequence[Authority] = ()
+    timestamp_every: timedelta = HOURLY
+
+
 def serve(
     host: Host = "127.0.0.1",
     port: Port = 8480,
     public_hashes: PublicHashes = False,
+    policy: PolicyFile = None,
+    publish_interval: Annotated[
+        float,
+        typer.Option(help="Seconds between two rounds of asking witnesses, at least.", min=0.1),
+    ] = INTERVAL,
     authorities: Authorities = None,
     timestamp_every: Every = 60,
     note_every: NoteEvery = noting.Every.MONTH,
@@ -100,20 +120,21 @@ def serve(
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
 ) -> None:
-    """Serve the ledger over HTTP until interrupted.
+    """Serve the ledger over HTTP until interrupted, and have its checkpoints cosigned.
 
-    Appending needs a producer's signature, reading the token in DIR/read.token. Time-stamping
-    authorities are asked as --authorities says; appends never wait for them.
+    Appending needs a producer's signature, reading the token in DIR/read.token. The witnesses are
+    those of the policy, the time-stamping authorities those of --authorities; without them nobody
+    is asked. Appends wait for none of them.
     """
-    _serve(
-        home(data, database_url, schema),
-        host,
-        port,
-        public_hashes=public_hashes,
-        authorities=authorities_of(home(data, database_url, schema), authorities),
-        every=timedelta(minutes=timestamp_every),
-        notes=Schedule(note_every, note_after),
+    where = home(data, database_url, schema)
+    others = Others(
+        policy_of(where, policy),
+        publish_interval,
+        authorities_of(where, authorities),
+        timedelta(minutes=timestamp_every),
     )
+    notes = Schedule(note_every, note_after)
+    _serve(where, host, port, others, public_hashes=public_hashes, notes=notes)
 
 
 def demo(
@@ -135,7 +156,8 @@ def demo(
         _fill(where, events)
     _check_and_show(where)
     if not no_serve:
-        _serve(where, host, port)
+        others = Others(policy_of(where, None), authorities=authorities_of(where, None))
+        _serve(where, host, port, others)
 
 
 def _fill(where: Home, events: Path) -> None:
@@ -175,20 +197,18 @@ def _serve(
     where: Home,
     host: str,
     port: int,
+    others: Others | None = None,
     *,
     public_hashes: bool = False,
-    authorities: Sequence[Authority] = (),
-    every: timedelta = HOURLY,
     notes: Schedule | None = None,
 ) -> None:
-    with ExitStack() as stack:
-        ledger = stack.enter_context(open_ledger(where))
-        timestamps = None
-        if authorities:
-            timestamps = ledger.timestamps(authorities, every=every)
-            stack.callback(Stamper(timestamps).close)
-        if notes is not None:
-            _note(stack, where, ledger, notes)
+    others = others or Others()
+    with (
+        open_ledger(where) as ledger,
+        _publishing(ledger, others.policy, others.publish_interval) as publishing,
+        _stamping(ledger, others) as timestamps,
+        _noting(where, ledger, notes),
+    ):
         follower = Follower(ledger.pool, ledger.listener)
         listening = listen(host, port)
         try:
@@ -207,7 +227,7 @@ def _serve(
                 soft_wrap=True,
             )
             config = uvicorn.Config(
-                create_app(State(ledger, follower, public_hashes, timestamps)),
+                create_app(State(ledger, follower, public_hashes, publishing, timestamps)),
                 log_level="warning",
                 server_header=False,
                 timeout_graceful_shutdown=5,
@@ -218,11 +238,49 @@ def _serve(
             follower.close()
 
 
-def _note(stack: ExitStack, where: Home, ledger: Ledger, schedule: Schedule) -> None:
+@contextmanager
+def _noting(where: Home, ledger: Ledger, schedule: Schedule | None) -> Iterator[None]:
     """Note the ledger on a schedule where it can append; not one whose clock is that of a feed."""
     file = keys.key_file(where.keys, LEDGER)
-    if file.exists() and not ledger.identity.origin.startswith(DEMO):
-        stack.callback(Noter(ledger, keys.load(file), schedule).close)
+    if schedule is None or not file.exists() or ledger.identity.origin.startswith(DEMO):
+        yield
+        return
+    noter = Noter(ledger, keys.load(file), schedule)
+    try:
+        yield
+    finally:
+        noter.close()
+
+
+@contextmanager
+def _publishing(
+    ledger: Ledger, policy: Policy | None, interval: float
+) -> Iterator[Publishing | None]:
+    if policy is None:
+        yield None
+        return
+    publishing = Publishing(Publisher(ledger, policy, pause=interval), ledger)
+    asked = len(publishing.publisher.standings)
+    console.print(f"Publishes to {asked} witnesses; quorum: {policy.rule()}", highlight=False)
+    try:
+        yield publishing
+    finally:
+        publishing.close()
+
+
+@contextmanager
+def _stamping(ledger: Ledger, others: Others) -> Iterator[Timestamps | None]:
+    if not others.authorities:
+        yield None
+        return
+    timestamps = ledger.timestamps(others.authorities, every=others.timestamp_every)
+    names = ", ".join(authority.name for authority in others.authorities)
+    console.print(f"Asks for timestamps: {names}", highlight=False)
+    stamper = Stamper(timestamps)
+    try:
+        yield timestamps
+    finally:
+        stamper.close()
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -12,13 +12,14 @@ import typer
 import uvicorn
 from rich.table import Table
 
-from api.cli.options import Formatted
+from api.cli.options import Formatted, read_policy
 from api.cli.output import Format, console, print_json
 from api.cli.serve import Host, listen
 from api.witness import create_app
 from ledger import policy as policies
-from ledger.errors import ConfigurationError, NoteMalformed, PolicyMalformed
-from ledger.policy import LogKey, Policy
+from ledger.auditor import note_of
+from ledger.errors import ConfigurationError, NoteMalformed
+from ledger.policy import LogKey
 from ledger.witness import Witness
 from ledger.witness.home import WitnessHome, open_witness
 from ledger.witness.state import Conflict, Held
@@ -45,6 +46,13 @@ def witness(
         Path | None,
         typer.Option(help="A tlog-policy file whose `log` lines name logs to cosign."),
     ] = None,
+    kept: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A receipt or checkpoint from earlier that a log, when it is first cosigned, must"
+            " go on from; may be repeated."
+        ),
+    ] = None,
     host: Host = "127.0.0.1",
     port: Annotated[
         int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)
@@ -67,7 +75,8 @@ def witness(
     """
     logs = list(_logs(log or [], policy))
     home = WitnessHome(data)
-    with open_witness(home, logs, name=name) as opened:
+    signed = [note_of(file) for file in kept or []]
+    with open_witness(home, logs, name=name, kept=signed) as opened:
         if clock_was_ahead:
             opened.state.forget_times(int(time.time()))
         if show:
@@ -88,14 +97,6 @@ def _logs(vkeys: list[str], policy: Path | None) -> Iterator[LogKey]:
             raise ConfigurationError(f"--log {vkey}: {error}") from None
     if policy is not None:
         yield from (log.key for log in read_policy(policy).logs)
-
-
-def read_policy(file: Path) -> Policy:
-    """The policy in a file. Raises ConfigurationError that names the file and the line."""
-    try:
-        return Policy.parse(policies.decode(file.read_bytes()))
-    except PolicyMalformed as error:
-        raise ConfigurationError(f"{file}: {error}") from None
 
 
 def _serve(opened: Witness, home: WitnessHome, host: str, port: int) -> None:

@@ -11,6 +11,29 @@ from ledger.events import fields as f
 from ledger.events.base import EventData, event_type
 
 
+class Policies(EventData):
+    """Terms that the text leaves to policy, and an agreement may fix (clauses.md 1.3)."""
+
+    audit_year_basis: f.AuditYearBasis | None = Field(
+        None, description="Which year the number of audits is of (clause 11.3)"
+    )
+    update_silence_days: f.Count | None = Field(
+        None, description="Days a breach may go without an update (clause 9.2)"
+    )
+    dsr_forward_days: f.Count | None = Field(
+        None, description="Days to refer a data subject or forward the request (clause 8.1)"
+    )
+    copies_days: f.Count | None = Field(
+        None, description="Days to erase copies after the erasure (clause 10.1)"
+    )
+    announce_channel: f.Slug | None = Field(
+        None, description="How changes of subprocessors are announced (clause 7.2)"
+    )
+    data_categories: f.DataCategories | None = Field(
+        None, description="Categories of personal data that may be processed (clause 4.2)"
+    )
+
+
 @event_type(
     nl="Verwerkersovereenkomst gesloten",
     group="agreement",
@@ -21,7 +44,7 @@ from ledger.events.base import EventData, event_type
     iso27701=("A.2.2.2", "A.2.5.7"),
     registers=("agreement_register", "processing_register"),
 )
-class ProcessingAgreementConcluded(EventData):
+class ProcessingAgreementConcluded(Policies):
     """A processing agreement was concluded with its terms."""
 
     controller_id: f.Id = Field(description="Id of the controller")
@@ -61,7 +84,7 @@ class ProcessingAgreementConcluded(EventData):
     iso27701=("A.2.2.2",),
     registers=("agreement_register",),
 )
-class ProcessingAgreementAmended(EventData):
+class ProcessingAgreementAmended(Policies):
     """The agreement was amended: a new version of its terms."""
 
     controller_id: f.Id = Field(description="Id of the controller")

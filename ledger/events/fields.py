@@ -193,6 +193,7 @@ Held = Bool | Text | Texts
 
 TransferArea = Literal["EU", "EEA"]
 Authorisation = Literal["general", "specific"]
+AuditYearBasis = Literal["calendar", "rolling", "contract"]
 Opinion = Literal["lawful", "infringing", "unclear"]
 Mechanism = Literal["adequacy", "SCC", "BCR", "derogation", "eea"]
 Bearer = Literal["processor", "subprocessor"]

@@ -79,10 +79,35 @@ CREATE TABLE checkpoints (
 -- "As known at": which checkpoint was the last one then.
 CREATE INDEX checkpoints_recorded_at ON checkpoints (recorded_at, size);
 
+-- The keys of witnesses, so that what they signed can be verified as long as it is kept.
+CREATE TABLE witness_keys (
+    id    bytea PRIMARY KEY CHECK (octet_length(id) = 32),  -- SHA-256 of the vkey
+    vkey  text NOT NULL                                     -- C2SP, of type 0x04 or 0x06
+);
+
+-- What witnesses signed under checkpoints; verified before it is kept. As with tags, fsck holds
+-- them to the checkpoints, and no foreign key is in the way of the triggers below.
+CREATE TABLE cosignatures (
+    size         bigint NOT NULL,
+    witness_key  bytea NOT NULL,
+    cosigned_at  timestamptz NOT NULL,       -- by the clock of the witness
+    line         text NOT NULL,              -- the signature line
+    PRIMARY KEY (size, witness_key)
+);
+
+-- The last that each witness cosigned.
+CREATE INDEX cosignatures_witness ON cosignatures (witness_key, size);
+
+-- The checkpoints whose cosignatures met the quorum of the policy, when they came in.
+CREATE TABLE publications (
+    size          bigint PRIMARY KEY,
+    published_at  timestamptz NOT NULL       -- by the clock of the ledger
+);
+
 -- Answers of time-stamping authorities (RFC 3161, TimeStampResp) over checkpoints, verified before
 -- they are kept. Nothing of the log depends on them.
 CREATE TABLE timestamps (
-    size        bigint NOT NULL REFERENCES checkpoints,
+    size        bigint NOT NULL,
     authority   text NOT NULL,               -- its name in the settings
     stamped_at  timestamptz NOT NULL,        -- by the clock of the authority
     answer      bytea NOT NULL CHECK (octet_length(answer) <= 65536),
@@ -113,7 +138,15 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON checkpoints
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON timestamps
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON witness_keys
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON cosignatures
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON publications
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
 GRANT USAGE ON SCHEMA {schema} TO {service_role};
-GRANT SELECT ON log, head, entries, tags, numbers, tiles, checkpoints, timestamps TO {service_role};
-GRANT INSERT ON entries, tags, numbers, tiles, checkpoints, timestamps TO {service_role};
+GRANT SELECT ON log, head, entries, tags, numbers, tiles, checkpoints TO {service_role};
+GRANT INSERT ON entries, tags, numbers, tiles, checkpoints TO {service_role};
+GRANT SELECT, INSERT ON witness_keys, cosignatures, publications, timestamps TO {service_role};
 GRANT UPDATE (size, recorded_at, frontier) ON head TO {service_role};

@@ -12,8 +12,9 @@ other. It does so in this order, under one lock that is also a transaction on di
     (7) its clock is not behind its last cosignature of this log                        503
     (8) cosign, write what is held now to disk, and only then answer                    200
 
-What it knows of a log at first is what the first checkpoint says. Entries are never seen by a
-witness. A log that signs two trees of one size is kept as a conflict and logged.
+What it knows of a log at first is what the first checkpoint says, unless it is given one that was
+kept from earlier to go on from. Entries are never seen by a witness. A log that signs two trees of
+one size is kept as a conflict and logged.
 `tests/test_witness.py` runs the sequence of litewitness and plays a dishonest log;
 `tests/test_witness_service.py` kills it between (8)'s write and answer.
 """
@@ -21,7 +22,7 @@ witness. A log that signs two trees of one size is kept as a conflict and logged
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -68,7 +69,8 @@ class Answer:
 class Witness:
     """Answers for one witness, from any number of threads.
 
-    `signers` are its keys, all of which sign every answer; `clock` gives seconds since 1970.
+    `signers` are its keys, all of which sign every answer; `kept` are checkpoints that logs which
+    were never cosigned must go on from, verified by the caller; `clock` gives seconds since 1970.
     Raises ConfigurationError when a log has a key of the witness itself.
     """
 
@@ -78,7 +80,9 @@ class Witness:
         logs: Logs,
         state: WitnessState,
         clock: Callable[[], float] = time.time,
+        kept: Iterable[Checkpoint] = (),
     ) -> None:
+        self._kept = {checkpoint.origin: checkpoint for checkpoint in kept}
         self.signers = signers
         self.logs = logs
         self.state = state
@@ -124,14 +128,20 @@ class Witness:
     def _decide(self, request: messages.Request, checkpoint: Checkpoint, opened: Note) -> Answer:
         held = self.state.held(checkpoint.origin)
         self._look_for_conflict(held, checkpoint, request.checkpoint)
-        size = held.size if held else 0
-        if request.old != size:
-            return Answer(409, messages.format_size(size), messages.SIZE_TYPE)  # (5)
+        before = self._before(held, checkpoint.origin)
+        if request.old != before.size:
+            return Answer(409, messages.format_size(before.size), messages.SIZE_TYPE)  # (5)
         try:
-            _check_goes_on(held, checkpoint, request.proof)  # (6)
+            _check_goes_on(before, checkpoint, request.proof)  # (6)
         except ProofInvalid as error:
             return _refuse(422, str(error))
         return self._cosign(held, checkpoint, opened)
+
+    def _before(self, held: Held | None, origin: str) -> Checkpoint:
+        """What the next tree of a log must go on from."""
+        if held is not None:
+            return Checkpoint(origin, held.size, held.root)
+        return self._kept.get(origin, Checkpoint(origin, 0, EMPTY_ROOT))
 
     def _cosign(self, held: Held | None, checkpoint: Checkpoint, opened: Note) -> Answer:
         now = int(self._clock())
@@ -162,12 +172,11 @@ class Witness:
         self.state.keep_conflict(held, signed, checkpoint.root, int(self._clock()))
 
 
-def _check_goes_on(held: Held | None, checkpoint: Checkpoint, proof: Sequence[bytes]) -> None:
-    """Raises ProofInvalid unless the checkpoint's tree begins with the one that is held."""
+def _check_goes_on(before: Checkpoint, checkpoint: Checkpoint, proof: Sequence[bytes]) -> None:
+    """Raises ProofInvalid unless the checkpoint's tree begins with the one before."""
     if checkpoint.size == 0 and checkpoint.root != EMPTY_ROOT:
         raise ProofInvalid("the root of size 0 is not that of the empty tree")
-    size, root = (held.size, held.root) if held else (0, EMPTY_ROOT)
-    check_consistency(size, checkpoint.size, root, checkpoint.root, proof)
+    check_consistency(before.size, checkpoint.size, before.root, checkpoint.root, proof)
 
 
 def _refuse(status: int, why: str) -> Answer:

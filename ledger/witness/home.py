@@ -22,9 +22,11 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
-from ledger import cosignature, keys
+from ledger import checkpoint as checkpoints
+from ledger import cosignature, keys, note
+from ledger.checkpoint import Checkpoint
 from ledger.cosignature import CosignatureSigner, CosignatureVerifier
-from ledger.errors import ConfigurationError, NoteMalformed
+from ledger.errors import ConfigurationError, LedgerError, NoteMalformed
 from ledger.policy import LogKey
 from ledger.witness import Logs, Witness
 from ledger.witness.state import WitnessState
@@ -63,17 +65,20 @@ def open_witness(
     logs: Iterable[LogKey],
     *,
     name: str | None = None,
+    kept: Iterable[str] = (),
     clock: Callable[[], float] = time.time,
 ) -> Iterator[Witness]:
     """Open a witness until the block ends; made when its directory is empty and `name` is given.
 
-    Raises ConfigurationError, with the way out, when its state, a key or its name is not what it
-    was, or is missing.
+    `kept` are signed checkpoints from earlier: a log that was not cosigned yet must go on from its
+    own. Raises ConfigurationError, with the way out, when its state, a key or its name is not what
+    it was, or is missing.
     """
     state = _open_state(home)
     try:
         signers = _signers(home, state, name)
-        yield Witness(signers, by_origin(logs), state, clock)
+        keys = by_origin(logs)
+        yield Witness(signers, keys, state, clock, [_kept(signed, keys) for signed in kept])
     finally:
         state.close()
 
@@ -92,6 +97,17 @@ def policy_lines(verifiers: Sequence[CosignatureVerifier]) -> str:
     members = [(f"{name}/{cosignature.ALGORITHM[key.kind]}", key.vkey) for key in verifiers]
     lines = [f"witness {member} {vkey}\n" for member, vkey in members]
     return "".join(lines) + f"group {name} any {' '.join(member for member, _ in members)}\n"
+
+
+def _kept(signed: str, logs: Logs) -> Checkpoint:
+    try:
+        checkpoint = checkpoints.parse_any(note.split(signed)[0])
+        note.open(signed, logs.get(checkpoint.origin, ()))
+    except LedgerError as error:
+        raise ConfigurationError(
+            f"--kept: it is no checkpoint of a log that this witness cosigns: {error}"
+        ) from None
+    return checkpoint
 
 
 def _open_state(home: WitnessHome) -> WitnessState:

@@ -83,7 +83,7 @@ def clock_json(clock: SeenClock, language: str) -> dict[str, Any]:
     return {
         "rule": clock.rule.id,
         "version": clock.version,
-        "title": clock.rule.title.text(language),
+        "title": clock.title.text(language),
         "clause": clock.rule.clause,
         "gdpr": clock.rule.gdpr,
         "controllers": list(clock.controllers),

@@ -11,21 +11,26 @@ from collections.abc import Sequence
 from typing import Any
 
 from projections.agreement import AMENDED, CONCLUDED, ENDED, ends
-from projections.civil import end_of
 from projections.facts import Fact
-from projections.reading import (
-    after,
-    day_of,
-    first_when,
-    given,
-    moment,
-    stamp,
-    text,
-    texts,
-    truth,
-    when,
-)
+from projections.reading import first_when, given, stamp, text, texts, truth, when
 from projections.register import Column, Label, Register, Row
+from projections.retention import (
+    ACKNOWLEDGED,
+    CHOSEN,
+    COPIES_ERASED,
+    ERASED,
+    GRANTED,
+    IMPOSED,
+    LAPSED,
+    LICENCE_ENDED,
+    RETURNED,
+    AfterLicence,
+    after_licences,
+    copies_due_on,
+    data_held,
+    is_whole,
+    retention,
+)
 from projections.rows import by_id, cases_by, of_type, row, row_key
 from projections.terms import terms_at
 
@@ -34,15 +39,15 @@ BY_TYPE = dict.fromkeys(
         CONCLUDED,
         AMENDED,
         ENDED,
-        "LicenceGranted",
-        "LicenceEnded",
-        "ReturnOrErasureChosen",
-        "DataReturned",
-        "DataReturnAcknowledged",
-        "StatutoryRetentionImposed",
-        "StatutoryRetentionLapsed",
-        "PersonalDataErased",
-        "CopiesErased",
+        GRANTED,
+        LICENCE_ENDED,
+        CHOSEN,
+        RETURNED,
+        ACKNOWLEDGED,
+        IMPOSED,
+        LAPSED,
+        ERASED,
+        COPIES_ERASED,
         "ErasureCertified",
     ),
     ("controller:controller_id",),
@@ -101,37 +106,23 @@ def fold(case: str, facts: Sequence[Fact]) -> Sequence[Row]:
     return [row(COLUMNS, row_key("controller", controller), (controller,), values, facts)]
 
 
-def data_held(facts: Sequence[Fact]) -> str:
-    """What the processor still holds of a controller: `all`, `part`, `copies` or `none`."""
-    held, copies_erased = "", False
-    for fact in facts:
-        if fact.type == "LicenceGranted" or (fact.type == "LicenceEnded" and not held):
-            held, copies_erased = "all", False
-        elif fact.type == "PersonalDataErased":
-            held = "copies" if truth(fact.data, "partial") is False else "part"
-        elif fact.type == "CopiesErased":
-            copies_erased = True
-    # Copies erased once stay erased: what is kept under a statutory duty is not copied again.
-    return "none" if not held or (held == "copies" and copies_erased) else held
-
-
 def _state(facts: Sequence[Fact]) -> str:
     if _agreement_end(facts):
         return "agreement_ended"
-    licences = _by_licence(facts)
-    ended = licences and all(f[-1].type == "LicenceEnded" for f in licences.values())
-    return "licence_ended" if ended else "in_use" if licences else "agreed"
+    if _after_licence(facts):
+        return "licence_ended"
+    return "in_use" if _by_licence(facts) else "agreed"
 
 
 def _agreement_end(facts: Sequence[Fact]) -> list[Fact]:
     """The end of the last agreement, unless another was concluded or a licence granted since."""
     closing = {fact.position for fact in ends(facts)}
-    turns = [f for f in facts if f.position in closing or f.type in (CONCLUDED, "LicenceGranted")]
+    turns = [f for f in facts if f.position in closing or f.type in (CONCLUDED, GRANTED)]
     return [fact for fact in turns[-1:] if fact.position in closing]
 
 
 def _by_licence(facts: Sequence[Fact]) -> dict[str, list[Fact]]:
-    return by_id(of_type(facts, "LicenceGranted", "LicenceEnded"), "licence_id")
+    return by_id(of_type(facts, GRANTED, LICENCE_ENDED), "licence_id")
 
 
 def _licences(facts: Sequence[Fact]) -> list[dict[str, Any]]:
@@ -140,39 +131,35 @@ def _licences(facts: Sequence[Fact]) -> list[dict[str, Any]]:
         {
             "licence_id": licence,
             "product": text(turns[0].data, "product"),
-            "granted_at": first_when(of_type(turns, "LicenceGranted"), "starts_at"),
-            "ended_at": when(turns[-1], "ended_at") if turns[-1].type == "LicenceEnded" else None,
+            "granted_at": first_when(of_type(turns, GRANTED), "starts_at"),
+            "ended_at": when(turns[-1], "ended_at") if turns[-1].type == LICENCE_ENDED else None,
         }
         for licence, turns in sorted(_by_licence(facts).items())
     ]
 
 
-def last_licence_end(facts: Sequence[Fact]) -> Fact | None:
-    """The end of the licence that ended last; None while any licence runs, or there was none."""
-    turns = [licence[-1] for licence in _by_licence(facts).values()]
-    if any(turn.type == "LicenceGranted" for turn in turns):
-        return None
-    return max(turns, key=lambda turn: day_of(turn, "ended_at"), default=None)
+def _after_licence(facts: Sequence[Fact]) -> AfterLicence | None:
+    """The time since the last licence ended; None while any runs, or there was none."""
+    return next((time for time in after_licences(facts)[-1:] if not time.resumed), None)
 
 
 def _retention(facts: Sequence[Fact]) -> dict[str, Any]:
     """The month after the last licence: until the end of that day, in Dutch civil time (4.3)."""
-    end = last_licence_end(facts)
-    if end is None:
+    time = _after_licence(facts)
+    if time is None:
         return {}
-    terms = terms_at(facts, moment(end, "ended_at"))
-    until = after(day_of(end, "ended_at"), terms.retention_after_licence)
+    kept = retention(time, facts)
     return {
-        "licence_ended_at": when(end, "ended_at"),
-        "retention_term": terms.retention_after_licence,
-        "retention_until": stamp(until),
-        "retention_ends_at": stamp(end_of(until)) if until else None,
+        "licence_ended_at": when(time.ended, "ended_at"),
+        "retention_term": terms_at(facts, time.begins_at).retention_after_licence,
+        "retention_until": stamp(kept.until) if kept else None,
+        "retention_ends_at": stamp(kept.due_at) if kept else None,
     }
 
 
 def _holds(facts: Sequence[Fact]) -> dict[str, Any]:
     """Every statutory duty to keep data longer; `held_until` is the last day of those that run."""
-    turns = of_type(facts, "StatutoryRetentionImposed", "StatutoryRetentionLapsed")
+    turns = of_type(facts, IMPOSED, LAPSED)
     holds = by_id(turns, "hold_id")
     found = [_hold(hold, own) for hold, own in sorted(holds.items())]
     running = [h["until"] for h in found if h["lapsed_at"] is None and h["until"]]
@@ -180,19 +167,19 @@ def _holds(facts: Sequence[Fact]) -> dict[str, Any]:
 
 
 def _hold(hold_id: str, turns: Sequence[Fact]) -> dict[str, Any]:
-    imposed = of_type(turns, "StatutoryRetentionImposed")
+    imposed = of_type(turns, IMPOSED)
     content = imposed[-1].data if imposed else {}
     return {
         "hold_id": hold_id,
         "legal_basis": text(content, "legal_basis"),
         "imposed_at": first_when(imposed),
         "until": given(content, "until"),
-        "lapsed_at": first_when(of_type(turns, "StatutoryRetentionLapsed")[-1:], "at"),
+        "lapsed_at": first_when(of_type(turns, LAPSED)[-1:], "at"),
     }
 
 
 def _choice(facts: Sequence[Fact]) -> dict[str, Any]:
-    chosen = of_type(facts, "ReturnOrErasureChosen")[-1:]
+    chosen = of_type(facts, CHOSEN)[-1:]
     return {
         "choice": text(chosen[0].data, "choice") if chosen else None,
         "chosen_at": first_when(chosen, "chosen_at"),
@@ -201,15 +188,15 @@ def _choice(facts: Sequence[Fact]) -> dict[str, Any]:
 
 def _returns(facts: Sequence[Fact]) -> dict[str, Any]:
     """Every return of data, how it was secured (10.2), and whether it was received."""
-    returns = by_id(of_type(facts, "DataReturned", "DataReturnAcknowledged"), "return_id")
+    returns = by_id(of_type(facts, RETURNED, ACKNOWLEDGED), "return_id")
     found = [_return(return_id, turns) for return_id, turns in sorted(returns.items())]
     acknowledged = [r["acknowledged_at"] for r in found if r["acknowledged_at"]]
     return {"returns": found, "return_acknowledged_at": max(acknowledged, default=None)}
 
 
 def _return(return_id: str, turns: Sequence[Fact]) -> dict[str, Any]:
-    sent = of_type(turns, "DataReturned")
-    received = of_type(turns, "DataReturnAcknowledged")
+    sent = of_type(turns, RETURNED)
+    received = of_type(turns, ACKNOWLEDGED)
     content = sent[-1].data if sent else {}
     return {
         "return_id": return_id,
@@ -226,15 +213,15 @@ def _return(return_id: str, turns: Sequence[Fact]) -> dict[str, Any]:
 
 
 def _erasures(facts: Sequence[Fact]) -> dict[str, Any]:
-    erased = of_type(facts, "PersonalDataErased")
-    whole = [f for f in erased if truth(f.data, "partial") is False]
-    copies = of_type(facts, "CopiesErased")
+    erased = of_type(facts, ERASED)
+    whole = [f for f in erased if is_whole(f)]
+    copies = of_type(facts, COPIES_ERASED)
     certified = of_type(facts, "ErasureCertified")[-1:]
     return {
         "erasures": [_erasure(fact) for fact in erased],
         "partly_erased_at": first_when([f for f in erased if f not in whole], "erased_at"),
         "erased_at": first_when(whole[-1:], "erased_at"),
-        "copies_due_on": _copies_due(facts, erased),
+        "copies_due_on": _copies_due(facts),
         "copies_erased_at": first_when(copies[-1:], "erased_at"),
         "subprocessors_confirmed": sorted(
             {s for f in copies for s in texts(f.data, "subprocessors_confirmed")}
@@ -255,12 +242,11 @@ def _erasure(fact: Fact) -> dict[str, Any]:
     }
 
 
-def _copies_due(facts: Sequence[Fact], erased: Sequence[Fact]) -> str | None:
-    """The last day on which copies may remain: so many days after the first erasure (policy)."""
-    if not erased:
-        return None
-    terms = terms_at(facts, moment(erased[0], "erased_at"))
-    return stamp(after(day_of(erased[0], "erased_at"), f"P{terms.copies_days}D"))
+def _copies_due(facts: Sequence[Fact]) -> str | None:
+    """The last day for copies: so many days after the first erasure since the licence ended."""
+    time = _after_licence(facts)
+    first = time.acts(facts, ERASED)[:1] if time else []
+    return stamp(copies_due_on(first[0][0], facts)) if first else None
 
 
 REGISTER = Register(

@@ -7,19 +7,18 @@ it breaks 6.2 is for the findings to say. `tests/registers/test_people.py`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
+from projections.access import AUTHORISED, REVOKED, SIGNED, Access, accesses, first_signed
 from projections.facts import Fact
 from projections.reading import moment, stamp, text
 from projections.register import Column, Label, Register, Row
 from projections.rows import PROCESSOR_WIDE, cases_by, leading_to, of_type, row, row_key
 
 BY_TYPE = {
-    "ConfidentialityUndertakingSigned": ("person:person_pseudonym",),
-    "DataAccessAuthorised": ("person:person_pseudonym",),
-    "DataAccessRevoked": ("person:person_pseudonym",),
+    SIGNED: ("person:person_pseudonym",),
+    AUTHORISED: ("person:person_pseudonym",),
+    REVOKED: ("person:person_pseudonym",),
 }
 
 COLUMNS = (
@@ -42,45 +41,25 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
-    """One authorisation; `until` is the first revocation after it, None while it stands."""
-
-    fact: Fact
-    since: datetime
-    until: datetime | None
-
-
-def accesses(facts: Sequence[Fact]) -> list[Access]:
-    """The authorisations of one person in order; a revocation ends all that stand."""
-    # The log's order decides between an authorisation and a revocation of the same instant.
-    revoked = sorted((moment(f, "at"), f.position) for f in of_type(facts, "DataAccessRevoked"))
-    granted = sorted(
-        (moment(f, "authorised_at"), f.position, f) for f in of_type(facts, "DataAccessAuthorised")
-    )
-    return [
-        Access(fact, since, next((at for at, p in revoked if (at, p) > (since, position)), None))
-        for since, position, fact in granted
-    ]
-
-
 def fold(case: str, facts: Sequence[Fact]) -> Sequence[Row]:
     """The row of one person."""
     person = case.partition(":")[2]
-    signed = of_type(facts, "ConfidentialityUndertakingSigned")
-    first = min(signed, key=lambda f: moment(f, "signed_at"), default=None)
-    signed_at = moment(first, "signed_at") if first else None
+    signed_at, first = first_signed(facts) or (None, None)
     granted = accesses(facts)
-    revoked = [moment(f, "at") for f in of_type(facts, "DataAccessRevoked")]
+    revoked = [moment(f, "at") for f in of_type(facts, REVOKED)]
     values = {
         "person": person,
-        "undertaking_signed_at": stamp(signed_at) if signed_at else None,
+        "undertaking_signed_at": stamp(signed_at),
         "undertaking_sha256": text(first.data, "document_sha256") if first else None,
         "undertaking_basis": text(first.data, "basis") if first else None,
         "state": _state(granted),
         "authorisations": [_authorisation(access) for access in granted],
         "revoked_at": stamp(max(revoked)) if revoked else None,
-        "access_before_undertaking": _without_undertaking(granted, signed_at),
+        "access_before_undertaking": [
+            {"from": stamp(access.since), "until": stamp(access.unbound_until(signed_at))}
+            for access in granted
+            if access.is_unbound(signed_at)
+        ],
     }
     return [row(COLUMNS, row_key("person", person), PROCESSOR_WIDE, values, facts)]
 
@@ -99,19 +78,6 @@ def _authorisation(access: Access) -> dict[str, Any]:
         "authorised_at": stamp(access.since),
         "revoked_at": stamp(access.until) if access.until else None,
     }
-
-
-def _without_undertaking(
-    granted: Sequence[Access], signed_at: datetime | None
-) -> list[dict[str, Any]]:
-    """Each stretch of access before the undertaking; `until` is None while it lasts."""
-    stretches = []
-    for access in granted:
-        ends = [end for end in (access.until, signed_at) if end]
-        if signed_at is None or access.since < signed_at:
-            until = stamp(min(ends)) if ends else None
-            stretches.append({"from": stamp(access.since), "until": until})
-    return stretches
 
 
 REGISTER = Register(

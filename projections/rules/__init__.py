@@ -5,13 +5,42 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from projections.register import Register
-from projections.rules import data_subject_requests, lateness
+from projections.rules import (
+    agreements,
+    audits,
+    breaches,
+    certificates,
+    data_subject_requests,
+    disclosures,
+    instructions,
+    lateness,
+    people,
+    research,
+    retention,
+    security,
+    subprocessor_contracts,
+    subprocessors,
+    transfers,
+)
 from projections.rules.rule import Rule
 
 CHAPTERS = tuple(
     module.CHAPTER
     for module in (
+        agreements,
+        instructions,
+        research,
+        disclosures,
+        transfers,
+        security,
+        people,
+        subprocessor_contracts,
+        subprocessors,
         data_subject_requests,
+        breaches,
+        retention,
+        certificates,
+        audits,
         lateness,
     )
 )

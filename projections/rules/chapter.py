@@ -14,7 +14,7 @@ from typing import Any
 from projections.facts import Fact, Recorded
 from projections.reading import stamp
 from projections.register import Column, Label, Register, Row
-from projections.rows import PROCESSOR_WIDE, cases_by, row, row_key
+from projections.rows import PROCESSOR_ONLY, PROCESSOR_WIDE, cases_by, row, row_key
 from projections.rules.rule import Clock, Finding, Rule
 
 COLUMNS = tuple(
@@ -34,6 +34,7 @@ COLUMNS = tuple(
         ("started_at", "Begonnen op", "Started at"),
         ("due_at", "Uiterlijk", "Due at"),
         ("open_end", "Tijdstip zelf is te laat", "That moment itself is too late"),
+        ("window", "Termijn die vanzelf eindigt", "Window that ends by itself"),
         ("stopped_at", "Gestopt op", "Stopped at"),
         ("parameters", "Parameters", "Parameters"),
     )
@@ -48,7 +49,7 @@ class Chapter:
 
     `by_type` says which event types belong to which case (`projections/rows.cases_by`), or `cases`
     does; `judge` gives the findings and clocks of one case from its facts, to which those of the
-    types in `context` about the controllers it names were added; `wide` and `context` are those of
+    types in `context` were added; `wide`, `context` and `context_by` are those of
     `projections/register.Register`.
     """
 
@@ -58,6 +59,7 @@ class Chapter:
     judge: Callable[[str, Sequence[Fact]], Iterable[Finding | Clock]]
     wide: frozenset[str] = frozenset()
     context: frozenset[str] = frozenset()
+    context_by: str = "controller"
     cases: Callable[[Recorded], Sequence[str]] | None = None
 
     def register(self) -> Register:
@@ -72,32 +74,39 @@ class Chapter:
             fold=self._fold,
             wide=self.wide,
             context=self.context,
+            context_by=self.context_by,
         )
 
     def _fold(self, case: str, facts: Sequence[Fact]) -> Sequence[Row]:
         # The same finding twice is one finding: a case may reach it by two roads.
-        rows = {found.key: found for found in map(_row, self.judge(case, facts))}
-        return list(rows.values())
+        rows = (_row(case, judged) for judged in self.judge(case, facts))
+        return list({found.key: found for found in rows}.values())
 
 
-def _row(judged: Finding | Clock) -> Row:
+def _row(case: str, judged: Finding | Clock) -> Row:
     shared: dict[str, Any] = {
         "rule": judged.rule.id,
         "version": judged.rule.version,
-        "controller": judged.owner,
+        "controller": judged.owner or None,
         "subject": judged.subject,
         "parameters": dict(judged.parameters),
     }
-    owner = PROCESSOR_WIDE if judged.owner is None else (judged.owner,)
     if isinstance(judged, Clock):
         values, rests_on = _clock(judged)
-        moment = judged.started_at
+        moments = [stamp(judged.started_at), stamp(judged.due_at)]
     else:
         values, rests_on = _finding(judged), list(judged.rests_on)
-        moment = judged.at
-    named = (judged.rule.id, judged.subject, judged.owner or "", stamp(moment))
+        moments = [stamp(judged.at)]
+    # With the case: two of them may find the same, and no two rows of a register share a key.
+    named = (case, judged.rule.id, judged.subject, judged.owner or "", *moments)
     key = row_key(values["kind"], *named)
-    return row(COLUMNS, key, owner, {**shared, **values}, rests_on)
+    return row(COLUMNS, key, _readers(judged), {**shared, **values}, rests_on)
+
+
+def _readers(judged: Finding | Clock) -> tuple[str, ...]:
+    if judged.secret:
+        return PROCESSOR_ONLY
+    return PROCESSOR_WIDE if judged.owner is None else (judged.owner,)
 
 
 def _finding(found: Finding) -> dict[str, Any]:
@@ -119,6 +128,7 @@ def _clock(clock: Clock) -> tuple[dict[str, Any], list[Fact]]:
         "started_at": stamp(clock.started_at),
         "due_at": stamp(clock.due_at),
         "open_end": clock.open_end,
+        "window": clock.window,
         "stopped_at": stamp(clock.stopped_at),
         "text_nl": excused.nl if excused else None,
         "text_en": excused.en if excused else None,

@@ -2,7 +2,7 @@
 
 The text gives no number of days: `dsr_forward_days` is policy, and counts as a term in days does.
 Referring the data subject and forwarding the request both answer it. The controller's month of
-art. 12(3) is its own; it is shown as a clock, and nothing is found about it.
+art. 12(3) is its own: a window, since whether it answered is not recorded here.
 `tests/rules/test_data_subject_requests.py`.
 """
 
@@ -35,6 +35,10 @@ REFER = Rule(
     title=Label(
         "De Betrokkene is niet tijdig doorverwezen, noch het verzoek doorgestuurd",
         "The data subject was not referred, nor the request forwarded, in time",
+    ),
+    duty=Label(
+        "De Betrokkene doorverwijzen of het verzoek doorsturen",
+        "Refer the data subject, or forward the request",
     ),
     parameters=("dsr_forward_days",),
 )
@@ -87,7 +91,15 @@ def _request(
         yield _late(clock)
     if until := after(day_of(received, "received_at"), "P1M"):
         yield Clock(
-            ANSWER, start, end_of(until), None, controller, request, received, open_end=True
+            rule=ANSWER,
+            started_at=start,
+            due_at=end_of(until),
+            stopped_at=None,
+            owner=controller,
+            subject=request,
+            start=received,
+            open_end=True,
+            window=True,
         )
 
 

@@ -1,5 +1,6 @@
-"""Events recorded long after they happened (clauses.md 1.6): legal, and visible.
+"""Events recorded long after they happened (11.1; GDPR art. 5(2)): legal, and visible.
 
+An event of a demand that its controller may not know of is shown to the processor alone (4.7).
 `tests/rules/test_lateness.py`.
 """
 
@@ -10,6 +11,7 @@ from datetime import timedelta
 
 from ledger.events import EVENT_TYPES
 from ledger.tags import CONTROLLERS
+from projections import demands
 from projections.facts import Fact, Recorded
 from projections.reading import ids
 from projections.register import Label
@@ -42,7 +44,10 @@ CASES = cases_by(BY_TYPE)
 
 def judge(case: str, facts: Sequence[Fact]) -> Judged:
     """One finding for each controller that the event concerns, or for the processor alone."""
+    secret = {c for c, demand in demands.demands(facts).items() if demand.is_secret}
     for fact in facts:
+        if case != f"source-id:{fact.source} {fact.id}":
+            continue  # another event of the same demand
         took = elapsed(fact.occurred_at, fact.recorded_at)
         text = Label(
             f"{fact.type} vastgelegd {took.nl} nadat het gebeurde",
@@ -57,6 +62,7 @@ def judge(case: str, facts: Sequence[Fact]) -> Judged:
                 owner=owner,
                 subject=f"{fact.source} {fact.id}",
                 group=f"{fact.position}",
+                secret="demand_id" in fact.data and owner in secret,
             )
 
 
@@ -65,5 +71,7 @@ CHAPTER = Chapter(
     rules=(LATE,),
     by_type=BY_TYPE,
     judge=judge,
+    context=frozenset({demands.RECEIVED, demands.NOTIFIED}),
+    context_by="demand",
     cases=cases,
 )

@@ -22,7 +22,11 @@ Severity = Literal["major", "minor", "observation", "policy"]
 """`major` and `minor`: the agreement was not kept. `observation`: allowed, or not ours to keep, but
 to be looked at. `policy`: another reading of the agreement would judge otherwise."""
 
-State = Literal["running", "met", "late", "not_applicable"]
+State = Literal["running", "met", "late", "ended", "not_applicable"]
+"""`met` and `late` are of a duty, `ended` of a window: a time that closes by itself."""
+
+INSTANT = datetime.resolution
+"""The smallest step of time: a term that includes its last instant is overdue this much later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Rule:
     `version` is raised whenever the same events would give something else. `added` is the day on
     which a rule joined those of the first release, None for these: over what happened before that
     day it runs as well, and says so. `severity` is the gravest it gives, None for a clock alone.
+    `title` says what was not kept; `duty` what its clocks ask, None for a rule without clocks.
     `parameters` name the terms of the agreement it reads (`projections/terms.Terms`).
     """
 
@@ -42,6 +47,7 @@ class Rule:
     clause: str
     gdpr: str
     title: Label
+    duty: Label | None = None
     parameters: tuple[str, ...] = ()
     added: date | None = None
 
@@ -53,8 +59,10 @@ class Finding:
     `at` is the moment the finding is about; `holds_from` the moment from which it can be told,
     which is later when a term had to pass first. `owner` is the controller it concerns, None for
     all of them, "" for the processor alone. Findings of one rule and moment with the same `group`
-    are one finding about several controllers to whoever may see them all; their texts are the
-    same. `subject` tells apart what one rule finds at one moment in one case.
+    are one finding about several controllers to whoever may see them all; where the terms of each
+    make their texts differ, it has them all. `subject` tells apart what one rule finds at one
+    moment in one case. With `secret` the law forbids to tell the owner: the finding is shown to the
+    processor alone, and names it.
     """
 
     rule: Rule
@@ -66,6 +74,7 @@ class Finding:
     severity: Severity | None = None
     holds_from: datetime | None = None
     group: str | None = None
+    secret: bool = False
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -75,7 +84,9 @@ class Clock:
 
     `open_end` says that `due_at` itself is too late: a term in days ends at 24:00. A term in hours
     is kept at its last instant. `excused` says why the duty does not apply, which is no state of
-    ours to judge; None when it does.
+    ours to judge; None when it does. A `window` is no duty but a time in which somebody may act, or
+    something is allowed: nobody has to stop it, and it ends when due, or when stopped before that.
+    `secret` is that of `Finding`.
     """
 
     rule: Rule
@@ -87,16 +98,20 @@ class Clock:
     start: Fact
     stop: Fact | None = None
     open_end: bool = False
+    window: bool = False
     excused: Label | None = None
+    secret: bool = False
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def overdue_from(self) -> datetime | None:
         """From when it is overdue, should nothing have stopped it by then; None when it was stopped
-        in time, or does not apply."""
-        if self.excused or (self.stopped_at and self.state(self.stopped_at) == "met"):
+        in time, does not apply, or is no duty."""
+        if self.window or self.excused:
             return None
-        return self.due_at
+        if self.stopped_at and self.state(self.stopped_at) == "met":
+            return None
+        return self.due_at if self.open_end else self.due_at + INSTANT
 
     def state(self, at: datetime) -> State:
         """The state at a moment, by what was recorded of it."""
@@ -105,17 +120,27 @@ class Clock:
             self.stopped_at,
             at,
             open_end=self.open_end,
+            window=self.window,
             excused=self.excused is not None,
         )
 
 
 def state(
-    due_at: datetime, stopped_at: datetime | None, at: datetime, *, open_end: bool, excused: bool
+    due_at: datetime,
+    stopped_at: datetime | None,
+    at: datetime,
+    *,
+    open_end: bool,
+    window: bool,
+    excused: bool,
 ) -> State:
     """The state of a clock at a moment, also of one that was stored."""
     if excused:
         return "not_applicable"
     until = stopped_at or at
-    if until > due_at or (open_end and until == due_at):
+    passed = until > due_at or (open_end and until == due_at)
+    if window:
+        return "ended" if passed or stopped_at else "running"
+    if passed:
         return "late"
     return "met" if stopped_at else "running"

@@ -1,9 +1,8 @@
-"""aics-tlog, in a virtual environment that is made once and kept in pytest's cache.
+"""aics-tlog and aics-witness, in a virtual environment made once and kept in pytest's cache.
 
-It needs Python 3.12 or later. The first of these that is there is used: the one that
+They need Python 3.12 or later. The first of these that is there is used: the one that
 VERANTWOORD_TEST_PYTHON names, the one that runs the tests, `python3.14` to `python3.12` on the
-path, those of pyenv. With none, or without a package index, the tests skip; they fail instead when
-VERANTWOORD_TEST_REQUIRE_AICS is set, as it is in CI.
+path, those of pyenv. With none, or without a package index, the tests skip (`tests/absent.py`).
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.absent import absent
 
-PACKAGE = "aics-tlog==0.2.1"
+PACKAGES = ("aics-tlog==0.2.1", "aics-witness==0.1.0")
 OLDEST = (3, 12)
 AUDIT = Path(__file__).with_name("aics_audit.py")
 
@@ -84,11 +83,11 @@ def auditor(cache: Path) -> Iterator[Auditor]:
 
 
 def environment(cache: Path) -> Path:
-    """The Python of an environment with aics-tlog; made when it is not in the cache."""
+    """The Python of an environment with both packages; made when it is not in the cache."""
     python = find_python()
     if python is None:
-        absent("aics-tlog needs Python 3.12 or later, and none was found")
-    place = cache / f"{PACKAGE}-{'.'.join(map(str, version_of(python)))}"
+        absent("aics-tlog", "it needs Python 3.12 or later, and none was found")
+    place = cache / f"{'+'.join(PACKAGES)}-{'.'.join(map(str, version_of(python)))}"
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the tests may run in several processes
@@ -100,24 +99,15 @@ def environment(cache: Path) -> Path:
 
 
 def make(python: Path, place: Path) -> None:
-    """A new environment with the package. The test is over when it cannot be had."""
-    subprocess.run([python, "-m", "venv", place], check=True, timeout=120)
-    done = subprocess.run(
-        [place / "bin" / "python", "-m", "pip", "install", "--quiet", PACKAGE],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    if done.returncode != 0:
-        absent(f"{PACKAGE} cannot be installed: {done.stderr.strip()[-300:]}")
-
-
-def absent(reason: str) -> None:
-    """Skip, or fail where this must not be left out."""
-    if os.environ.get("VERANTWOORD_TEST_REQUIRE_AICS"):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    """A new environment with the packages. The test is over when it cannot be had."""
+    for command in (
+        [python, "-m", "venv", place],
+        [place / "bin" / "python", "-m", "pip", "install", "--quiet", *PACKAGES],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        if done.returncode != 0:
+            said = (done.stderr or done.stdout).strip()
+            absent("aics-tlog", f"its environment cannot be made: {said[-300:]}")
 
 
 def find_python() -> Path | None:

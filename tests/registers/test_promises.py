@@ -4,38 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
 
 import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ledger.events import EVENT_TYPES, latest
+from ledger.events import EVENT_TYPES
 from ledger.tags import tags_of
-from projections.facts import Fact, effective
-from projections.register import Register, Row
+from projections.register import Register
 from projections.registers import REGISTERS
 from projections.rows import PROCESSOR_ONLY
-from tests.recording import rows_of, scenario
+from tests.odd_facts import odd_facts
+from tests.recording import folded, rows_of, scenario
 
 CONTROLLERS = {"C1", "C2", "C3", "C4", "C5", "C6"}
-
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**53), 2**53)
-    | st.text(max_size=8)
-    | st.sampled_from(["C1", "2025-06-28", "9999-12-31T23:59:59+00:00", "2025-06-28T09:00:00Z"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
-    max_leaves=6,
-)
-
-FAULTS = st.tuples(st.integers(0, 10_000), st.integers(0, 9), JSON)
-"""Which fact, which of its fields, and what is in it."""
 
 each_register = pytest.mark.parametrize("register", REGISTERS.values(), ids=list(REGISTERS))
 
@@ -91,37 +74,12 @@ def test_no_row_names_another_controller(register: Register) -> None:
             assert named <= CONTROLLERS & set(row.controllers)
 
 
-def folded(register: Register, facts: Sequence[Fact]) -> Sequence[Row]:
-    """The rows of a register from facts as they come."""
-    cases: dict[str, list[Fact]] = defaultdict(list)
-    for fact in facts:
-        for case in register.cases(fact) if fact.type in register.types else ():
-            cases[case].append(fact)
-    return register.present([row for case in cases for row in register.fold(case, cases[case])])
-
-
-def spoiled(fact: Fact, field: int, value: Any) -> Fact:
-    """The fact with another value in one of its type's fields, as a correction may leave it."""
-    names = [info.alias or name for name, info in latest(fact.type).model.model_fields.items()]
-    data: Mapping[str, Any] = {**fact.data, names[field % len(names)]: value}
-    return replace(fact, data=data)
-
-
 @each_register
 @given(data=st.data())
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_no_history_makes_a_fold_raise(register: Register, data: st.DataObject) -> None:
     """Facts may be missing, come at odd moments or hold odd values: rows come out, each once."""
-    facts = [fact for fact in effective(scenario()) if fact.type in register.types]
-    dropped = data.draw(st.sets(st.sampled_from(facts).map(lambda f: f.position)))
-    kept = [fact for fact in facts if fact.position not in dropped]
-    moments = [fact.occurred_at for fact in kept]
-    data.draw(st.randoms(use_true_random=False)).shuffle(moments)
-    odd = [replace(f, occurred_at=at) for f, at in zip(kept, moments, strict=True)]
-    for number, field, value in data.draw(st.lists(FAULTS, max_size=12)):
-        if odd:
-            odd[number % len(odd)] = spoiled(odd[number % len(odd)], field, value)
-    rows = folded(register, sorted(odd, key=lambda f: (f.occurred_at, f.position)))
+    rows = folded(register, data.draw(odd_facts(register.types)))
     assert len({row.key for row in rows}) == len(rows)
     for row in rows:
         assert orjson.dumps(dict(row.values))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from projections.certificate_cover import ISSUED, WITHDRAWN
 from projections.facts import Fact
 from projections.register import Label, Register, Row
 from projections.registers.assurance.certificates import certificate_rows
@@ -19,14 +20,14 @@ from projections.registers.assurance.external import external_audit_rows, inform
 from projections.registers.assurance.findings import costs_row, finding_row, statement_row
 from projections.rows import ITSELF, cases_by, leading_to
 
-CERTIFICATES = "CertificateIssued+CertificateWithdrawn"
+CERTIFICATES = f"{ISSUED}+{WITHDRAWN}"
 """The one case of all certificates: whether there is a gap depends on every one of them."""
 
 OF_A_CONTROLLER = ("controller:controller_id",)
 
 BY_TYPE = {
-    "CertificateIssued": (CERTIFICATES,),
-    "CertificateWithdrawn": (CERTIFICATES,),
+    ISSUED: (CERTIFICATES,),
+    WITHDRAWN: (CERTIFICATES,),
     "ExternalAuditCompleted": ("audit:audit_id",),
     "AuditResultsProvided": ("audit:audit_id",),
     "FindingRaised": ("finding:finding_id",),

@@ -12,16 +12,17 @@ from projections.audit_year import (
     REFUSED,
     REQUESTED,
     ControllerAudit,
+    answered,
     controller_audits,
-    in_its_year,
-    yearly_limit,
+    refusal_justified,
+    year_of,
 )
 from projections.facts import Fact
-from projections.reading import day_of, given, moment, text, truth, when
+from projections.reading import day_of, given, text, truth, when
 from projections.register import Row
 from projections.registers.assurance.columns import COLUMNS
 from projections.rows import by_id, of_type, row, row_key
-from projections.terms import TERMS_EVENTS, terms_at
+from projections.terms import TERMS_EVENTS
 
 COUNTED = {REQUESTED: "requested", ACCEPTED: "accepted", REFUSED: "refused", COMPLETED: "completed"}
 
@@ -29,21 +30,12 @@ COUNTED = {REQUESTED: "requested", ACCEPTED: "accepted", REFUSED: "refused", COM
 def controller_audit_rows(controller: str, facts: Sequence[Fact]) -> list[Row]:
     """Every audit of one controller against the limit of its year, and the count of each year."""
     audits = controller_audits(facts)
-    rows = [_audit(controller, a, audits[:n], facts) for n, a in enumerate(audits)]
+    then = {audit.audit_id: earlier for audit, earlier in answered(facts)}
+    rows = [
+        _audit(controller, audit, then.get(audit.audit_id, audits[:place]), facts)
+        for place, audit in enumerate(audits)
+    ]
     return [*rows, *_years(controller, facts)]
-
-
-def refusal_justified(audit: ControllerAudit, limit_reached: bool) -> bool | None:
-    """Whether the ground of a refusal holds; None when the facts do not decide it (or none)."""
-    if audit.refused is None:
-        return None
-    ground = text(audit.refused.data, "ground")
-    request = audit.requested.data if audit.requested else {}
-    if ground == "annual_limit":
-        return limit_reached
-    asked_of = {"not_independent": "auditor_independent", "not_expert": "auditor_expert"}
-    fulfilled = truth(request, asked_of.get(ground or "", ""))
-    return None if fulfilled is None else not fulfilled
 
 
 def _audit(
@@ -52,24 +44,20 @@ def _audit(
     earlier: Sequence[ControllerAudit],
     facts: Sequence[Fact],
 ) -> Row:
-    agreed = of_type(facts, *TERMS_EVENTS)
-    terms = terms_at(agreed, moment(audit.steps[0], "requested_at", "at"))
-    start = day_of(agreed[0], "effective_from") if agreed else None
-    in_year = in_its_year(audit, earlier, terms.audit_year_basis, start)
-    limit = yearly_limit(terms.audit_limit)
-    reached = not audit.exempt and len(in_year) >= limit
+    year = year_of(audit, earlier, facts)
     values = {
         "kind": "controller_audit",
         "id": audit.audit_id,
         "controller": controller,
         **_course(audit),
-        "earlier_in_year": [e.audit_id for e in in_year],
-        "limit": limit,
-        "year_basis": terms.audit_year_basis,
-        "limit_reached": reached,
-        "refusal_justified": refusal_justified(audit, reached),
+        "earlier_in_year": [e.audit_id for e in year.earlier],
+        "limit": year.limit,
+        "year_basis": year.basis,
+        "limit_reached": year.reached,
+        "refusal_justified": refusal_justified(audit, year),
     }
-    rests_on = [*agreed, *(step for a in (audit, *in_year) for step in a.steps)]
+    agreed = of_type(facts, *TERMS_EVENTS)
+    rests_on = [*agreed, *(step for a in (audit, *year.earlier) for step in a.steps)]
     key = row_key("controller_audit", controller, audit.audit_id)
     return row(COLUMNS, key, (controller,), values, rests_on)
 

@@ -96,7 +96,7 @@ def _update(
     breach_id: str, update: Fact, reached: frozenset[str], concerned: Mapping[str, Concern]
 ) -> Row:
     number = number_of(update)
-    due = {controller for controller, concern in concerned.items() if concern.update < number}
+    due = {controller for controller, concern in concerned.items() if concern.awaits(update)}
     values = {
         "kind": "update",
         "breach_id": breach_id,

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
-from projections.breach_course import TOLD, Concern, Course, number_of, shown_to_all, still_missing
+from projections.breach_course import (
+    AUTHORITY_WITHIN,
+    TOLD,
+    Concern,
+    Course,
+    number_of,
+    shown_to_all,
+    still_missing,
+)
 from projections.facts import Fact
 from projections.reading import first_at, first_when, hours, members, stamp, text, texts, whole
 from projections.register import Row
 from projections.registers.breaches.columns import COLUMNS
 from projections.rows import row, row_key
-
-AUTHORITY_WITHIN = timedelta(hours=72)
-"""Art. 33(1): from when the controller is aware, which it is when the processor has told it."""
 
 Reached = Sequence[tuple[Fact, frozenset[str]]]
 """The updates of a breach in order, each with the controllers it reached."""
@@ -28,7 +32,7 @@ def notice_row(
     authority = history.authority.get(controller, ())
     data_subjects = history.data_subjects.get(controller, ())
     received = [update for update, to in reached if controller in to]
-    missed = [u for u, to in reached if controller not in to and _due_to(concern, u)]
+    missed = [u for u, to in reached if controller not in to and concern and concern.awaits(u)]
     values = {
         "kind": "notice",
         "breach_id": breach_id,
@@ -49,11 +53,6 @@ def notice_row(
         return not unread and shown_to_all(fact, field)
 
     return row(COLUMNS, key, (controller,), values, rests_on, shown=shown)
-
-
-def _due_to(concern: Concern | None, update: Fact) -> bool:
-    """Whether an update must reach a controller: it came after the controller was concerned."""
-    return concern is not None and number_of(update) > concern.update
 
 
 def _told(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from projections.facts import Fact
@@ -45,15 +46,28 @@ def _names_nobody(fact: Fact, field: str) -> bool:
 
 
 def _contract(contract: Fact) -> dict[str, Any]:
-    """The contract, and what it leaves out: what it says so itself, and what it does not map."""
-    mapped = members(contract.data, "clause_map")
-    unmapped = {c for c in PASSED_ON if mapped and not any(_covers(m, c) for m in mapped)}
     return {
         "contract_signed_at": when(contract, "signed_at"),
         "contract_sha256": text(contract.data, "contract_sha256"),
-        "clause_map": dict(mapped),
-        "gaps": sorted({*texts(contract.data, "gaps"), *unmapped}),
+        "clause_map": dict(members(contract.data, "clause_map")),
+        "gaps": gaps(contract),
     }
+
+
+def gaps(contract: Fact) -> list[str]:
+    """The clauses that a contract does not pass on: those it says itself, and those that its map,
+    when it has one, leaves out."""
+    mapped = contract.data.get("clause_map")
+    unmapped: set[str] = set()
+    if isinstance(mapped, Mapping):
+        unmapped = {c for c in PASSED_ON if not any(_covers(m, c) for m in mapped)}
+    return sorted({*texts(contract.data, "gaps"), *unmapped}, key=_numbers)
+
+
+def _numbers(clause: str) -> tuple[bool, list[int], str]:
+    """Clauses in the order of the agreement, other texts after them."""
+    numbered = re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})*", clause)
+    return not numbered, [int(n) for n in clause.split(".")] if numbered else [], clause
 
 
 def _covers(mapped: str, clause: str) -> bool:

@@ -1,0 +1,108 @@
+"""When each case changed: so that a question about the past folds only what was in motion then.
+
+A case whose last change lies before the moment of a question is as it is stored now; one that
+began later was not there; only those between are folded from the log. In position that is the
+events that touched a case and changed its rows; in time, the first and last moment its facts are
+of. `tests/test_needed.py` compares every answer with a fold of everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+
+from projections.cases import EVERYONE, Touch
+from projections.facts import Fact
+from projections.register import Register
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The cases of a register at a moment: `settled` are as they are stored, `moving` are not."""
+
+    settled: Sequence[str]
+    moving: frozenset[str]
+
+
+def keep(
+    conn: psycopg.Connection,
+    generation: int,
+    register: Register,
+    touches: Mapping[str, Touch],
+    facts: Mapping[str, Sequence[Fact]],
+) -> None:
+    """Keep how the cases stand that were folded anew, and whom they concern."""
+    cases = sorted(touches)
+    moments = [_moments(register, facts.get(case, ())) for case in cases]
+    conn.execute(
+        "INSERT INTO register_cases AS known (generation, register, case_key,"
+        " first_position, last_position, first_occurred, last_occurred)"
+        " SELECT %s, %s, * FROM unnest(%s::text[], %s::bigint[], %s::bigint[],"
+        " %s::timestamptz[], %s::timestamptz[])"
+        " ON CONFLICT (generation, register, case_key) DO UPDATE SET"
+        " first_position = least(known.first_position, excluded.first_position),"
+        " last_position = greatest(known.last_position, excluded.last_position),"
+        " first_occurred = excluded.first_occurred, last_occurred = excluded.last_occurred",
+        (
+            generation,
+            register.name,
+            cases,
+            [touches[case].first for case in cases],
+            [touches[case].last for case in cases],
+            [first for first, _ in moments],
+            [last for _, last in moments],
+        ),
+    )
+    concerned = [(case, who) for case in cases for who in sorted(touches[case].controllers)]
+    conn.execute(
+        "INSERT INTO case_controllers (generation, register, case_key, controller)"
+        " SELECT %s, %s, * FROM unnest(%s::text[], %s::text[]) ON CONFLICT DO NOTHING",
+        (generation, register.name, [c for c, _ in concerned], [who for _, who in concerned]),
+    )
+
+
+def _moments(register: Register, facts: Iterable[Fact]) -> tuple[datetime | None, datetime | None]:
+    """The first moment that a fact of the case is of, and the last that any it rests on is of."""
+    facts = list(facts)
+    own = [fact.occurred_at for fact in facts if fact.type in register.types]
+    rests_on = [fact.occurred_at for fact in facts]
+    rests_on += [shredded.occurred_at for fact in facts for shredded in fact.shredded]
+    return min(own, default=None), max(rests_on, default=None)
+
+
+def past(
+    conn: psycopg.Connection,
+    register: Register,
+    controller: str | None,
+    *,
+    upto: int,
+    as_of: datetime | None,
+) -> Past:
+    """The cases that were there in the first `upto` entries, as of a moment.
+
+    With `controller` those that ever concerned it or every reader.
+    """
+    rows = conn.execute(
+        "SELECT c.case_key, c.last_position <= %(upto)s"
+        " AND (%(as_of)s::timestamptz IS NULL OR coalesce(c.last_occurred <= %(as_of)s, true))"
+        " FROM register_cases c"
+        " WHERE c.generation = (SELECT generation FROM followed) AND c.register = %(register)s"
+        " AND c.first_position <= %(upto)s"
+        " AND (%(as_of)s::timestamptz IS NULL OR c.last_position > %(upto)s"
+        " OR coalesce(c.first_occurred <= %(as_of)s, false))"
+        " AND (%(controller)s::text IS NULL OR c.case_key IN (SELECT w.case_key"
+        " FROM case_controllers w WHERE w.generation = c.generation AND w.register = c.register"
+        " AND w.controller IN (%(controller)s, %(everyone)s)))",
+        {
+            "upto": upto,
+            "as_of": as_of,
+            "register": register.name,
+            "controller": controller,
+            "everyone": EVERYONE,
+        },
+    ).fetchall()
+    settled = [case for case, is_settled in rows if is_settled]
+    return Past(settled, frozenset(case for case, is_settled in rows if not is_settled))

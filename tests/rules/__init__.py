@@ -1,0 +1,1 @@
+"""Tests of the rules: what each chapter finds, does not find, and where the boundary is."""
