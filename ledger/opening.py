@@ -92,7 +92,8 @@ class Ledger:
         self.listener = Listener(database)
         self._signing = signing
         self.controller_keys = controller_keys
-        self._ring = _Ring(self.reader, LogKeys.of(parse_vkey(identity.vkey)))
+        self._ring = _Ring(self.reader)
+        self._log_keys = _LogKeys(LogKeys.of(parse_vkey(identity.vkey)))
         self._committer: Committer[Admitted, Outcome] = Committer(
             self._commit, batch=load.batch, waiting=load.waiting
         )
@@ -150,8 +151,8 @@ class Ledger:
 
     def log_keys(self) -> LogKeys:
         """The keys of this log, as its events have them; second signers are not among them."""
-        self._ring.refresh()
-        return self._ring.log_keys
+        with self.pool.connection() as conn:
+            return self._log_keys.read(conn, committed=True)
 
     def vkeys(self) -> LogKeys:
         """What `log.vkey` says, for whoever verifies: the keys of the log and its second signers.
@@ -168,7 +169,7 @@ class Ledger:
         A connection in the transaction that wrote its entries tells which these are. Raises
         SigningRefused when one of them is not here.
         """
-        log_keys = self._ring.log_keys_with(conn)
+        log_keys = self._log_keys.read(conn, committed=False)
         return self.signing.signers.sign(checkpoint, log_keys, int(self.clock().timestamp()))
 
     @property
@@ -250,12 +251,11 @@ class Ledger:
 class _Ring:
     """The enrolled keys, read from the log and kept up to date."""
 
-    def __init__(self, reader: Reader, log_keys: LogKeys) -> None:
+    def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._ring = KeyRing()
         self._position = 0
         self._lock = threading.Lock()
-        self.log_keys = log_keys
 
     def find(self, key_id: str) -> EnrolledKey | None:
         return self._ring.find(key_id)
@@ -268,24 +268,37 @@ class _Ring:
             for stored in self._reader.events(after=self._position, types=KEY_TYPES, limit=100_000):
                 name, data = _read(stored.leaf)
                 self._ring.apply(name, data, stored.recorded_at)
-                self.log_keys = self.log_keys.apply(stored.position, name, data)
                 self._position = stored.position
 
-    def log_keys_with(self, conn: psycopg.Connection) -> LogKeys:
-        """The keys of the log with what others, or this transaction, did to them since.
 
-        Nothing is remembered of it: the transaction may yet be undone.
+class _LogKeys:
+    """The keys of the log itself, read from its events. What admission knows of the keys of
+    services is apart from this: it is refreshed when an unknown one is met."""
+
+    def __init__(self, first: LogKeys) -> None:
+        self._known = first
+        self._position = 0
+        self._lock = threading.Lock()
+
+    def read(self, conn: psycopg.Connection, *, committed: bool) -> LogKeys:
+        """The keys as a connection sees them.
+
+        Within a transaction that may yet be undone (not `committed`) nothing is remembered.
         """
         with self._lock:
-            log_keys, position = self.log_keys, self._position
+            known, position = self._known, self._position
         rows = conn.execute(
             "SELECT position, leaf FROM entries WHERE type = ANY(%s) AND position > %s"
             " ORDER BY position",
             (KEY_TYPES, position),
         )
         for found, leaf in rows:
-            log_keys = log_keys.apply(found, *_read(leaf))
-        return log_keys
+            known, position = known.apply(found, *_read(leaf)), found
+        if committed:
+            with self._lock:
+                if position > self._position:
+                    self._known, self._position = known, position
+        return known
 
 
 def _read(leaf: bytes) -> tuple[str, dict[str, Any]]:

@@ -44,8 +44,8 @@ def check(text: str, keys: Verifier | LogKeys, pins: Pins) -> ReceiptReport:
     when the receipt is not in order, when none of the producers' keys that are given signed it, or
     when the signature of a witness of the policy fails.
     """
+    found = receipt.check(text, keys)
     verifier = log_keys.signer_of(proof.parse(text).checkpoint, keys)
-    found = receipt.check(text, verifier)
     signed_by = _signers(found, pins.producers)
     attested = ladder.look_up(
         proof.parse(text).checkpoint, verifier, pins.policy, pins.certificates

@@ -260,7 +260,7 @@ def test_any_story_is_numbered_as_a_naive_reader_numbers_it(
     note(ledger.ledger, keys.load(keys.key_file(ledger.home.keys, LEDGER)))
     assert expected == {c: sequence(ledger, c) for c in expected}
     check_ledger(ledger)
-    export_log(ledger.ledger.reader, ledger.ledger.identity.vkey, tmp_path)
+    export_log(ledger.ledger.reader, ledger.ledger.vkeys(), tmp_path)
     secret = keys.load(keys.key_file(ledger.home.keys, "numbers")).secret
     report = verify(lambda path: (tmp_path / path).read_bytes(), Pins(numbers_secret=secret))
     assert any("right numbers" in passed.showed for passed in report.passed)

@@ -110,9 +110,7 @@ def number_all(attack: Attack, *, without: set[int], twice: int | None = None) -
 
 def log_signer(attack: Attack) -> Signer:
     """The stolen key of the log."""
-    signer = attack.made.ledger._signer
-    assert signer is not None
-    return signer
+    return attack.made.log_signer
 
 
 TABLE = "the table of numbers differs"

@@ -192,8 +192,8 @@ def test_a_published_checkpoint_is_exported(
     ledger.fill(20, start=400)
     for latest, wanted, cosignatures in ((False, size, 6), (True, size + 20, 0)):
         directory = tmp_path / f"export-{latest}"
-        vkey = ledger.ledger.identity.vkey
-        assert export_log(ledger.ledger.reader, vkey, directory, latest=latest) == wanted
+        keys, vkey = ledger.ledger.vkeys(), ledger.ledger.identity.vkey
+        assert export_log(ledger.ledger.reader, keys, directory, latest=latest) == wanted
         signed = (directory / "checkpoint").read_text()
         assert len(found.judge(signed, [ledger.verifier]).cosigned) == cosignatures
         files = partial(file_of, directory)
@@ -207,10 +207,10 @@ def test_an_export_does_not_go_back_to_the_published_checkpoint(
     with publisher(ledger, policy(three, 2)) as opened:
         opened.round()
     ledger.fill(20)
-    vkey = ledger.ledger.identity.vkey
-    size = export_log(ledger.ledger.reader, vkey, tmp_path, latest=True)
+    keys, vkey = ledger.ledger.vkeys(), ledger.ledger.identity.vkey
+    size = export_log(ledger.ledger.reader, keys, tmp_path, latest=True)
     with pytest.raises(ConfigurationError, match="--latest"):
-        export_log(ledger.ledger.reader, vkey, tmp_path)
+        export_log(ledger.ledger.reader, keys, tmp_path)
     assert verify(partial(file_of, tmp_path), Pins(vkey)).size == size
 
 
@@ -366,9 +366,7 @@ def test_an_alarm_is_seen_and_appends_go_on(ledger: TestLedger, three: list[Serv
 
 def key_of_log(made: TestLedger):  # type: ignore[no-untyped-def]
     """The stolen key of the log."""
-    signer = made.ledger._signer
-    assert signer is not None
-    return signer.private_key
+    return made.log_signer.private_key
 
 
 def test_a_witness_restored_from_a_backup_is_an_alarm(
