@@ -29,8 +29,8 @@ Why one lock over check and commit: in between nobody else may sign over the sam
 another copy of the database. The lock lies around that of the head, always in this order, and ends
 with its process. `tests/test_kept.py` kills a ledger at every step and sets its database back.
 
-A file is as safe as its disk. Whoever can change the database and every file is only found by those
-who keep checkpoints elsewhere.
+A file is as safe as its disk. Witnesses are asked as well when a service starts (`learn`); whoever
+can change the database and every file meanwhile is found by those who keep checkpoints elsewhere.
 """
 
 from __future__ import annotations
@@ -181,6 +181,22 @@ class Kept:
         """`follow`, on the head as it is now, with the files held."""
         with self.held():
             self.follow(conn, head.read(conn).frontier)
+
+    def learn(self, conn: psycopg.Connection, signed: str) -> None:
+        """Take notice of a checkpoint of this log that somebody else keeps, such as a witness.
+
+        When the database does not go on from it, the files hold it from now on, so that no process
+        signs until the operator acts. Raises SigningRefused then, and Unavailable.
+        """
+        with self.held():
+            frontier = head.read(conn).frontier
+            self.follow(conn, frontier)
+            checkpoint = self.open(signed.encode(), "what somebody else keeps")
+            try:
+                _check_goes_on(conn, checkpoint, frontier)
+            except SigningRefused:
+                self.keep(signed)
+                raise
 
     def stored(self, conn: psycopg.Connection, frontier: Frontier) -> str:
         """The checkpoint of the head, as the database has it. Raises SigningRefused."""

@@ -179,6 +179,11 @@ class Ledger:
             raise ConfigurationError("the private key of the log is not here: this ledger reads")
         return self._signing
 
+    @property
+    def signs(self) -> bool:
+        """Whether this ledger can be appended to, or is only read."""
+        return self._signing is not None
+
     def require_log_keys(self, directory: Path) -> None:
         """Raises ConfigurationError unless every key that must sign next is in the directory."""
         here = self.signing.signers.verifiers()
@@ -188,6 +193,11 @@ class Ledger:
                     f"{directory} does not hold the private key of the log, {key.verifier.vkey}:"
                     " copy it there from where it is, or see docs/how-to/recover.md"
                 )
+
+    def learn(self, signed: str) -> None:
+        """Take notice of a checkpoint of this log that somebody else keeps; see `Kept.learn`."""
+        with self.pool.connection() as conn:
+            self.signing.kept.learn(conn, signed)
 
     def set_back(self) -> bool:
         """Whether the database has fewer entries than this process knows to be kept outside it."""

@@ -16,6 +16,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -289,6 +290,25 @@ def keep(pool: ConnectionPool, size: int, cosignatures: Iterable[Cosignature]) -
                 " VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
                 (size, key, datetime.fromtimestamp(made.time, UTC), made.line),
             )
+
+
+def learn_from_witnesses(ledger: Ledger, policy: Policy) -> None:
+    """See that a ledger goes on from what its witnesses hold, before it signs anything.
+
+    A witness is a place that keeps the last checkpoint outside the database (`ledger/kept.py`); one
+    that does not answer says nothing, and is passed over. Raises SigningRefused and Unavailable.
+    """
+    targets = witnesses.targets(policy)
+    if not targets:
+        return
+    keys = ledger.log_keys()
+    with witnesses.make_client() as http, ThreadPoolExecutor(len(targets)) as pool:
+        shown = list(pool.map(lambda target: witnesses.shown(http, target.url, keys), targets))
+    for target, held in zip(targets, shown, strict=True):
+        if held is None:
+            log.warning("a witness does not say what it holds", witness=target.name)
+            continue
+        ledger.learn(held[0])
 
 
 def last_cosigned(pool: ConnectionPool) -> dict[str, LastCosigned]:

@@ -28,7 +28,10 @@ from ledger.opening import Ledger, open_ledger
 from tests.check_ledger import check_ledger
 from tests.ledgers import KVK, Clock, TestLedger, make_home, make_ledger
 
-TABLES = ("entries", "tags", "numbers", "tiles", "checkpoints", "head")
+TABLES = (
+    "entries", "tags", "numbers", "tiles", "checkpoints", "head", "witness_keys", "cosignatures",
+    "publications", "timestamps",
+)  # fmt: skip
 Owner = Callable[[], psycopg.Connection]
 
 

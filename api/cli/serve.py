@@ -40,7 +40,7 @@ from ledger.note import parse_vkey
 from ledger.noting import Noter, Schedule
 from ledger.opening import Ledger, open_ledger
 from ledger.policy import Policy
-from ledger.publish import INTERVAL, Publisher, Publishing
+from ledger.publish import INTERVAL, Publisher, Publishing, learn_from_witnesses
 from ledger.timestamps import HOURLY, Stamper, Timestamps
 from projections import sql
 from projections.follow import Follower, catch_up
@@ -204,7 +204,7 @@ def _serve(
 ) -> None:
     others = others or Others()
     with (
-        open_ledger(where) as ledger,
+        _opened(where, others.policy) as ledger,
         _publishing(ledger, others.policy, others.publish_interval) as publishing,
         _stamping(ledger, others) as timestamps,
         _noting(where, ledger, notes),
@@ -250,6 +250,15 @@ def _noting(where: Home, ledger: Ledger, schedule: Schedule | None) -> Iterator[
         yield
     finally:
         noter.close()
+
+
+@contextmanager
+def _opened(where: Home, policy: Policy | None) -> Iterator[Ledger]:
+    """The ledger, once it was seen to go on from what its witnesses hold."""
+    with open_ledger(where) as ledger:
+        if policy is not None and ledger.signs:
+            learn_from_witnesses(ledger, policy)
+        yield ledger
 
 
 @contextmanager
