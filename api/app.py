@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import (
     events,
+    exports,
     findings,
     health,
     problems,
@@ -63,6 +64,7 @@ ROUTERS = (
     ("/v1", events.router),
     ("/v1", transparency.router),
     ("/v1", timestamps.router),
+    ("/v1", exports.router),
     ("/v1", witnesses.router),
     ("/v1", vocabulary.router),
     ("/v1", registers.router),

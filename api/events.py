@@ -71,10 +71,16 @@ class Event(BaseModel):
     entry: str = Field(description="The entry, byte for byte: what the leaf hash is made of")
 
 
+class NumberedEvent(Event):
+    """One recorded event that concerns the controller that was asked for."""
+
+    number: int = Field(description="Its number for that controller, from 1 without a gap")
+
+
 class Events(BaseModel):
     """A page of events. `next` is the address of the next page, absent on the last."""
 
-    events: list[Event]
+    events: list[NumberedEvent | Event]
     size: int = Field(description="Number of entries of the log")
     next: str | None = None
 
@@ -173,9 +179,12 @@ def list_events(
     ledger = ledger_of(request)
     topics = _topics(type)
 
-    def page() -> list[StoredEntry]:
-        tag = None if controller is None else f"controller:{controller}"
-        return ledger.reader.events(after=after + 1, types=topics, tag=tag, limit=limit)
+    def page() -> list[Event]:
+        if controller is None:
+            found = ledger.reader.events(after=after + 1, types=topics, limit=limit)
+            return [_event(stored) for stored in found]
+        own = ledger.reader.sequence(controller, after=after + 1, types=topics, limit=limit)
+        return [NumberedEvent(number=n, **_event(stored).model_dump()) for n, stored in own]
 
     size = ledger.reader.size()
     found = page()
@@ -184,9 +193,9 @@ def list_events(
     following = None
     if len(found) == limit:
         # Without host and scheme: behind a proxy they are not those this server knows.
-        onward = request.url.include_query_params(after=found[-1].position - 1)
+        onward = request.url.include_query_params(after=found[-1].index)
         following = f"{onward.path}?{onward.query}"
-    return Events(events=[_event(e) for e in found], size=size, next=following)
+    return Events(events=[*found], size=size, next=following)
 
 
 @router.get("/events/stream", dependencies=[READS])

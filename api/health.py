@@ -21,12 +21,14 @@ def live() -> dict[str, str]:
 
 @router.get("/readyz")
 def ready(request: Request) -> dict[str, str]:
-    """The database answers and the registers follow; 503 otherwise."""
+    """The database answers and was not set back, and the registers follow; 503 otherwise."""
     state = state_of(request)
     try:
-        state.ledger.reader.size()
+        set_back = state.ledger.set_back()
     except psycopg.OperationalError:
         raise HTTPException(503, "The database does not answer.") from None
+    if set_back:
+        raise HTTPException(503, "The database was set back.")
     if state.follower.error is not None:
         raise HTTPException(503, "The registers have stopped following the log.")
     return {"status": "ok"}

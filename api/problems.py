@@ -50,6 +50,7 @@ KINDS: dict[type[LedgerError], Kind] = {
     errors.IdAlreadyUsed: Kind(409, "Source and id used before with other content"),
     errors.FormRuleViolated: Kind(422, "Does not fit the events of its case"),
     errors.Unavailable: Kind(503, "The ledger cannot take it now"),
+    errors.SigningRefused: Kind(503, "The ledger signs nothing until its operator acts"),
 }
 
 

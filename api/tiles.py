@@ -22,7 +22,7 @@ from fastapi.responses import PlainTextResponse, Response
 
 from api.access import READS, READS_HASHES
 from api.state import ledger_of, state_of
-from ledger import tiles
+from ledger import log_keys, tiles
 from ledger.errors import TileMalformed
 
 FOR_EVER = "max-age=31536000, immutable"
@@ -60,7 +60,7 @@ def get_checkpoint(request: Request) -> PlainTextResponse:
 @router.get("/log.vkey", response_class=PlainTextResponse, dependencies=[READS_HASHES])
 def get_vkey(request: Request) -> PlainTextResponse:
     """The verifier key of the log; pin it from another source than this one."""
-    vkey = ledger_of(request).identity.vkey + "\n"
+    vkey = log_keys.format(ledger_of(request).vkeys())
     return PlainTextResponse(vkey, headers={"Cache-Control": _cached(request, A_MOMENT)})
 
 

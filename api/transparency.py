@@ -22,11 +22,20 @@ FRESH = {"Cache-Control": "no-cache"}
 router = APIRouter(tags=["log"])
 
 
+class Key(BaseModel):
+    """One key of a log, and the sizes of the trees that it signs."""
+
+    vkey: str = Field(description="C2SP verifier key")
+    first: int = Field(description="Entries of the smallest tree that it signs")
+    last: int | None = Field(description="Entries of the largest one; null while it signs")
+
+
 class Log(BaseModel):
     """Who this log is."""
 
     origin: str = Field(description="C2SP checkpoint origin")
     vkey: str = Field(description="C2SP verifier key; pin it from another source than this one")
+    keys: list[Key] = Field(description="Every key of the log, newest first, second signers last")
 
 
 class Consistency(BaseModel):
@@ -39,9 +48,10 @@ class Consistency(BaseModel):
 
 @router.get("/log", response_model=Log, dependencies=[READS_HASHES])
 def get_log(request: Request) -> Log:
-    """The origin and the verifier key of the log."""
-    identity = ledger_of(request).identity
-    return Log(origin=identity.origin, vkey=identity.vkey)
+    """The origin of the log and its verifier keys."""
+    known = ledger_of(request).vkeys()
+    keys = [Key(vkey=k.verifier.vkey, first=k.first, last=k.last) for k in known.ordered()]
+    return Log(origin=known.name, vkey=known.vkey, keys=keys)
 
 
 @router.get("/checkpoint", response_class=PlainTextResponse, dependencies=[READS_HASHES])

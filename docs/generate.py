@@ -19,8 +19,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from ledger.cases import AMENDS, ANSWERS
 from ledger.events import EVENT_TYPES, EventType, fields, json_schema
-from ledger.form_rules import AMENDS, ANSWERS
 from projections.rules import CHAPTERS
 from projections.rules.chapter import Chapter
 from projections.rules.rule import Rule

@@ -11,7 +11,7 @@
      9  not in the future                               OccurredInFuture
     10  a signer may sign this, for these controllers   NotAuthorisedToSign
     11  no personal data in clear                       PersonalDataInClear
-    12  the entry fits in the log                       TooLarge
+    12  the entry fits in the log, with its numbers     TooLarge
     --- under the lock of the head (`ledger/form_rules.py`) ---
     13  keys still in force, parties known              KeyNotInForce, PartyUnknown
     14  source and id new                               IdAlreadyUsed
@@ -29,6 +29,7 @@ from datetime import datetime, timedelta
 
 from ledger import cloudevent, entry, envelope, personal_data
 from ledger.cloudevent import CloudEvent
+from ledger.entry import NUMBERS
 from ledger.envelope import Envelope
 from ledger.errors import (
     Fault,
@@ -38,8 +39,8 @@ from ledger.errors import (
     TooLarge,
     UnknownKey,
 )
-from ledger.events import controllers_of
 from ledger.keyring import ADMINISTRATOR, KEY_EVENTS, LEDGER, EnrolledKey
+from ledger.tags import controllers_of
 
 FindKey = Callable[[str], EnrolledKey | None]
 
@@ -74,10 +75,10 @@ def admit(raw: bytes, find_key: FindKey, now: datetime, limits: Limits) -> Admit
         envelope.check_signature(signed.payload, signature, key.verifier())
     event = cloudevent.parse(signed.payload)  # (6) (7) (8)
     _check_time(event, now, limits.future)  # (9)
-    controllers = controllers_of(event.data)
+    controllers = controllers_of(event.type.name, event.raw["data"])
     _check_authority(event, controllers, keys)  # (10)
     check_personal_data(event)  # (11)
-    entry.format(entry.Entry(now, signed.payload, signed.signatures))  # (12)
+    entry.format(entry.Entry(now, signed.payload, signed.signatures, bytes(NUMBERS)))  # (12)
     return Admitted(signed, event, event.tags(), controllers)
 
 

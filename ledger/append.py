@@ -1,7 +1,8 @@
 """The append: one function, one transaction.
 
-    lock the head · read what the form rules of the whole batch need · decide event by event ·
-    write the survivors, tiles and the signed checkpoint · commit
+    hold the kept checkpoint, lock the head, see that one goes on from the other ·
+    read what the form rules and the numbers of the whole batch need · decide and number event by
+    event · write the survivors, tiles and the signed checkpoint · commit · keep the checkpoint
 
 Only then does anyone learn of the new head. What violates the agreement is accepted and becomes a
 finding; only form is refused (`ledger/form_rules.py`). After a lost commit reply, appending the
@@ -16,12 +17,14 @@ from datetime import datetime
 
 import psycopg
 
-from ledger import entry, form_rules, head
+from ledger import form_rules, head
 from ledger import receipt as receipts
 from ledger.admission import Admitted
-from ledger.database import acknowledged
 from ledger.errors import Refused
 from ledger.form_rules import AlreadyRecorded, Facts, Seen
+from ledger.kept import Kept
+from ledger.numbering import Numbering
+from ledger.numbers import ControllerKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +50,23 @@ def append(
     *,
     origin: str,
     sign: head.Sign,
+    kept: Kept,
     clock: Callable[[], datetime],
+    keys: ControllerKeys,
     in_order: bool = False,
 ) -> list[Outcome]:
     """Commit admitted events in one transaction; an outcome for each, in order.
 
     With `in_order` nothing is tried after the first that is refused, which has the last outcome.
+    Raises Unavailable, and SigningRefused when the log does not go on from its kept checkpoint.
     """
     outcomes: list[Outcome | int] = []
     entries: list[head.NewEntry] = []
-    with acknowledged(conn):
-        locked = head.lock(conn)
+    with kept.transaction(conn, sign) as turn:
+        locked = turn.head
         recorded_at = max(clock(), locked.recorded_at)
         facts = Facts(read_seen(conn, form_rules.needed(batch, recorded_at)))
+        numbering = Numbering(conn, keys, batch, locked.frontier.size)
         for admitted in batch:
             position = locked.frontier.size + len(entries) + 1
             try:
@@ -72,14 +79,14 @@ def append(
             if earlier is not None:
                 outcomes.append(earlier)
                 continue
-            envelope = admitted.envelope
-            leaf = entry.format(entry.Entry(recorded_at, envelope.payload, envelope.signatures))
-            facts.add(Seen.read(admitted.event.type.topic, position, leaf, admitted.tags))
+            amended = form_rules.amended(admitted, recorded_at, facts)
+            written = numbering.write(admitted, recorded_at, position - 1, amended)
+            facts.add(Seen.read(written.type, position, written.leaf, written.tags))
             outcomes.append(len(entries))
-            entries.append(head.NewEntry(admitted.event.type.topic, admitted.tags, leaf))
+            entries.append(written)
         if not entries:
             return [outcome for outcome in outcomes if not isinstance(outcome, int)]
-        extension = head.extend(conn, locked, recorded_at, entries, origin=origin, sign=sign)
+        extension = head.extend(conn, locked, recorded_at, entries, origin=origin, sign=turn.sign)
     return [
         _appended(outcome, extension, entries, recorded_at) if isinstance(outcome, int) else outcome
         for outcome in outcomes

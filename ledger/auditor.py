@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import date, datetime, time
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -24,13 +25,29 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from ledger import keys, note, policy, proof, receipt_report, sources, telling, tokens
+from ledger import (
+    completeness,
+    completeness_report,
+    controller_export,
+    controller_key,
+    keys,
+    log_keys,
+    note,
+    policy,
+    proof,
+    receipt_report,
+    sources,
+    telling,
+    tokens,
+)
 from ledger.errors import (
     ConfigurationError,
+    ExportMalformed,
     LogUnreadable,
     PolicyMalformed,
     VerificationFailed,
 )
+from ledger.keyring import CIVIL_TIME
 from ledger.ladder import Rung, State
 from ledger.note import Verifier
 from ledger.policy import Policy
@@ -42,17 +59,23 @@ TOKEN = "VERANTWOORD_READ_TOKEN"  # noqa: S105 - the name of the variable
 
 HELP: Mapping[str, str] = MappingProxyType(
     {
-        "where": "A receipt (.tlog-proof), a directory of export-log, or the address of a log:"
-        " https://ledger.example.nl/log.",
+        "where": "A receipt (.tlog-proof), an export for one controller, a directory of"
+        " export-log, or the address of a log: https://ledger.example.nl/log.",
         "vkey": "File with the log's verifier key, from a source you trust (log.vkey).",
         "administrator_key": "File with the public key of the log's administrator (PEM, or base64"
         " on one line), from a source you trust; for a log.",
-        "kept": "A receipt or checkpoint kept from earlier; repeat. The log must go on from it.",
+        "kept": "A receipt or checkpoint kept from earlier, or an earlier export for the same"
+        " controller; repeat. The log, or the export, must go on from it.",
         "policy": "File with your policy (C2SP tlog-policy): which witnesses must have cosigned.",
         "tsa": "File with the certificates (PEM) of a time-stamping authority that you trust;"
         " repeat.",
         "producer_key": "File with a public key of the producer (PEM, or base64 on one line);"
         " repeat. One of them must have signed the event of a receipt.",
+        "key": "File with your key as a controller, which you were given first; for an export.",
+        "since": "The ledger must have committed to the numbers in the export then or later:"
+        " 2026-08-01, or an instant.",
+        "numbers_key": "File with the secret of the numbers (keys/numbers.key of the ledger); for a"
+        " log. With it the numbers of every controller are checked.",
         "require": "End with status 1 unless this rung is reached; repeat.",
         "token_file": f"File with the token that reads entries at an address; or set {TOKEN}.",
         "format": "text for people, json for machines (on stdout).",
@@ -72,6 +95,9 @@ class Question:
     policy: Path | None = None
     tsa: Sequence[Path] = ()
     producer_key: Sequence[Path] = ()
+    key: Path | None = None
+    since: str | None = None
+    numbers_key: Path | None = None
     require: Sequence[Rung] = ()
     token_file: Path | None = None
 
@@ -126,12 +152,18 @@ def pins(question: Question) -> Pins:
             for certificate in tokens.load_certificates(file.read_bytes(), str(file))
         ],
         producers=[public_key(file) for file in question.producer_key],
+        numbers_secret=(
+            None if question.numbers_key is None else keys.load(question.numbers_key).secret
+        ),
     )
 
 
 def note_of(file: Path) -> str:
-    """The signed checkpoint in a file: the file itself, or the one a receipt ends with."""
-    text = note.decode(file.read_bytes())
+    """The signed checkpoint in a file: the file itself, the one a receipt ends with, or that of an
+    export."""
+    if _is_export(file):
+        return _checkpoint_of_export(file)
+    text = _text(file)
     return proof.parse(text).checkpoint if text.startswith(proof.HEADER) else text
 
 
@@ -185,12 +217,13 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("where", help=HELP["where"])
-    for name in ("vkey", "administrator_key", "policy", "token_file"):
+    for name in ("vkey", "administrator_key", "policy", "key", "numbers_key", "token_file"):
         parser.add_argument(_flag(name), type=Path, metavar="FILE", help=HELP[name])
     for name in ("kept", "tsa", "producer_key"):
         parser.add_argument(
             _flag(name), type=Path, metavar="FILE", action="append", default=[], help=HELP[name]
         )
+    parser.add_argument("--since", metavar="MOMENT", help=HELP["since"])
     parser.add_argument(
         "--require", type=Rung, choices=list(Rung), action="append", default=[],
         metavar="RUNG", help=HELP["require"],
@@ -207,9 +240,63 @@ def _verify(question: Question) -> telling.Shown:
     given = pins(question)
     where = question.where
     if not sources.is_address(where) and not Path(where).is_dir():
-        return _verify_receipt(Path(where), given)
-    with _log_at(where, question.token_file) as fetch:
+        file = Path(where)
+        if _is_export(file):
+            return _verify_export(file, given, question)
+        return _verify_receipt(file, given)
+    with log_at(where, question.token_file) as fetch:
         return verify(fetch, _pin_by_policy(given, lambda: note.decode(fetch(CHECKPOINT))))
+
+
+def _verify_export(file: Path, given: Pins, question: Question) -> telling.Shown:
+    given = _pin_by_policy(given, lambda: _checkpoint_of_export(file))
+    texts = {kept: _text(kept) for kept in question.kept if not _is_export(kept)}
+    return completeness_report.check(
+        _lines_of(file),
+        completeness.Pins(
+            vkey=given.vkey,
+            key=None if question.key is None else controller_key.parse(_line(question.key)),
+            since=None if question.since is None else _moment(question.since),
+            receipts=[text for text in texts.values() if text.startswith(proof.HEADER)],
+            checkpoints=[text for text in texts.values() if not text.startswith(proof.HEADER)],
+            earlier=[_lines_of(kept) for kept in question.kept if _is_export(kept)],
+        ),
+        given.policy,
+        given.certificates,
+    )
+
+
+def _is_export(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return controller_export.is_export(opened.read(len(controller_export.BEGINNING)))
+
+
+def _lines_of(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as opened:
+        yield from controller_export.read(opened)
+
+
+def _checkpoint_of_export(file: Path) -> str:
+    head = controller_export.parse(next(_lines_of(file)))
+    if not isinstance(head, controller_export.Head):
+        raise ExportMalformed("an export begins with whose it is")
+    return head.checkpoint
+
+
+def _moment(text: str) -> datetime:
+    """The begin of a day in Europe/Amsterdam, or an instant."""
+    try:
+        if len(text) == len("2026-08-01"):
+            return datetime.combine(date.fromisoformat(text), time(), CIVIL_TIME)
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ConfigurationError(
+            "--since is a date (2026-08-01) or an instant with its offset"
+            " (2026-08-01T12:00:00+02:00)"
+        )
+    return moment
 
 
 def _verify_receipt(file: Path, given: Pins) -> telling.Shown:
@@ -223,8 +310,7 @@ def _verify_receipt(file: Path, given: Pins) -> telling.Shown:
             "a receipt is checked with the log's verifier key: give it with --vkey FILE, or put"
             f" {VKEY} beside {file.name}"
         )
-    verifier = note.parse_vkey(given.vkey or _line(beside))
-    return receipt_report.check(text, verifier, given)
+    return receipt_report.check(text, log_keys.parse(given.vkey or _line(beside)), given)
 
 
 def public_key(file: Path) -> bytes:
@@ -266,11 +352,17 @@ def _policy(file: Path) -> Policy:
 
 
 def _line(file: Path) -> str:
-    return note.decode(file.read_bytes()).strip()
+    return _text(file).strip()
+
+
+def _text(file: Path) -> str:
+    return note.decode(file.read_bytes())
 
 
 @contextmanager
-def _log_at(where: str, token_file: Path | None) -> Iterator[Fetch]:
+def log_at(where: str, token_file: Path | None) -> Iterator[Fetch]:
+    """The log in a directory or at an address, until the block ends; the token is read from the
+    file, or the environment. Raises ConfigurationError."""
     if not sources.is_address(where):
         yield sources.directory(Path(where))
         return

@@ -20,8 +20,9 @@ from ledger.append import read_seen
 from ledger.cloudevent import CloudEvent
 from ledger.envelope import Envelope
 from ledger.errors import Fault, Refused, UnknownEventType
-from ledger.events import EVENT_TYPES, controllers_of, latest
+from ledger.events import EVENT_TYPES, latest
 from ledger.form_rules import Facts
+from ledger.tags import controllers_of
 
 SYSTEM = "check"
 """The name of the system that only asks."""
@@ -55,7 +56,8 @@ def make(type_: str, data: Mapping[str, Any], occurred_at: datetime, source: str
 def refusal(conn: psycopg.Connection, event: CloudEvent, recorded_at: datetime) -> Refused | None:
     """What the form rules of its case would refuse the event for; None when nothing."""
     unsigned = Envelope(b"", "", ())
-    candidate = Admitted(unsigned, event, event.tags(), controllers_of(event.data))
+    named = controllers_of(event.type.name, event.raw["data"])
+    candidate = Admitted(unsigned, event, event.tags(), named)
     facts = Facts(read_seen(conn, form_rules.needed([candidate], recorded_at)))
     try:
         form_rules.decide(candidate, recorded_at, facts)

@@ -22,6 +22,7 @@ CHECKS: Mapping[int, str] = MappingProxyType(
         6: "every event is signed by keys that the log enrolled, in force when it was recorded",
         7: "every payload is a JSON event, and no source and id come twice",
         8: "the log goes on from every checkpoint that was kept from earlier",
+        9: "entries carry the numbers of the controllers that they concern",
     }
 )
 

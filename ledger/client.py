@@ -28,6 +28,7 @@ from ledger import cloudevent, envelope, receipt, receipt_files
 from ledger.envelope import Envelope
 from ledger.errors import LedgerError
 from ledger.keys import SigningKey
+from ledger.log_keys import LogKeys
 from ledger.note import Verifier
 from ledger.receipt import Receipt
 from ledger.refresh import Refreshed
@@ -83,7 +84,7 @@ class Client:
         key: SigningKey,
         *,
         source: str,
-        verifier: Verifier,
+        verifier: Verifier | LogKeys,
         receipts: Path | None = None,
         token: str | None = None,
         attempts: int = 8,

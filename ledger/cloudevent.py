@@ -22,9 +22,10 @@ from pydantic import ValidationError
 
 from ledger import strict_json
 from ledger.errors import CloudEventMalformed, Fault, FieldsInvalid, TooLarge, UnknownEventType
-from ledger.events import EVENT_TYPES, EventData, EventType, faults, latest, tags_of
+from ledger.events import EVENT_TYPES, EventData, EventType, faults, latest
 from ledger.events.fields import INSTANT
 from ledger.events.schema import SOURCE
+from ledger.tags import tags_of
 
 MAX_PAYLOAD = 32_768
 """Bytes."""
@@ -54,7 +55,7 @@ class CloudEvent:
 
     def tags(self) -> tuple[str, ...]:
         """What the event is found by."""
-        return tags_of(self.source, self.id, self.data)
+        return tags_of(self.source, self.id, self.type.name, self.raw["data"])
 
 
 def parse(payload: bytes) -> CloudEvent:

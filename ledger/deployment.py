@@ -1,9 +1,10 @@
 """Where a ledger lives, and making it.
 
     DIR/postgres/            the embedded server's data, unless --database-url names another server
-    DIR/keys/                log.key, administrator.key, ledger.key: private keys, mode 0600
+    DIR/keys/                log.key, administrator.key, ledger.key, numbers.key: mode 0600
     DIR/log.vkey             the verifier key that auditors pin
     DIR/read.token           the token that reads, mode 0600
+    DIR/last.checkpoint      what the log signed last (`ledger/kept.py`)
     DIR/policy               which witnesses to ask (C2SP tlog-policy), when the operator puts it
     DIR/authorities          time-stamping authorities to ask, if the operator writes it
 
@@ -23,17 +24,22 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from ledger import cloudevent, entry, head, keys
+from ledger import cloudevent, entry, head, keys, log_keys, note
 from ledger import sql as sql_files
 from ledger.checkpoint import sign as sign_checkpoint
 from ledger.database import Database, require_durable
 from ledger.embedded import EmbeddedServer
-from ledger.errors import ConfigurationError
+from ledger.errors import ConfigurationError, NoteMalformed
+from ledger.kept import Kept
 from ledger.keyring import ADMINISTRATOR, LEDGER
 from ledger.keys import SigningKey
+from ledger.log_keys import LogKeys
 from ledger.note import Signer
 
 SCHEMA_VERSION = 2
+NUMBERS = "numbers"
+"""The key whose bytes are the secret of the numbers (`ledger/numbers.py`); it signs nothing."""
+
 DATABASE = "verantwoord"
 """The database of the embedded server."""
 
@@ -50,11 +56,13 @@ def now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The places of one ledger: `--data`, `--database-url`, and the schema of its log."""
+    """The places of one ledger: `--data`, `--database-url`, the schema of its log, and the further
+    files that keep its last checkpoint."""
 
     data: Path
     database_url: str | None = None
     schema: str = "ledger"
+    keep: tuple[Path, ...] = ()
 
     @property
     def keys(self) -> Path:
@@ -70,6 +78,11 @@ class Home:
     def token_file(self) -> Path:
         """The token that reads."""
         return self.data / "read.token"
+
+    @property
+    def kept_files(self) -> tuple[Path, ...]:
+        """The files that keep the last checkpoint outside the database."""
+        return (self.data / "last.checkpoint", *self.keep)
 
     @property
     def authorities_file(self) -> Path:
@@ -100,6 +113,7 @@ class LogIdentity:
     vkey: str
     administrator_key: bytes
     read_token_sha256: bytes
+    numbers_key: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +123,7 @@ class OwnKeys:
     log: Signer
     administrator: SigningKey
     service: SigningKey
+    numbers: SigningKey
 
 
 def init(
@@ -135,17 +150,26 @@ def init(
                     f"schema {home.schema!r} holds a log already; give another --data directory"
                     " or database"
                 )
+        _check_nothing_kept(home)
         own = _make_keys(home, origin)
+        kept = Kept(home.kept_files, lambda: [own.log.verifier])
         token = keys.make_token()
         identity = LogIdentity(
-            origin, own.log.verifier.vkey, own.administrator.public_key, keys.token_digest(token)
+            origin,
+            own.log.verifier.vkey,
+            own.administrator.public_key,
+            keys.token_digest(token),
+            own.numbers.public_key,
         )
         keys.write_secret(home.token_file, token)
         home.vkey_file.write_text(identity.vkey + "\n")
         with database.connect_as_owner() as conn, conn.transaction():
             _create_role(conn, database)
             _create_schema(conn, database, identity, clock(), tables)
-            _enrol_own_keys(conn, own, identity, kvk, clock)
+            first = _enrol_own_keys(conn, own, identity, kvk, clock)
+            # Before the commit, other than later: there is no log yet that could be left behind.
+            with kept.held():
+                kept.keep(first)
     return identity
 
 
@@ -160,6 +184,15 @@ def _check_names(home: Home, origin: str, kvk: str) -> None:
         raise ConfigurationError("a schema is named with lower-case letters, digits and _")
 
 
+def _check_nothing_kept(home: Home) -> None:
+    for file in home.kept_files:
+        if file.exists():
+            raise ConfigurationError(
+                f"{file} keeps what a log signed last: if its database is lost, this is no new log"
+                " (docs/how-to/recover.md); if an `init` did not end, remove the file"
+            )
+
+
 def holds_log(conn: psycopg.Connection, schema: str) -> bool:
     """Whether a schema holds a log."""
     row = conn.execute("SELECT to_regclass(%s)", (f'"{schema}".log',)).fetchone()
@@ -171,6 +204,7 @@ def _make_keys(home: Home, origin: str) -> OwnKeys:
         log=Signer(origin, keys.load_or_make(home.keys, "log").private_key),
         administrator=keys.load_or_make(home.keys, ADMINISTRATOR),
         service=keys.load_or_make(home.keys, LEDGER),
+        numbers=keys.load_or_make(home.keys, NUMBERS),
     )
 
 
@@ -208,13 +242,14 @@ def _create_schema(
         named = text.replace("{schema}", f'"{database.schema}"')
         conn.execute(named.replace("{service_role}", f'"{database.service_role}"').encode())
     conn.execute(
-        "INSERT INTO log (origin, vkey, administrator_key, read_token_sha256, schema_version,"
-        " created_at) VALUES (%s, %s, %s, %s, %s, %s)",
+        "INSERT INTO log (origin, vkey, administrator_key, read_token_sha256, numbers_key,"
+        " schema_version, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s)",
         (
             identity.origin,
             identity.vkey,
             identity.administrator_key,
             identity.read_token_sha256,
+            identity.numbers_key,
             SCHEMA_VERSION,
             created_at,
         ),
@@ -226,7 +261,7 @@ def _create_schema(
 
 def _enrol_own_keys(
     conn: psycopg.Connection, own: OwnKeys, identity: LogIdentity, kvk: str, clock: Clock
-) -> None:
+) -> str:
     """The first two entries: there is nothing yet that admission could check them against."""
     locked = head.lock(conn)
     recorded_at = clock()
@@ -234,14 +269,15 @@ def _enrol_own_keys(
         _enrolment(own.administrator, key, kvk, recorded_at)
         for key in (own.administrator, own.service)
     ]
-    head.extend(
+    extension = head.extend(
         conn,
         locked,
         recorded_at,
         entries,
         origin=identity.origin,
-        sign=lambda checkpoint: sign_checkpoint(checkpoint, own.log),
+        sign=lambda _, checkpoint: sign_checkpoint(checkpoint, own.log),
     )
+    return extension.note
 
 
 def _enrolment(administrator: SigningKey, key: SigningKey, kvk: str, at: datetime) -> head.NewEntry:
@@ -259,17 +295,28 @@ def _enrolment(administrator: SigningKey, key: SigningKey, kvk: str, at: datetim
     return head.NewEntry(event.type.topic, event.tags(), leaf)
 
 
+def read_vkeys(home: Home) -> LogKeys | None:
+    """The keys of the log in `log.vkey`; None when there is none. Raises ConfigurationError."""
+    if not home.vkey_file.exists():
+        return None
+    try:
+        return log_keys.parse(note.decode(home.vkey_file.read_bytes()))
+    except NoteMalformed as error:
+        raise ConfigurationError(f"{home.vkey_file} does not hold keys of a log: {error}") from None
+
+
 def read_identity(conn: psycopg.Connection) -> LogIdentity:
     """Who the log of a connection's schema is. Raises ConfigurationError."""
-    row = conn.execute(
-        "SELECT origin, vkey, administrator_key, read_token_sha256, schema_version FROM log"
-    ).fetchone()
-    if row is None:
+    found = conn.execute("SELECT schema_version FROM log").fetchone()
+    if found is None:
         raise ConfigurationError("the schema of this log is empty; `verantwoord init` did not end")
-    *identity, version = row
+    (version,) = found
     if version != SCHEMA_VERSION:
         raise ConfigurationError(
             f"the log has schema version {version} and this program knows {SCHEMA_VERSION};"
             " use the program of that version"
         )
+    (identity,) = conn.execute(
+        "SELECT origin, vkey, administrator_key, read_token_sha256, numbers_key FROM log"
+    )
     return LogIdentity(*identity)

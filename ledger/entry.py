@@ -1,11 +1,13 @@
 """The entry: the record that a leaf of the log commits to.
 
-    {"recorded_at":"2024-09-02T06:15:00.000000Z","payload":"…","signatures":[{"keyid":"k","sig":"…"}]}
+    {"recorded_at":"2024-09-02T06:15:00.000000Z","payload":"…",
+     "signatures":[{"keyid":"k","sig":"…"}],"numbers":"…"}              (without the line break)
 
-The payload is the text the producer signed, byte for byte; `recorded_at` is the ledger's clock.
-`format` is the only function that turns an object into these bytes, and `parse` takes no second
-spelling. An entry has at most 65,535 bytes (C2SP tlog-tiles). `tests/test_entry.py` keeps the bytes
-of an old entry, which must never change.
+The payload is the text the producer signed, byte for byte; `recorded_at` is the ledger's clock;
+`numbers`, which not every entry has, commits to its place in the sequence of each controller that
+it concerns (`ledger/numbers.py`). `format` is the only function that turns an object into these
+bytes, and `parse` takes no second spelling. An entry has at most 65,535 bytes (C2SP tlog-tiles).
+`tests/test_entry.py` keeps the bytes of old entries, which must never change.
 """
 
 from __future__ import annotations
@@ -22,38 +24,46 @@ from ledger.errors import EntryMalformed, TooLarge
 MAX_ENTRY = 65_535
 """Bytes."""
 
+NUMBERS = 32
+"""Bytes of the commitment to its numbers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A signed payload and when the ledger recorded it (UTC)."""
+    """A signed payload and when the ledger recorded it (UTC).
+
+    `numbers` are 32 bytes; None where the entry concerns no controller, or was recorded before
+    entries were numbered.
+    """
 
     recorded_at: datetime
     payload: bytes
     signatures: tuple[Signature, ...]
+    numbers: bytes | None = None
 
 
 def format(entry: Entry) -> bytes:
     """The bytes of the leaf.
 
     Raises TooLarge; and ValueError for what no admitted event has: a payload that is not UTF-8, no
-    signature, or a time without its zone.
+    signature, a time without its zone, or a commitment of another length.
     """
     if entry.recorded_at.tzinfo is None or not entry.signatures:
         raise ValueError("an entry has a time in UTC and at least one signature")
+    if entry.numbers is not None and len(entry.numbers) != NUMBERS:
+        raise ValueError(f"the commitment to the numbers of an entry has {NUMBERS} bytes")
     # Not strftime: it leaves the year 999 unpadded.
     recorded_at = entry.recorded_at.astimezone(UTC).isoformat(timespec="microseconds")
-    text = json.dumps(
-        {
-            "recorded_at": recorded_at.replace("+00:00", "Z"),
-            "payload": entry.payload.decode("utf-8"),
-            "signatures": [
-                {"keyid": s.keyid, "sig": base64.b64encode(s.sig).decode()}
-                for s in entry.signatures
-            ],
-        },
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
+    record: dict[str, Any] = {
+        "recorded_at": recorded_at.replace("+00:00", "Z"),
+        "payload": entry.payload.decode("utf-8"),
+        "signatures": [
+            {"keyid": s.keyid, "sig": base64.b64encode(s.sig).decode()} for s in entry.signatures
+        ],
+    }
+    if entry.numbers is not None:
+        record["numbers"] = base64.b64encode(entry.numbers).decode()
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
     leaf = text.encode("utf-8")
     if len(leaf) > MAX_ENTRY:
         raise TooLarge(f"the entry would be {len(leaf)} bytes; at most {MAX_ENTRY} fit in the log")
@@ -70,6 +80,7 @@ def parse(leaf: bytes) -> Entry:
             datetime.fromisoformat(value["recorded_at"]),
             value["payload"].encode("utf-8"),
             tuple(_signature(s) for s in value["signatures"]),
+            base64.b64decode(value["numbers"], validate=True) if "numbers" in value else None,
         )
         again = format(entry)
     except _NO_ENTRY:

@@ -1,4 +1,4 @@
-"""Checks 5, 6 and 7 of a log: what its entries say, taken in order.
+"""Checks 5, 6, 7 and 9 of a log: what its entries say, taken in order.
 
 The keys come from the log itself: entry 0 enrols the administrator's key and is signed by it, and
 every other key is enrolled under the administrator's signature. In memory stay the keys and, for
@@ -23,6 +23,9 @@ from ledger.entry import Entry
 from ledger.envelope import check_signature
 from ledger.errors import EntryMalformed, VerificationFailed
 from ledger.keyring import ADMINISTRATOR, ENROLLED, KEY_EVENTS, EnrolledKey, KeyRing
+from ledger.log_keys import LogKeys
+from ledger.numbers import ControllerKeys
+from ledger.numbers_check import NumbersCheck
 
 _TYPE = re.compile(r"nl\.verwerkersovereenkomsten\.([a-z0-9]+(?:-[a-z0-9]+)*)\.v[1-9][0-9]*")
 
@@ -43,10 +46,15 @@ class Event:
 
 
 class EntryCheck:
-    """Checks the entries of a log from the first on."""
+    """Checks the entries of a log from the first on.
 
-    def __init__(self) -> None:
+    `log_keys` is the key that the log was made with; the events of the log bring the others.
+    """
+
+    def __init__(self, log_keys: LogKeys, controller_keys: ControllerKeys | None = None) -> None:
         self.ring = KeyRing()
+        self.log_keys = log_keys
+        self.numbers = NumbersCheck(controller_keys)
         self._recorded: list[datetime] = []
         self._ids: set[bytes] = set()
         self._signed: dict[str, array[int]] = {}
@@ -61,6 +69,16 @@ class EntryCheck:
             self._check_new(event)
         with check(6, index):
             self._check_keys(index, entry, event)
+        with check(9, index):
+            self.numbers.add(
+                index,
+                leaf,
+                entry.numbers,
+                source=event.source,
+                id=event.id,
+                type=event.type,
+                data=event.data,
+            )
 
     @property
     def administrator_key(self) -> bytes | None:
@@ -110,6 +128,7 @@ class EntryCheck:
         _check_producer(keys, event)
         if index > 0 and event.type in KEY_EVENTS:
             self.ring.apply(event.type, event.data, entry.recorded_at)
+            self.log_keys = self.log_keys.apply(index + 1, event.type, event.data)
 
     def _begin(self, event: Event, recorded_at: datetime) -> None:
         """Entry 0 brings the key that all others come from, so it vouches for itself."""

@@ -19,10 +19,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from ledger import strict_json
 from ledger.errors import EnvelopeMalformed, Fault, SignatureInvalid
+from ledger.key_holder import KeyHolder
 
 PAYLOAD_TYPE = "application/cloudevents+json"
 MAX_SIGNATURES = 16
@@ -86,7 +87,7 @@ def format(envelope: Envelope) -> bytes:
     ).encode()
 
 
-def sign(payload: bytes, keyid: str, private_key: Ed25519PrivateKey) -> Envelope:
+def sign(payload: bytes, keyid: str, private_key: KeyHolder) -> Envelope:
     """Sign a payload with one key."""
     signature = private_key.sign(pae(PAYLOAD_TYPE, payload))
     return Envelope(payload, PAYLOAD_TYPE, (Signature(keyid, signature),))

@@ -17,6 +17,7 @@
     │   ├── IdAlreadyUsed           (13)
     │   └── FormRuleViolated        (14)
     ├── Unavailable           the ledger cannot take it now; try again
+    ├── SigningRefused        the ledger signs nothing before its operator acts
     ├── VerificationFailed    stored or received bytes do not prove what they claim
     │   ├── EntryMalformed
     │   ├── NoteMalformed
@@ -25,6 +26,8 @@
     │   ├── TileMalformed
     │   ├── ProofInvalid
     │   │   └── HistoriesDiffer
+    │   ├── ExportMalformed
+    │   ├── Incomplete
     │   ├── TimestampInvalid
     │   └── WitnessMessageMalformed
     ├── WitnessError          a witness did not cosign; appends go on
@@ -169,13 +172,31 @@ class FormRuleViolated(Refused):
 
 
 class Unavailable(LedgerError):
-    """The ledger cannot take the event now. Nothing was written; try again in `retry_after` s."""
+    """The ledger cannot take the event now; send the same again in `retry_after` seconds.
+
+    Nothing was told to anyone, and as a rule nothing was written.
+    """
 
     code = "unavailable"
 
     def __init__(self, detail: str, retry_after: int = 1) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+
+
+class SigningRefused(LedgerError):
+    """The ledger signs nothing: its database does not go on from the last checkpoint that this log
+    signed, nothing says which one that was, or a private key of the log is not there. Nothing was
+    written; its operator must act."""
+
+    code = "signing-refused"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(
+            f"{detail}. Nothing is signed until the operator acts: see `verantwoord kept show` and"
+            " docs/how-to/recover.md"
+        )
+        self.detail = detail
 
 
 class VerificationFailed(LedgerError):
@@ -237,6 +258,18 @@ class HistoriesDiffer(ProofInvalid):
     def __init__(self, detail: str, answer: str) -> None:
         super().__init__(detail)
         self.answer = answer
+
+
+class ExportMalformed(VerificationFailed):
+    """A file is not an export for one controller, or spells one in another way."""
+
+    code = "export-malformed"
+
+
+class Incomplete(VerificationFailed):
+    """An export for one controller lacks an entry that concerns it. The message names which."""
+
+    code = "incomplete"
 
 
 class TimestampInvalid(VerificationFailed):

@@ -17,17 +17,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ledger import checkpoint, merkle, note, tiles
-from ledger.errors import ConfigurationError, TileMalformed, VerificationFailed
+from ledger import merkle, note, tiles
+from ledger.errors import ConfigurationError, NoteMalformed, TileMalformed, VerificationFailed
+from ledger.log_keys import LogKeys
+from ledger.log_keys import format as format_keys
+from ledger.log_keys import parse as parse_keys
 from ledger.merkle import leaf_hash
-from ledger.note import Verifier
 from ledger.reader import Reader, StoredCheckpoint
 from ledger.tiles import Tile
 
 
 def export_log(
     reader: Reader,
-    vkey: str,
+    log_keys: LogKeys,
     directory: Path,
     progress: Callable[[int, int], None] = lambda done, all_: None,
     *,
@@ -44,12 +46,11 @@ def export_log(
     """
     directory.mkdir(parents=True, exist_ok=True)
     with _alone(directory):
-        verifier = note.parse_vkey(vkey)
-        _check_log(directory, vkey)
+        _check_log(directory, log_keys)
         signed = _checkpoint(reader, latest=latest, timestamped=timestamped).note
-        size = checkpoint.open(signed, verifier).size
-        covered = _check_goes_on(directory, verifier, reader, size)
-        _write(directory, "log.vkey", (vkey + "\n").encode())
+        size = log_keys.open(signed).size
+        covered = _check_goes_on(directory, log_keys, reader, size)
+        _write(directory, "log.vkey", format_keys(log_keys).encode())
         wanted = [*tiles.tiles_of(size), *tiles.bundles_of(size)]
         grown = {directory}
         for number, tile in enumerate(wanted, start=1):
@@ -90,22 +91,25 @@ def _alone(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _check_log(directory: Path, vkey: str) -> None:
+def _check_log(directory: Path, log_keys: LogKeys) -> None:
+    """A log that got another key since is the same log: the first one tells."""
     try:
-        there = (directory / "log.vkey").read_text()
+        there = parse_keys(note.decode((directory / "log.vkey").read_bytes())).first
     except FileNotFoundError:
         return
-    if there != vkey + "\n":
+    except NoteMalformed:
+        there = None
+    if there != log_keys.first:
         raise ConfigurationError(
             f"{directory} holds the export of another log; give another directory"
         )
 
 
-def _check_goes_on(directory: Path, verifier: Verifier, reader: Reader, size: int) -> int:
+def _check_goes_on(directory: Path, log_keys: LogKeys, reader: Reader, size: int) -> int:
     """The size of the checkpoint that is there, once the log was found to go on from it."""
     file = directory / "checkpoint"
     try:
-        older = checkpoint.open(note.decode(file.read_bytes()), verifier)
+        older = log_keys.open(note.decode(file.read_bytes()))
     except FileNotFoundError:
         return 0
     except VerificationFailed as error:

@@ -22,6 +22,7 @@ from eventsourcing.utils import get_topic
 
 from ledger import cloudevent, entry
 from ledger.admission import Admitted
+from ledger.cases import AMENDS, ANSWERS
 from ledger.corrections import OCCURRED_AT, replace_at
 from ledger.errors import (
     Fault,
@@ -32,8 +33,8 @@ from ledger.errors import (
     PartyUnknown,
 )
 from ledger.events import EVENT_TYPES, versions
-from ledger.events.tags import CASES
 from ledger.keyring import KEY_EVENTS, KeyRing
+from ledger.tags import CASES
 
 
 class Seen(Decision):
@@ -298,70 +299,6 @@ class AmendsEvent(FormRule):
 
 TAGS = {**CASES, "controller_id": "controller"}
 
-ANSWERS: dict[str, tuple[str, str]] = {
-    **dict.fromkeys(
-        (
-            "InstructionVerified",
-            "InstructionRejected",
-            "InstructionAssessed",
-            "InfringementConcernNotified",
-            "InstructionSuspended",
-            "InstructionConfirmed",
-            "InstructionWithdrawn",
-            "InstructionExecuted",
-        ),
-        ("instruction_id", "InstructionReceived"),
-    ),
-    "ProcessingActivityAmended": ("activity_id", "ProcessingActivityRegistered"),
-    "ProcessingActivityDiscontinued": ("activity_id", "ProcessingActivityRegistered"),
-    "StatutoryRetentionLapsed": ("hold_id", "StatutoryRetentionImposed"),
-    "LicenceEnded": ("licence_id", "LicenceGranted"),
-    "ResearchConsentWithdrawn": ("attestation_id", "ResearchConsentAttested"),
-    "DisclosureDemandNotified": ("demand_id", "DisclosureDemandReceived"),
-    "DisclosureDemandContested": ("demand_id", "DisclosureDemandReceived"),
-    "DisclosureDemandClosed": ("demand_id", "DisclosureDemandReceived"),
-    "TransferConsentWithdrawn": ("consent_id", "TransferConsentGranted"),
-    "ThirdCountryTransferEnded": ("transfer_id", "ThirdCountryTransferStarted"),
-    "SecurityMeasureAmended": ("measure_id", "SecurityMeasureAdopted"),
-    "SecurityMeasureRetired": ("measure_id", "SecurityMeasureAdopted"),
-    "SubprocessorObjectionRaised": ("change_id", "SubprocessorChangeAnnounced"),
-    "SubprocessorObjectionResolved": ("objection_id", "SubprocessorObjectionRaised"),
-    "DataSubjectRequestForwarded": ("request_id", "DataSubjectRequestReceived"),
-    "DataSubjectReferred": ("request_id", "DataSubjectRequestReceived"),
-    "AssistanceProvided": ("assistance_id", "AssistanceRequested"),
-    "SecurityEventDismissed": ("event_ref", "SecurityEventReported"),
-    **dict.fromkeys(
-        (
-            "BreachNotified",
-            "BreachUpdateIssued",
-            "BreachContained",
-            "SupervisoryAuthorityNotified",
-            "DataSubjectsNotified",
-            "BreachClosed",
-        ),
-        ("breach_id", "BreachConfirmed"),
-    ),
-    "DataReturnAcknowledged": ("return_id", "DataReturned"),
-    "CertificateWithdrawn": ("certificate_id", "CertificateIssued"),
-    "ControllerAuditAccepted": ("audit_id", "ControllerAuditRequested"),
-    "ControllerAuditRefused": ("audit_id", "ControllerAuditRequested"),
-    "ControllerAuditCompleted": ("audit_id", "ControllerAuditRequested"),
-    "CorrectiveActionPlanned": ("finding_id", "FindingRaised"),
-    "FindingClosed": ("finding_id", "FindingRaised"),
-    "DpiaSupportProvided": ("dpia_id", "DpiaSupportRequested"),
-    "ProcessingAgreementAmended": ("controller_id", "ProcessingAgreementConcluded"),
-    "ProcessingAgreementEnded": ("controller_id", "ProcessingAgreementConcluded"),
-    "AgreementTerminationRequested": ("controller_id", "ProcessingAgreementConcluded"),
-}
-"""Answers, by their type: the field that names the case, and the type of the question."""
-
-AMENDS = {
-    "EventCorrected": "corrects_event_id",
-    "EventRetracted": "retracts_event_id",
-    "PayloadShredded": "event_id",
-}
-"""Events about an event: the field that names it."""
-
 STANDS_ALONE = frozenset({t.name for t in EVENT_TYPES.values()}) - {*ANSWERS, *AMENDS, *KEY_EVENTS}
 """Types that open a case or need none. Many may break the agreement and be recorded all the same: a
 subprocessor engaged without announcement, data shared without instruction."""
@@ -385,6 +322,15 @@ def decide(candidate: Admitted, recorded_at: datetime, facts: Facts) -> AlreadyR
         if isinstance(rule, SourceIdNew) and rule.seen:
             return AlreadyRecorded(rule.seen[0].position)
     return None
+
+
+def amended(candidate: Admitted, recorded_at: datetime, facts: Facts) -> list[str]:
+    """The tags of the event that a candidate amends; none when it amends no event."""
+    name = candidate.event.type.name
+    if name not in AMENDS:
+        return []
+    rule = AmendsEvent(candidate, AMENDS[name], recorded_at)
+    return [tag for seen in facts.select(rule.consistency_boundary()) for tag in seen.event.tags()]
 
 
 def _rules(candidate: Admitted, recorded_at: datetime) -> Iterator[FormRule]:

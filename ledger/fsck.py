@@ -5,15 +5,17 @@
     3  type, tags and leaf hash are those of the leaf
     4  the table of tags holds the tags of the entries, no more and no less
     5  every key was enrolled by the administrator, in force, and every signature verifies
-    6  every checkpoint is signed by the log's key over the root of the entries it covers
+    6  every checkpoint is signed by every key that the log has at its size, over the root of the
+       entries it covers
     7  tiles and head are those of the entries
     8  the log begins with a checkpoint somebody kept, if one is given
     9  every cosignature kept is by its witness, over the checkpoint it is kept with
     10 every timestamp is over the checkpoint it is kept with
+    11 every number of a controller is dense and in the table, and entries commit to their numbers
 
 The first entry that differs is named. What nobody outside kept cannot be missed here: a database
-set back as a whole, with its keys, looks like a younger log (check 8 finds it).
-`tests/test_tamper.py` plays the attacker.
+set back as a whole, with its keys, looks like a younger log (check 8 finds it). The commitments of
+check 11 are made again when their secret is given. `tests/test_tamper.py` plays the attacker.
 """
 
 from __future__ import annotations
@@ -27,13 +29,15 @@ from typing import Any
 
 import psycopg
 
-from ledger import checkpoint as checkpoints
-from ledger import cloudevent, cosignature, entry, envelope, rfc3161
+from ledger import cloudevent, cosignature, entry, envelope, log_keys, rfc3161
 from ledger.checkpoint import Checkpoint
 from ledger.errors import LedgerError, VerificationFailed
+from ledger.fsck_numbers import StoredNumbers
 from ledger.keyring import ADMINISTRATOR, KEY_EVENTS, KeyRing
+from ledger.log_keys import LogKeys
 from ledger.merkle import Frontier, leaf_hash, perfect_root
 from ledger.note import Verifier
+from ledger.numbers import ControllerKeys
 from ledger.tiles import WIDTH
 from ledger.timestamps import message
 
@@ -61,19 +65,23 @@ def fsck(
     verifier: Verifier,
     administrator_key: bytes,
     *,
+    keys: ControllerKeys | None = None,
     kept: Checkpoint | None = None,
     progress: Progress = lambda size: None,
 ) -> Sound:
-    """Check the log of a connection's schema. Raises VerificationFailed at the first difference."""
+    """Check the log of a connection's schema; `verifier` is the key it was made with.
+
+    Raises VerificationFailed at the first difference.
+    """
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        walk = _Walk(conn, verifier, administrator_key, kept)
+        walk = _Walk(conn, verifier, administrator_key, keys, kept)
         for row in _entries(conn):
             walk.take(*row)
             if walk.size % BATCH == 0:
                 progress(walk.size)
         walk.finish()
-        _check_timestamps(conn, verifier)
+        _check_timestamps(conn, walk.log_keys)
         return Sound(
             walk.size,
             walk.frontier.root(),
@@ -92,10 +100,11 @@ class _Walk:
         conn: psycopg.Connection,
         verifier: Verifier,
         administrator_key: bytes,
+        keys: ControllerKeys | None,
         kept: Checkpoint | None,
     ) -> None:
         self.conn = conn
-        self.verifier = verifier
+        self.log_keys = LogKeys.of(verifier)
         self.administrator_key = administrator_key
         self.kept = kept
         self.frontier = Frontier()
@@ -109,6 +118,7 @@ class _Walk:
         self.next_note = next(self.notes, None)
         self.tags = _tags(conn)
         self.next_tag = next(self.tags, None)
+        self.numbers = StoredNumbers(conn, keys)
         self._check_checkpoints()
 
     @property
@@ -136,6 +146,7 @@ class _Walk:
             raise VerificationFailed(f"entry {index}: the leaf hash is not that of its leaf", index)
         self._check_signatures(index, event, stored)
         self._check_tags(position, topic, tags)
+        self.numbers.take(position, event, stored, hashed)
         self.recorded_at = recorded_at
         self.frontier = self.frontier.append([hashed])
         self._add_hash(0, hashed)
@@ -155,6 +166,7 @@ class _Walk:
             raise VerificationFailed("there is a checkpoint of more entries than there are")
         if self.next_tag is not None:
             raise VerificationFailed("there is a tag of an entry that is not there")
+        self.numbers.finish()
         (tiles,) = self.conn.execute("SELECT count(*) FROM tiles").fetchone() or (0,)
         if tiles != self.tiles:
             raise VerificationFailed(f"there are {tiles} full tiles instead of {self.tiles}")
@@ -192,6 +204,7 @@ class _Walk:
                 if ADMINISTRATOR not in {signature.keyid for signature in stored.signatures}:
                     raise VerificationFailed("not signed by the administrator", index)
                 self.ring.apply(name, data, stored.recorded_at)
+                self.log_keys = self.log_keys.apply(index + 1, name, data)
         except LedgerError as error:
             raise VerificationFailed(f"entry {index}: {error}", index) from None
 
@@ -238,11 +251,11 @@ class _Walk:
     def _check_checkpoint(self, size: int, root: bytes, note: str) -> None:
         last = max(size - 1, 0)
         try:
-            said = checkpoints.open(note, self.verifier)
+            said = {log_keys.open(note, LogKeys((key,))) for key in self.log_keys.at(self.size)}
         except VerificationFailed as error:
             raise VerificationFailed(f"checkpoint {size}: {error}", last) from None
-        actual = Checkpoint(self.verifier.name, self.size, self.frontier.root())
-        if said != actual or (size, root) != (actual.size, actual.root):
+        actual = Checkpoint(self.log_keys.name, self.size, self.frontier.root())
+        if said != {actual} or (size, root) != (actual.size, actual.root):
             raise VerificationFailed(f"checkpoint {size} is not that of the entries", last)
 
     def _check_kept(self) -> None:
@@ -253,13 +266,13 @@ class _Walk:
             )
 
 
-def _check_timestamps(conn: psycopg.Connection, verifier: Verifier) -> None:
+def _check_timestamps(conn: psycopg.Connection, log_keys: LogKeys) -> None:
     rows = conn.execute(
         "SELECT t.size, t.authority, t.answer, c.note FROM timestamps t LEFT JOIN checkpoints c"
         " USING (size) ORDER BY t.size, t.authority"
     )
     for size, authority, answer, note in rows:
-        if note is None or not rfc3161.covers(answer, message(note, verifier)):
+        if note is None or not rfc3161.covers(answer, message(note, log_keys)):
             raise VerificationFailed(
                 f"the timestamp of {authority} is not over checkpoint {size}", max(size - 1, 0)
             )

@@ -8,8 +8,8 @@ those of RFC 6962, tiles those of C2SP tlog-tiles. `tests/test_append.py` interl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import psycopg
@@ -17,10 +17,11 @@ import psycopg
 from ledger.checkpoint import Checkpoint
 from ledger.errors import ConfigurationError, Unavailable
 from ledger.merkle import Frontier, leaf_hash, perfect_root, prove_new_leaves
+from ledger.numbers import State
 from ledger.tiles import WIDTH
 
-Sign = Callable[[Checkpoint], str]
-"""Signs a checkpoint; the answer is a C2SP signed note."""
+Sign = Callable[[psycopg.Connection, Checkpoint], str]
+"""Signs a checkpoint, in the transaction that wrote its entries; gives a C2SP signed note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +34,15 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
-    """An entry about to be committed: its event type, its tags and the exact leaf bytes."""
+    """An entry about to be committed: its event type, its tags and the exact leaf bytes.
+
+    `numbers` says how far the sequence of each controller that it concerns is with this entry.
+    """
 
     type: str
     tags: tuple[str, ...]
     leaf: bytes
+    numbers: Mapping[str, State] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,11 @@ class Extension:
 def lock(conn: psycopg.Connection) -> Head:
     """Lock the head until the transaction ends, and read it."""
     conn.execute("SELECT FROM head FOR UPDATE")
+    return read(conn)
+
+
+def read(conn: psycopg.Connection) -> Head:
+    """Read the head as it is now."""
     row = conn.execute("SELECT size, recorded_at, frontier FROM head").fetchone()
     if row is None:
         raise ConfigurationError("this schema holds no log; run `verantwoord init`")
@@ -68,13 +78,14 @@ def extend(
     origin: str,
     sign: Sign,
 ) -> Extension:
-    """Write entries, tags, full tiles, the signed checkpoint and the new head."""
+    """Write entries, tags, numbers, full tiles, the signed checkpoint and the new head."""
     first = head.frontier.size
     leaf_hashes = [leaf_hash(entry.leaf) for entry in entries]
     grown = head.frontier.append(leaf_hashes)
     _insert_entries(conn, first + 1, recorded_at, entries, leaf_hashes)
+    _insert_numbers(conn, first + 1, entries)
     _insert_tiles(conn, first, leaf_hashes)
-    note = sign(Checkpoint(origin, grown.size, grown.root()))
+    note = sign(conn, Checkpoint(origin, grown.size, grown.root()))
     conn.execute(
         "INSERT INTO checkpoints (size, root, recorded_at, note) VALUES (%s, %s, %s, %s)",
         (grown.size, grown.root(), recorded_at, note),
@@ -133,6 +144,22 @@ def _insert_entries(
         " SELECT * FROM unnest(%s::text[], %s::bigint[], %s::text[])",
         [list(column) for column in zip(*rows, strict=True)] if rows else ([], [], []),
     )
+
+
+def _insert_numbers(
+    conn: psycopg.Connection, first_position: int, entries: Sequence[NewEntry]
+) -> None:
+    rows = [
+        (controller, state.number, position, state.chain)
+        for position, entry in enumerate(entries, start=first_position)
+        for controller, state in entry.numbers.items()
+    ]
+    if rows:
+        conn.execute(
+            "INSERT INTO numbers (controller, number, position, chain)"
+            " SELECT * FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bytea[])",
+            [list(column) for column in zip(*rows, strict=True)],
+        )
 
 
 def _insert_tiles(conn: psycopg.Connection, old_size: int, leaf_hashes: Sequence[bytes]) -> None:

@@ -1,8 +1,8 @@
 """Private keys and tokens on disk.
 
 A private key is a PKCS#8 PEM file of mode 0600, encrypted when VERANTWOORD_KEY_PASSPHRASE is set.
-It is never overwritten, never printed, and refused when others can read it. What signs is behind
-`SigningKey`, so that a key in hardware can take its place. `tests/test_keys.py`.
+It is never overwritten, never printed, and refused when others can read it. A key in a file is one
+kind of holder (`ledger/key_holder.py`); what signs asks for no more. `tests/test_keys.py`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from ledger import envelope
 from ledger.envelope import Envelope
 from ledger.errors import ConfigurationError
+from ledger.key_holder import KeyHolder
 
 PASSPHRASE = "VERANTWOORD_KEY_PASSPHRASE"  # noqa: S105 - the name of the variable
 TOKEN_PREFIX = "vrw_"  # noqa: S105 - lets secret scanners recognise a token
@@ -36,7 +37,7 @@ class SigningKey:
     """An Ed25519 key that signs events under its key id."""
 
     key_id: str
-    private_key: Ed25519PrivateKey
+    private_key: KeyHolder
 
     @property
     def public_key(self) -> bytes:
@@ -46,6 +47,16 @@ class SigningKey:
     def sign(self, payload: bytes) -> Envelope:
         """The payload in an envelope with one signature."""
         return envelope.sign(payload, self.key_id, self.private_key)
+
+    @property
+    def secret(self) -> bytes:
+        """The 32 random bytes of a private key that signs nothing, and is kept as one is.
+
+        Raises ConfigurationError for a key that does not leave its place.
+        """
+        if not isinstance(self.private_key, Ed25519PrivateKey):
+            raise ConfigurationError(f"the private key {self.key_id} shows no secret")
+        return self.private_key.private_bytes_raw()
 
     def enrolment(self, service: str | None = None) -> dict[str, Any]:
         """The data of the `SigningKeyEnrolled` of this key, for a service of its own name."""
@@ -84,7 +95,10 @@ def key_file(directory: Path, key_id: str) -> Path:
 
 
 def save(directory: Path, key: SigningKey) -> Path:
-    """Write a key to a new file. Raises ConfigurationError when there is one already."""
+    """Write a key to a new file. Raises ConfigurationError when there is one already, or the key
+    does not leave its place."""
+    if not isinstance(key.private_key, Ed25519PrivateKey):
+        raise ConfigurationError(f"the private key {key.key_id} cannot be written to a file")
     file = key_file(directory, key.key_id)
     write_private(file, key.private_key)
     return file

@@ -26,6 +26,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from ledger.errors import NoteMalformed, NoteUnverified
+from ledger.key_holder import KeyHolder
 from ledger.small_order import binds_nobody
 
 ED25519 = 0x01
@@ -112,7 +113,7 @@ class Signer:
     """The private half of an Ed25519 note key."""
 
     name: str
-    private_key: Ed25519PrivateKey
+    private_key: KeyHolder
 
     @property
     def verifier(self) -> Verifier:
@@ -155,7 +156,9 @@ def format_vkey(name: str, kind: int, public_key: bytes) -> str:
 
 
 def format_signer(signer: Signer) -> str:
-    """The private form of a key. It is a secret."""
+    """The private form of a key. It is a secret. Raises NoteMalformed for one that has none."""
+    if not isinstance(signer.private_key, Ed25519PrivateKey):
+        raise NoteMalformed("this private key does not leave its place")
     seed = signer.private_key.private_bytes_raw()
     return _PRIVATE + _format_key(signer.name, signer.verifier.key_id, ED25519, seed)
 

@@ -1,7 +1,8 @@
 """An open ledger: append, read, follow, with the keys and the database of its home.
 
 `open_ledger` is what the service, the command line and the tests use; it refuses a server that may
-lose what it acknowledged, and a key that is not that of the log. `tests/test_deployment.py`.
+lose what it acknowledged, a key that is not that of the log, and to sign over a database that was
+set back (`ledger/kept.py`). `tests/test_deployment.py`.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+import psycopg
 from psycopg_pool import ConnectionPool
 
 from ledger import admission, cloudevent, entry, events, keys
@@ -21,16 +24,37 @@ from ledger.admission import Admitted
 from ledger.append import Appended, Outcome, append
 from ledger.authorities import Authority
 from ledger.checkpoint import Checkpoint
-from ledger.checkpoint import sign as sign_checkpoint
 from ledger.committer import Committer
 from ledger.database import Database, require_durable
-from ledger.deployment import DEMO, Clock, Home, LogIdentity, holds_log, now, read_identity
+from ledger.deployment import (
+    DEMO,
+    NUMBERS,
+    Clock,
+    Home,
+    LogIdentity,
+    holds_log,
+    now,
+    read_identity,
+    read_vkeys,
+)
 from ledger.errors import ConfigurationError, Refused, UnknownKey
+from ledger.kept import Kept
 from ledger.keyring import KEY_EVENTS, EnrolledKey, KeyRing
 from ledger.listener import Listener
-from ledger.note import Signer, parse_vkey
+from ledger.log_keys import LogKeys
+from ledger.note import Verifier, parse_vkey
+from ledger.numbers import ControllerKeys
 from ledger.reader import Reader
+from ledger.signers import Signers
 from ledger.timestamps import HOURLY, Timestamps
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """What makes an open ledger one that signs: its keys, and the files of what it signed last."""
+
+    signers: Signers
+    kept: Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +71,29 @@ class Ledger:
 
     def __init__(
         self,
+        home: Home,
         database: Database,
         pool: ConnectionPool,
         identity: LogIdentity,
-        signer: Signer | None,
+        signing: Signing | None,
+        controller_keys: ControllerKeys | None,
         *,
         clock: Clock,
         limits: admission.Limits,
         load: Load,
     ) -> None:
+        self._home = home
         self.database = database
         self.pool = pool
         self.identity = identity
-        self.reader = Reader(pool)
+        self.reader = Reader(pool) if signing is None else Reader(pool, self._keep_before)
         self.clock = clock
         self.limits = limits
         self.listener = Listener(database)
-        self._signer = signer
+        self._signing = signing
+        self.controller_keys = controller_keys
         self._ring = _Ring(self.reader)
+        self._log_keys = _LogKeys(LogKeys.of(parse_vkey(identity.vkey)))
         self._committer: Committer[Admitted, Outcome] = Committer(
             self._commit, batch=load.batch, waiting=load.waiting
         )
@@ -140,18 +169,74 @@ class Ledger:
         first = cloudevent.parse(entry.parse(self.reader.entry(0).leaf).payload)
         return f"{first.source.rpartition(':')[0]}:{system}"
 
-    def sign(self, checkpoint: Checkpoint) -> str:
-        """Sign a checkpoint with the key of this log."""
-        if self._signer is None:
+    def log_keys(self) -> LogKeys:
+        """The keys of this log, as its events have them; second signers are not among them."""
+        with self.pool.connection() as conn:
+            return self._log_keys.read(conn, committed=True)
+
+    def vkeys(self) -> LogKeys:
+        """What `log.vkey` says, for whoever verifies: the keys of the log and its second signers.
+
+        Raises ConfigurationError.
+        """
+        published = read_vkeys(self._home)
+        second = [key for key in published.keys if key.second] if published else []
+        return LogKeys((*self.log_keys().keys, *second))
+
+    def sign(self, conn: psycopg.Connection, checkpoint: Checkpoint) -> str:
+        """Sign a checkpoint with the keys that the log has at its size.
+
+        A connection in the transaction that wrote its entries tells which these are. Raises
+        SigningRefused when one of them is not here.
+        """
+        log_keys = self._log_keys.read(conn, committed=False)
+        return self.signing.signers.sign(checkpoint, log_keys, int(self.clock().timestamp()))
+
+    @property
+    def signing(self) -> Signing:
+        """What signs, and what it signed last. Raises ConfigurationError where nothing signs."""
+        if self._signing is None:
             raise ConfigurationError("the private key of the log is not here: this ledger reads")
-        return sign_checkpoint(checkpoint, self._signer)
+        return self._signing
+
+    @property
+    def signs(self) -> bool:
+        """Whether this ledger can be appended to, or is only read."""
+        return self._signing is not None
+
+    def require_log_keys(self, directory: Path) -> None:
+        """Raises ConfigurationError unless every key that must sign next is in the directory."""
+        here = self.signing.signers.verifiers()
+        for key in self.log_keys().at(self.reader.size() + 1):
+            if key.verifier not in here:
+                raise ConfigurationError(
+                    f"{directory} does not hold the private key of the log, {key.verifier.vkey}:"
+                    " copy it there from where it is, or see docs/how-to/recover.md"
+                )
+
+    def learn(self, signed: str) -> None:
+        """Take notice of a checkpoint of this log that somebody else keeps; see `Kept.learn`."""
+        with self.pool.connection() as conn:
+            self.signing.kept.learn(conn, signed)
+
+    def set_back(self) -> bool:
+        """Whether the database has fewer entries than this process knows to be kept outside it."""
+        return self._signing is not None and self.reader.size() < self._signing.kept.size
+
+    def require_controller_keys(self) -> ControllerKeys:
+        """The keys that open the numbers of each controller. Raises ConfigurationError."""
+        if self.controller_keys is None:
+            raise ConfigurationError(
+                "the secret of the numbers is not here: this ledger reads. It is in"
+                " keys/numbers.key where the ledger was made"
+            )
+        return self.controller_keys
 
     def timestamps(
         self, authorities: Sequence[Authority], *, every: timedelta = HOURLY
     ) -> Timestamps:
         """The timestamps over the checkpoints of this log, asked of these authorities."""
-        verifier = parse_vkey(self.identity.vkey)
-        return Timestamps(self.pool, verifier, authorities, clock=self.clock, every=every)
+        return Timestamps(self.pool, self.log_keys, authorities, clock=self.clock, every=every)
 
     def close(self) -> None:
         """Commit what waits, and let go of the database."""
@@ -177,9 +262,14 @@ class Ledger:
                 batch,
                 origin=self.identity.origin,
                 sign=self.sign,
+                kept=self.signing.kept,
                 clock=self.clock,
+                keys=self.require_controller_keys(),
                 in_order=in_order,
             )
+
+    def _keep_before(self, size: int) -> None:
+        self.signing.kept.cover(self.pool.connection, size)
 
     def _answer(self, outcome: Outcome) -> Appended | Refused:
         if isinstance(outcome, Appended | Refused):
@@ -207,9 +297,45 @@ class _Ring:
     def refresh(self) -> None:
         with self._lock:
             for stored in self._reader.events(after=self._position, types=KEY_TYPES, limit=100_000):
-                event = cloudevent.parse(entry.parse(stored.leaf).payload)
-                self._ring.apply(event.type.name, event.raw["data"], stored.recorded_at)
+                name, data = _read(stored.leaf)
+                self._ring.apply(name, data, stored.recorded_at)
                 self._position = stored.position
+
+
+class _LogKeys:
+    """The keys of the log itself, read from its events. What admission knows of the keys of
+    services is apart from this: it is refreshed when an unknown one is met."""
+
+    def __init__(self, first: LogKeys) -> None:
+        self._known = first
+        self._position = 0
+        self._lock = threading.Lock()
+
+    def read(self, conn: psycopg.Connection, *, committed: bool) -> LogKeys:
+        """The keys as a connection sees them.
+
+        Within a transaction that may yet be undone (not `committed`) nothing is remembered.
+        """
+        with self._lock:
+            known, position = self._known, self._position
+        rows = conn.execute(
+            "SELECT position, leaf FROM entries WHERE type = ANY(%s) AND position > %s"
+            " ORDER BY position",
+            (KEY_TYPES, position),
+        )
+        for found, leaf in rows:
+            known, position = known.apply(found, *_read(leaf)), found
+        if committed:
+            with self._lock:
+                if position > self._position:
+                    self._known, self._position = known, position
+        return known
+
+
+def _read(leaf: bytes) -> tuple[str, dict[str, Any]]:
+    """The type and data of the event in an entry."""
+    event = cloudevent.parse(entry.parse(leaf).payload)
+    return event.type.name, event.raw["data"]
 
 
 KEY_TYPES = [t.topic for t in events.EVENT_TYPES.values() if t.name in KEY_EVENTS]
@@ -222,8 +348,16 @@ def open_ledger(
     clock: Clock = now,
     limits: admission.Limits | None = None,
     load: Load | None = None,
+    signs: bool = True,
+    replacing_key: bool = False,
 ) -> Iterator[Ledger]:
-    """Open the log of a home, until the block ends. Raises ConfigurationError."""
+    """Open the log of a home, until the block ends.
+
+    With `signs`, and the log's key in the home, it can be appended to: then the log is first seen
+    to go on from its kept checkpoint. Without, it is read, whatever its state. `replacing_key`
+    opens a log whose key is lost, to enrol another. Raises ConfigurationError, SigningRefused and
+    Unavailable.
+    """
     load = load or Load()
     with ExitStack() as stack:
         database = stack.enter_context(home.database())
@@ -235,27 +369,52 @@ def open_ledger(
                 )
         with database.connect() as conn:
             identity = read_identity(conn)
-        signer = _log_signer(home, identity)
+        signing = _signing(home, identity) if signs else None
+        controller_keys = _controller_keys(home, identity)
         pool = stack.enter_context(database.pool(load.connections))
-        yield stack.enter_context(
+        ledger = stack.enter_context(
             Ledger(
+                home,
                 database,
                 pool,
                 identity,
-                signer,
+                signing,
+                controller_keys,
                 clock=clock,
                 limits=limits or admission.Limits(),
                 load=load,
             )
         )
+        if signing is not None:
+            with pool.connection() as conn:
+                signing.kept.check(conn)
+            if not replacing_key:
+                ledger.require_log_keys(home.keys)
+        yield ledger
 
 
-def _log_signer(home: Home, identity: LogIdentity) -> Signer | None:
-    """The private key of the log; None where there is none, as on a machine that only reads."""
-    file = keys.key_file(home.keys, "log")
+def _signing(home: Home, identity: LogIdentity) -> Signing | None:
+    """What signs here; None where no key of the log is, as on a machine that only reads."""
+    signers = Signers(home.keys, identity.origin)
+    if not signers.verifiers():
+        return None
+    return Signing(signers, Kept(home.kept_files, lambda: known_keys(home, signers)))
+
+
+def known_keys(home: Home, signers: Signers) -> list[Verifier]:
+    """The keys of the log that this machine knows of without asking the database."""
+    published = read_vkeys(home)
+    found = [] if published is None else [key.verifier for key in published.keys]
+    return [*signers.verifiers(), *(v for v in found if isinstance(v, Verifier))]
+
+
+def _controller_keys(home: Home, identity: LogIdentity) -> ControllerKeys | None:
+    """The keys of the controllers; None where their secret is not, as where a ledger only reads."""
+    file = keys.key_file(home.keys, NUMBERS)
     if not file.exists():
         return None
-    signer = Signer(identity.origin, keys.load(file).private_key)
-    if signer.verifier.vkey != identity.vkey:
-        raise ConfigurationError(f"{file} is not the key of the log {identity.origin}")
-    return signer
+    key = keys.load(file)
+    if key.public_key != identity.numbers_key:
+        # The sequences would go on under keys that no controller has.
+        raise ConfigurationError(f"{file} is not the secret of the numbers of {identity.origin}")
+    return ControllerKeys(key.secret, identity.origin)

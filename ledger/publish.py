@@ -15,7 +15,8 @@ import hashlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -23,7 +24,6 @@ import psycopg
 import structlog
 from psycopg_pool import ConnectionPool
 
-from ledger import checkpoint as checkpoints
 from ledger import witnesses
 from ledger.cosignature import Cosignature
 from ledger.deployment import Clock, now
@@ -33,7 +33,7 @@ from ledger.errors import (
     WitnessError,
     WitnessUnavailable,
 )
-from ledger.note import Verifier, parse_vkey
+from ledger.log_keys import LogKey
 from ledger.opening import Ledger
 from ledger.policy import Policy
 from ledger.reader import StoredCheckpoint
@@ -104,8 +104,7 @@ class Publisher:
         self.policy = policy
         self.pause = pause
         self._ledger = ledger
-        self._verifier = parse_vkey(ledger.identity.vkey)
-        _check_policy(policy, self._verifier)
+        _check_policy(policy, ledger.log_keys().at(ledger.reader.size() + 1))
         self.standings = tuple(Standing(target) for target in witnesses.targets(policy))
         self._clock = clock
         self._ticks = ticks
@@ -153,11 +152,11 @@ class Publisher:
         return max(0.0, min(failed) - self._ticks()) if failed else None
 
     def _submission(self, newest: StoredCheckpoint) -> Submission:
-        reader = self._ledger.reader
+        reader, known = self._ledger.reader, self._ledger.log_keys()
         return Submission(
             newest.note,
-            checkpoints.open(newest.note, self._verifier),
-            self._verifier,
+            known.open(newest.note),
+            known,
             reader.prove_consistency,
             reader.size,
         )
@@ -225,7 +224,8 @@ class Publisher:
 
     def _publish(self, newest: StoredCheckpoint) -> bool:
         cosigned = self._ledger.reader.cosigned(newest)
-        if not self.policy.judge(cosigned.note, [self._verifier]).quorum_met:
+        known = [key.verifier for key in self._ledger.log_keys().at(newest.size)]
+        if not self.policy.judge(cosigned.note, known).quorum_met:
             return False
         with self._ledger.pool.connection() as conn:
             conn.execute(
@@ -292,6 +292,25 @@ def keep(pool: ConnectionPool, size: int, cosignatures: Iterable[Cosignature]) -
             )
 
 
+def learn_from_witnesses(ledger: Ledger, policy: Policy) -> None:
+    """See that a ledger goes on from what its witnesses hold, before it signs anything.
+
+    A witness is a place that keeps the last checkpoint outside the database (`ledger/kept.py`); one
+    that does not answer says nothing, and is passed over. Raises SigningRefused and Unavailable.
+    """
+    targets = witnesses.targets(policy)
+    if not targets:
+        return
+    keys = ledger.log_keys()
+    with witnesses.make_client() as http, ThreadPoolExecutor(len(targets)) as pool:
+        shown = list(pool.map(lambda target: witnesses.shown(http, target.url, keys), targets))
+    for target, held in zip(targets, shown, strict=True):
+        if held is None:
+            log.warning("a witness does not say what it holds", witness=target.name)
+            continue
+        ledger.learn(held[0])
+
+
 def last_cosigned(pool: ConnectionPool) -> dict[str, LastCosigned]:
     """The largest checkpoint each witness key ever cosigned, by vkey."""
     with pool.connection() as conn:
@@ -303,11 +322,15 @@ def last_cosigned(pool: ConnectionPool) -> dict[str, LastCosigned]:
         return {vkey: LastCosigned(size, at) for vkey, size, at in rows}
 
 
-def _check_policy(policy: Policy, verifier: Verifier) -> None:
-    if policy.logs and verifier not in [found.key for found in policy.logs]:
-        raise ConfigurationError(
-            f"the policy names logs, and this one is not among them: add `log {verifier.vkey}`"
-        )
-    own = [w.name for w in policy.witnesses if w.key.public_key == verifier.public_key]
+def _check_policy(policy: Policy, own_keys: Sequence[LogKey]) -> None:
+    named = [found.key for found in policy.logs]
+    for key in own_keys:
+        if named and key.verifier not in named:
+            raise ConfigurationError(
+                "the policy names logs, and this one is not among them: add"
+                f" `log {key.verifier.vkey}`"
+            )
+    public = {key.verifier.public_key for key in own_keys}
+    own = [w.name for w in policy.witnesses if w.key.public_key in public]
     if own:
         raise ConfigurationError(f"the witness {own[0]} has the key of this log: it is no witness")

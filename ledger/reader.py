@@ -7,7 +7,7 @@ full tiles are kept in memory. `tests/test_reader.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -50,10 +50,16 @@ COLUMNS = "position, type, recorded_at, tags, leaf"
 
 
 class Reader:
-    """Reads one log through a pool of connections."""
+    """Reads one log through a pool of connections.
 
-    def __init__(self, pool: ConnectionPool) -> None:
+    `before_showing` is told the size of each stored checkpoint before it is given out.
+    """
+
+    def __init__(
+        self, pool: ConnectionPool, before_showing: Callable[[int], None] = lambda size: None
+    ) -> None:
         self._pool = pool
+        self._before_showing = before_showing
         self._full_tile = lru_cache(maxsize=CACHED_TILES)(self._read_full_tile)
         self._seen = 0  # a size the log has had; it only grows
 
@@ -72,6 +78,10 @@ class Reader:
         Raises LookupError when there is none yet.
         """
         return self._checkpoint("WHERE size > %s ORDER BY size LIMIT 1", index)
+
+    def checkpoint_upto(self, size: int) -> StoredCheckpoint:
+        """The last checkpoint of at most so many entries. Raises LookupError when there is none."""
+        return self._checkpoint("WHERE size <= %s ORDER BY size DESC LIMIT 1", size)
 
     def published(self, covering: int = -1) -> StoredCheckpoint:
         """The latest checkpoint whose cosignatures met the quorum, with them under its note.
@@ -138,6 +148,21 @@ class Reader:
         with self._pool.connection() as conn:
             rows = conn.execute(FIRST_TAGGED, (list(tags),)).fetchall()
         return {tag: _entry(row) for tag, *row in rows}
+
+    def last(self, types: Sequence[str]) -> StoredEntry | None:
+        """The last entry of given types; None when there is none."""
+        with self._pool.connection() as conn:
+            row = conn.execute(LAST, (list(types),)).fetchone()
+        return None if row is None else _entry(row)
+
+    def sequence(
+        self, controller: str, *, after: int = 0, types: Sequence[str] = (), limit: int = 100
+    ) -> list[tuple[int, StoredEntry]]:
+        """Up to `limit` entries after a position that concern a controller, each with its number
+        for it, in order, of given types."""
+        with self._pool.connection() as conn:
+            rows = conn.execute(SEQUENCE, (controller, after, list(types), list(types), limit))
+            return [(number, _entry(row)) for number, *row in rows]
 
     def scan(
         self, *, after: int = 0, upto: int | None = None, batch: int = 1000
@@ -243,6 +268,7 @@ class Reader:
             ).fetchone()
         if row is None:
             raise LookupError(args)
+        self._before_showing(row[0])
         return StoredCheckpoint(*row)
 
     def _read_full_tile(self, level: int, index: int) -> bytes:
@@ -261,6 +287,17 @@ TYPED = f"""
     SELECT {COLUMNS} FROM entries WHERE position > %s AND type = ANY(%s)
     ORDER BY position LIMIT %s
 """  # noqa: S608
+LAST = f"""
+    SELECT {COLUMNS} FROM entries WHERE position = (
+        SELECT max(position) FROM entries WHERE type = ANY(%s))
+"""  # noqa: S608
+SEQUENCE = """
+    SELECT n.number, e.position, e.type, e.recorded_at, e.tags, e.leaf
+    FROM numbers n JOIN entries e ON e.position = n.position
+    WHERE n.controller = %s AND n.position > %s
+    AND (%s::text[] = '{}' OR e.type = ANY(%s::text[]))
+    ORDER BY n.number LIMIT %s
+"""
 TIMESTAMPED = """
     SELECT coalesce(
         (SELECT max(size) FROM publications JOIN timestamps USING (size)),

@@ -14,13 +14,14 @@ from types import MappingProxyType
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from ledger import checkpoint as checkpoints
 from ledger import entry as entries
+from ledger import log_keys
 from ledger import proof as proofs
 from ledger.checkpoint import Checkpoint
 from ledger.entry import Entry
 from ledger.envelope import Envelope, check_signature
 from ledger.errors import ProofInvalid, SignatureInvalid
+from ledger.log_keys import LogKeys
 from ledger.merkle import check_inclusion, leaf_hash
 from ledger.note import Verifier
 from ledger.proof import Proof
@@ -61,9 +62,9 @@ def format(index: int, hashes: Sequence[bytes], checkpoint: str, leaf: bytes) ->
 
 
 def check(
-    text: str, verifier: Verifier, producers: Mapping[str, Ed25519PublicKey] = NO_KEYS
+    text: str, verifier: Verifier | LogKeys, producers: Mapping[str, Ed25519PublicKey] = NO_KEYS
 ) -> Receipt:
-    """Check a receipt with the verifier key of the log, and the keys of producers by key id.
+    """Check a receipt with the key or keys of the log, and the keys of producers by key id.
 
     (1) It is a tlog-proof, and carries an entry.
     (2) The log's key signed the checkpoint, and the checkpoint is of that log.
@@ -80,7 +81,7 @@ def check(
     proof = proofs.parse(text)  # (1)
     if proof.extra is None:
         raise ProofInvalid("the proof carries no entry, so it is not a receipt", proof.index)
-    checkpoint = checkpoints.open(proof.checkpoint, verifier)  # (2)
+    checkpoint = log_keys.open(proof.checkpoint, verifier)  # (2)
     hashed = leaf_hash(proof.extra)  # (3)
     check_inclusion(proof.index, checkpoint.size, hashed, proof.hashes, checkpoint.root)
     entry = entries.parse(proof.extra)  # (4)

@@ -13,6 +13,7 @@ import httpx
 
 from ledger import note
 from ledger.errors import HistoriesDiffer, LogUnreadable
+from ledger.log_keys import LogKeys
 from ledger.note import Verifier
 from ledger.receipt import MAX_RECEIPT
 from ledger.refresh import Ask, Refreshed, refresh
@@ -30,7 +31,7 @@ def write(file: Path, text: str) -> None:
     beside.rename(file)
 
 
-def refresh_file(file: Path, ask: Ask, verifier: Verifier, pins: Pins) -> Refreshed:
+def refresh_file(file: Path, ask: Ask, verifier: Verifier | LogKeys, pins: Pins) -> Refreshed:
     """Refresh the receipt in a file (`ledger/refresh.py`); it changes only for a better one.
 
     When the ledger's answer is not of one history with it, both are evidence: the answer is written

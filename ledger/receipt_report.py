@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from ledger import entry_check, ladder, proof, receipt
+from ledger import entry_check, ladder, log_keys, proof, receipt
 from ledger.entry_check import Event
 from ledger.envelope import check_signature
 from ledger.errors import ProofInvalid, SignatureInvalid, VerificationFailed
 from ledger.ladder import Attested, Rung, State, Step
+from ledger.log_keys import LogKeys
 from ledger.note import Verifier
 from ledger.receipt import Receipt
 from ledger.report import Pins
@@ -36,14 +37,15 @@ class ReceiptReport:
     does_not_show: tuple[str, ...]
 
 
-def check(text: str, verifier: Verifier, pins: Pins) -> ReceiptReport:
+def check(text: str, keys: Verifier | LogKeys, pins: Pins) -> ReceiptReport:
     """Check a receipt, and decide how far it stands up.
 
-    `verifier` is the log's key: the pinned one, when `pins` has one. Raises VerificationFailed when
-    the receipt is not in order, when none of the producers' keys that are given signed it, or when
-    the signature of a witness of the policy fails.
+    `keys` are those of the log: the pinned ones, when `pins` has any. Raises VerificationFailed
+    when the receipt is not in order, when none of the producers' keys that are given signed it, or
+    when the signature of a witness of the policy fails.
     """
-    found = receipt.check(text, verifier)
+    found = receipt.check(text, keys)
+    verifier = log_keys.signer_of(proof.parse(text).checkpoint, keys)
     signed_by = _signers(found, pins.producers)
     attested = ladder.look_up(
         proof.parse(text).checkpoint, verifier, pins.policy, pins.certificates

@@ -27,7 +27,7 @@ from eventsourcing.persistence import IntegrityError, ProgrammingError
 from psycopg_pool import ConnectionPool
 
 from ledger import head
-from ledger.database import acknowledged
+from ledger.kept import Kept
 from ledger.listener import Listener
 
 MATCHING = """
@@ -47,11 +47,13 @@ class LedgerRecorder(DCBRecorder):
         *,
         origin: str,
         sign: head.Sign,
+        kept: Kept,
         clock: Callable[[], datetime],
     ) -> None:
         self._pool = pool
         self._origin = origin
         self._sign = sign
+        self._kept = kept
         self._clock = clock
         self.listener = listener
 
@@ -83,15 +85,18 @@ class LedgerRecorder(DCBRecorder):
         if not events:
             raise ProgrammingError("an append needs at least one event")
         entries = [head.NewEntry(e.type, tuple(dict.fromkeys(e.tags)), e.data) for e in events]
-        with self._pool.connection() as conn, acknowledged(conn):
-            locked = head.lock(conn)
+        with (
+            self._pool.connection() as conn,
+            self._kept.transaction(conn, self._sign) as turn,
+        ):
+            locked = turn.head
             size = locked.frontier.size
             if condition is not None and _matching(
                 conn, condition.fail_if_events_match, condition.after or 0, size, 1
             ):
                 raise IntegrityError(condition)
             recorded_at = max(self._clock(), locked.recorded_at)
-            head.extend(conn, locked, recorded_at, entries, origin=self._origin, sign=self._sign)
+            head.extend(conn, locked, recorded_at, entries, origin=self._origin, sign=turn.sign)
         return size + len(entries)
 
     def subscribe(

@@ -18,6 +18,7 @@ from ledger import note, proof, receipt_report, strict_json
 from ledger.checkpoint import Checkpoint
 from ledger.errors import HistoriesDiffer, ProofInvalid
 from ledger.ladder import State
+from ledger.log_keys import LogKeys
 from ledger.merkle import check_consistency
 from ledger.note import Verifier
 from ledger.receipt_report import ReceiptReport
@@ -38,7 +39,7 @@ class Refreshed:
     replaced: bool
 
 
-def refresh(kept: str, ask: Ask, verifier: Verifier, pins: Pins) -> Refreshed:
+def refresh(kept: str, ask: Ask, verifier: Verifier | LogKeys, pins: Pins) -> Refreshed:
     """Ask the ledger for a receipt that stands higher than the kept one.
 
     (1) The kept receipt is one of this log.

@@ -4,7 +4,9 @@ Only into a new ledger whose origin starts with `demo.`, or one that this feed w
 before: a real ledger has a real clock. Each producer gets a key of its own when the feed enrols it;
 `administrator` is the administrator key. A line that cannot be recorded ends it, and nothing below
 that line is recorded. When the feed was mended it goes on where it stopped: the same line gives the
-same bytes, so what is recorded is recognised. `tests/test_replay.py`.
+same bytes, so what is recorded is recognised. Between the events the ledger notes itself as one in
+service does: at the begin of each month with events, and at the end of the feed.
+`tests/test_replay.py`.
 """
 
 from __future__ import annotations
@@ -20,11 +22,12 @@ from pathlib import Path
 from ledger import cloudevent, entry, envelope, feed, keys
 from ledger.deployment import DEMO, Home, holds_log, init
 from ledger.errors import ConfigurationError, Refused
-from ledger.events.fields import ID
 from ledger.feed import FeedError, FeedEvent, shown
-from ledger.keyring import ADMINISTRATOR, ENROLLED
+from ledger.keyring import ADMINISTRATOR, ENROLLED, LEDGER
 from ledger.keys import SigningKey
+from ledger.noting import Every, begin_of, last_noted, note
 from ledger.opening import Ledger, open_ledger
+from ledger.tags import ID
 
 KVK = "00000000"
 """The Chamber of Commerce number of a fictional processor."""
@@ -97,14 +100,22 @@ def replay(
     recorded, those below it are not.
     """
     producers = Producers(home)
+    own = keys.load(keys.key_file(home.keys, LEDGER))
     already, left = _recorded_before(ledger, producers, feed.read(events), progress)
+    noted = last_noted(ledger.reader).recorded_at
     recorded = 0
     for group in _groups(left, _moment_and_kind):
+        month = begin_of(group[0].recorded_at, Every.MONTH)
+        if month > noted:
+            clock.moment = noted = month
+            note(ledger, own)
         clock.moment = max(group[0].recorded_at, clock.moment)
         for event, created in _append(ledger, producers, group):
             recorded += created
             already += not created
             progress(event.line)
+    if last_noted(ledger.reader).position < ledger.reader.size():
+        note(ledger, own)
     return Replayed(recorded, already)
 
 

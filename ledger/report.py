@@ -19,6 +19,7 @@ from ledger.checkpoint import Checkpoint
 from ledger.checks import CHECKS
 from ledger.entry_check import EntryCheck
 from ledger.ladder import Attested, Rung, State, Step
+from ledger.log_keys import LogKey
 from ledger.note import Verifier
 from ledger.policy import Policy
 
@@ -30,7 +31,8 @@ class Pins:
     `vkey` is the log's verifier key, `administrator_key` 32 bytes, `kept` signed checkpoints of
     this log from earlier: the caller's own, a witness's, or those in receipts. `policy` says which
     witnesses count, `certificates` which time-stamping authorities do, and `producers` are public
-    keys (32 bytes) of which one must have signed the event of a receipt.
+    keys (32 bytes) of which one must have signed the event of a receipt. `numbers_secret` are the
+    32 bytes that the numbers of all controllers are checked with.
     """
 
     vkey: str | None = None
@@ -39,6 +41,7 @@ class Pins:
     policy: Policy | None = None
     certificates: Sequence[Certificate] = ()
     producers: Sequence[bytes] = ()
+    numbers_secret: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +85,10 @@ def make(
     pins: Pins,
     kept: Sequence[Checkpoint],
     attested: Attested,
+    successor: LogKey | None = None,
 ) -> Report:
     """The report of a verification that passed; `kept` are the opened ones of `pins`, `attested` is
-    what others say of the checkpoint."""
+    what others say of the checkpoint, `successor` the key that took the place of the pinned one."""
     recorded = story.recorded
     return Report(
         origin=checkpoint.origin,
@@ -94,21 +98,27 @@ def make(
         administrator_key=story.administrator_key,
         recorded=recorded,
         suspect=story.suspect(),
-        passed=_passed(checkpoint, story, pins, kept),
+        passed=_passed(checkpoint, story, pins, kept, successor),
         steps=_steps(checkpoint, story, attested),
         attested=attested,
         contradictions=tuple(ladder.contradiction(recorded[1], attested) if recorded else ()),
-        rests_on=_rests_on(verifier, story.administrator_key, pins, kept, attested),
+        rests_on=_rests_on(verifier, story.administrator_key, pins, kept, attested, successor),
         does_not_show=_does_not_show(pins, kept, attested),
     )
 
 
 def _passed(
-    checkpoint: Checkpoint, story: EntryCheck, pins: Pins, kept: Sequence[Checkpoint]
+    checkpoint: Checkpoint,
+    story: EntryCheck,
+    pins: Pins,
+    kept: Sequence[Checkpoint],
+    successor: LogKey | None,
 ) -> tuple[Passed, ...]:
     size = checkpoint.size
     showed = {
-        1: "The key is the pinned one."
+        1: "The key took the place of the pinned one."
+        if successor
+        else "The key is the pinned one."
         if pins.vkey
         else "The key was found beside the log, and nothing else speaks for it.",
         2: f"The key of {checkpoint.origin} signed a tree of {size} entries.",
@@ -118,9 +128,12 @@ def _passed(
         6: f"All signatures are by the {sum(1 for _ in story.ring)} keys that the log enrols.",
         7: f"The {size} entries are {size} different events.",
         8: f"The log begins with the trees of {len(kept)} kept checkpoints.",
+        9: story.numbers.showed(),
     }
     if not kept:
         del showed[8]
+    if not story.numbers.numbered:
+        del showed[9]
     return tuple(Passed(number, CHECKS[number], text) for number, text in showed.items())
 
 
@@ -142,8 +155,15 @@ def _rests_on(
     pins: Pins,
     kept: Sequence[Checkpoint],
     attested: Attested,
+    successor: LogKey | None,
 ) -> tuple[str, ...]:
-    sentences = [f"The log's key {verifier.vkey}, {_origin_of_pin(pins.vkey)}."]
+    how = _origin_of_pin(pins.vkey)
+    if successor is not None:
+        how = (
+            "which the administrator put in the place of the pinned one for trees of"
+            f" {successor.first} entries and more; a kept checkpoint by the pinned one leads to it"
+        )
+    sentences = [f"The log's key {verifier.vkey}, {how}."]
     if administrator is not None:
         sentences.append(
             f"The administrator's key with SHA-256 {hashlib.sha256(administrator).hexdigest()},"

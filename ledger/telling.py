@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ledger import completeness_report
+from ledger.completeness import Complete
+from ledger.completeness_report import CompletenessReport
 from ledger.errors import VerificationFailed
 from ledger.ladder import Attested, State, Step, cosigned_at, headline, verdict
 from ledger.receipt_report import ReceiptReport
 from ledger.report import Report
 
-Shown = Report | ReceiptReport
+Shown = Report | ReceiptReport | CompletenessReport
 
 
 def as_json(report: Shown) -> dict[str, Any]:
@@ -23,7 +26,7 @@ def as_json(report: Shown) -> dict[str, Any]:
     return {
         "verdict": verdict(report.steps),
         "headline": printable(_headline(report)),
-        **(_log(report) if isinstance(report, Report) else _receipt(report)),
+        **_about(report),
         "rungs": [{"rung": s.rung, "state": s.state, "says": s.says} for s in report.steps],
         **_attested(report.attested),
         "contradictions": list(report.contradictions),
@@ -63,6 +66,9 @@ def _lines(report: Shown) -> Iterator[str]:
         if report.suspect:
             numbers = ", ".join(map(str, report.suspect))
             yield f"  Signed by a key that may have been in other hands: entries {numbers}."
+    elif isinstance(report, CompletenessReport):
+        yield "completeness"
+        yield from (f"  · {sentence}" for sentence in completeness_report.committed(report.found))
     else:
         yield "entry"
         entry = _receipt(report)
@@ -76,6 +82,9 @@ def _lines(report: Shown) -> Iterator[str]:
 
 
 def _headline(report: Shown) -> str:
+    if isinstance(report, CompletenessReport):
+        what = completeness_report.headline(report.found)
+        return f"complete, {headline(report.steps)}: {what}"
     if isinstance(report, Report):
         what = f"all {report.size} entries of {report.origin}, root {report.root.hex()}"
     else:
@@ -94,6 +103,27 @@ def _titled(title: str, sentences: Sequence[str]) -> Iterator[str]:
     if sentences:
         yield title
         yield from (f"  · {sentence}" for sentence in sentences)
+
+
+def _about(report: Shown) -> Mapping[str, Any]:
+    if isinstance(report, Report):
+        return _log(report)
+    return _receipt(report) if isinstance(report, ReceiptReport) else _complete(report.found)
+
+
+def _complete(found: Complete) -> Mapping[str, Any]:
+    return {
+        "origin": found.checkpoint.origin,
+        "size": found.checkpoint.size,
+        "root": found.checkpoint.root.hex(),
+        "complete": {
+            "controller": found.head.controller,
+            "entries": found.entries,
+            "covered": found.covered,
+            "committed_at": found.committed_at.isoformat(),
+            "later": found.later,
+        },
+    }
 
 
 def _log(report: Report) -> Mapping[str, Any]:

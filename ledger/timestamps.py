@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,7 +25,7 @@ from ledger import note, rfc3161, tokens
 from ledger.authorities import Authority
 from ledger.deployment import Clock
 from ledger.errors import TimestampInvalid
-from ledger.note import Verifier
+from ledger.log_keys import LogKeys
 from ledger.rfc3161 import Timestamp
 
 log = structlog.get_logger(__name__)
@@ -80,7 +80,7 @@ class Timestamps:
     def __init__(
         self,
         pool: ConnectionPool,
-        verifier: Verifier,
+        log_keys: Callable[[], LogKeys],
         authorities: Sequence[Authority],
         *,
         clock: Clock,
@@ -89,7 +89,7 @@ class Timestamps:
     ) -> None:
         self.every = every
         self._pool = pool
-        self._verifier = verifier
+        self._log_keys = log_keys
         self._authorities = tuple(authorities)
         self._clock = clock
         self._patience = patience
@@ -140,7 +140,7 @@ class Timestamps:
         now = self._clock()
         self._asked[authority.name] = now
         try:
-            answer, found = self._stamp(authority, message(signed, self._verifier))
+            answer, found = self._stamp(authority, message(signed, self._log_keys()))
         except (
             TimestampInvalid,
             httpx.HTTPError,
@@ -207,9 +207,9 @@ class Stamper:
             self._closing.wait(self.LOOK)
 
 
-def message(signed: str, verifier: Verifier) -> bytes:
+def message(signed: str, log_keys: LogKeys) -> bytes:
     """What an authority stamps of a checkpoint as it is stored. Raises VerificationFailed."""
-    opened = note.open(signed, [verifier])
+    opened = note.open(signed, [log_keys.signer_of(signed)])
     return tokens.covered(opened.text, opened.verified[0])
 
 

@@ -5,7 +5,7 @@
     tile/L/N[.p/W]                    hash tiles (C2SP tlog-tiles)
     tile/entries/N[.p/W]              the entries
 
-Eight numbered checks (`ledger/checks.py`), in one pass with bounded memory, and nothing but the
+Nine numbered checks (`ledger/checks.py`), in one pass with bounded memory, and nothing but the
 standard library and `cryptography`. The answer is a report (`ledger/report.py`), never a bare
 "passed". `tests/test_verify.py` plays the attacker.
 """
@@ -15,15 +15,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ledger import checkpoint as checkpoints
-from ledger import ladder, note, report, tiles
+from ledger import ladder, log_keys, note, report, tiles
 from ledger.checkpoint import Checkpoint
 from ledger.checks import check
 from ledger.entry_check import EntryCheck
 from ledger.errors import VerificationFailed
-from ledger.note import Verifier
+from ledger.log_keys import LogKeys
+from ledger.numbers import ControllerKeys
 from ledger.report import Pins, Report
 from ledger.tiles import Tile
 from ledger.tree_check import TreeCheck
+from ledger.trusted_keys import Trusted
 
 Fetch = Callable[[str], bytes]
 """path -> the bytes there. Raises FileNotFoundError when there is nothing at that path."""
@@ -36,8 +38,9 @@ def verify(fetch: Fetch, pins: Pins | None = None) -> Report:
     """Verify a log from its first entry to its latest checkpoint.
 
     (1) The verifier key is the one the caller pinned, or the one found beside the log.
-    (2) That key signed the checkpoint, and is named after its origin; so did the witnesses of the
-        policy whose signatures it carries.
+    (2) That key signed the checkpoint, in its period, and is named after its origin; so did the
+        witnesses of the policy whose signatures it carries. When another key took its place, the
+        log shows how (`ledger/trusted_keys.py`).
     (3) Every entry is there and has the leaf hash of its level-0 tile.
     (4) Every tile is made from the tile below, and the root is that of the checkpoint.
     (5) Every entry is spelled in the one way, and recorded time never runs backwards.
@@ -46,47 +49,55 @@ def verify(fetch: Fetch, pins: Pins | None = None) -> Report:
         may produce the event; keys are enrolled and revoked by the administrator.
     (7) Every payload is a JSON event of this vocabulary, and no source and id come twice.
     (8) The log has the root of every kept checkpoint at its size.
+    (9) Entries that name a controller carry a number for it, from the first numbered entry on; with
+        the secret of the numbers, every commitment is to the right ones.
 
     Raises VerificationFailed, with the number of the check and the index of the first entry that
     differs, where one does. Fields of events and rules of the agreement are not judged here.
     """
     pins = pins or Pins()
-    verifier = _verifier(fetch, pins)  # (1)
+    trusted = _trusted(fetch, pins)  # (1)
     with check(2):
         signed = note.decode(_read(fetch, CHECKPOINT))
+        verifier = trusted.signer(signed)
         checkpoint = checkpoints.open(signed, verifier)
         attested = ladder.look_up(signed, verifier, pins.policy, pins.certificates)
-    kept = _open_kept(pins.kept, verifier, checkpoint)
+    kept = _open_kept(pins.kept, trusted.beside, checkpoint)
     tree = TreeCheck(_tile_reader(fetch), checkpoint.size, [c.size for c in kept])
-    story = EntryCheck()
+    secret = pins.numbers_secret
+    story = EntryCheck(
+        LogKeys.of(trusted.beside.first),
+        None if secret is None else ControllerKeys(secret, checkpoint.origin),
+    )
     for tile in tiles.bundles_of(checkpoint.size):
         for index, leaf in tree.entries(tile, _bundle(fetch, tile)):  # (3) (4)
-            story.add(index, leaf)  # (5) (6) (7)
+            story.add(index, leaf)  # (5) (6) (7) (9)
             if index == 0:
                 _check_administrator(story, pins)
     tree.finish(checkpoint.root)
     _check_kept(kept, tree)  # (8)
-    return report.make(checkpoint, verifier, story, pins, kept, attested)
+    with check(2):
+        successor = trusted.check_signer(verifier, checkpoint.size, story.log_keys, pins.kept)
+    return report.make(checkpoint, verifier, story, pins, kept, attested, successor)
 
 
-def _verifier(fetch: Fetch, pins: Pins) -> Verifier:
+def _trusted(fetch: Fetch, pins: Pins) -> Trusted:
     with check(1):
+        pinned = None if pins.vkey is None else log_keys.parse(pins.vkey)
         try:
-            beside = note.decode(fetch(VKEY)).removesuffix("\n")
+            beside = log_keys.parse(note.decode(fetch(VKEY)))
         except FileNotFoundError:
-            if pins.vkey is None:
+            if pinned is None:
                 raise VerificationFailed("no verifier key is pinned or beside the log") from None
-            beside = pins.vkey
-        if pins.vkey not in (None, beside):
-            raise VerificationFailed("the key beside the log is not the pinned one")
-        return note.parse_vkey(beside)
+            beside = pinned
+        return Trusted.of(beside, pinned)
 
 
 def _open_kept(
-    notes: Sequence[str], verifier: Verifier, checkpoint: Checkpoint
+    notes: Sequence[str], log_keys: LogKeys, checkpoint: Checkpoint
 ) -> tuple[Checkpoint, ...]:
     with check(8):
-        opened = (checkpoints.open(text, verifier) for text in notes)
+        opened = (log_keys.open(text) for text in notes)
         kept = tuple(sorted(opened, key=lambda earlier: earlier.size))
         for earlier in kept:
             if earlier.size > checkpoint.size:

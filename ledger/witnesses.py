@@ -26,8 +26,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from ledger import add_checkpoint as messages
-from ledger import checkpoint as checkpoints
-from ledger import cosignature
+from ledger import cosignature, log_keys
 from ledger.add_checkpoint import MAX_BODY, SIZE_TYPE
 from ledger.checkpoint import Checkpoint
 from ledger.cosignature import Cosignature
@@ -40,6 +39,7 @@ from ledger.errors import (
     WitnessRefused,
     WitnessUnavailable,
 )
+from ledger.log_keys import LogKeys
 from ledger.merkle import check_consistency
 from ledger.note import Verifier
 from ledger.policy import Policy, Witness
@@ -80,7 +80,7 @@ class Submission:
 
     signed: str
     checkpoint: Checkpoint
-    verifier: Verifier
+    verifier: Verifier | LogKeys
     prove: Callable[[int, int], Sequence[bytes]]
     size: Callable[[], int]
 
@@ -222,13 +222,13 @@ def _ahead(
     size = submission.size()
     if held <= size:
         return WitnessUnavailable(f"it holds {held} entries already: asked again with a newer tree")
-    shown = _shown(http, target.url, submission)
-    if shown is not None and shown[1].size > size:
+    held_there = shown(http, target.url, submission.verifier)
+    if held_there is not None and held_there[1].size > size:
         return WitnessAlarm(
-            f"it shows a tree of {shown[1].size} entries that the key of this log signed, and this"
-            f" log has {size}: the database was set back, or the key signs elsewhere. Stop"
+            f"it shows a tree of {held_there[1].size} entries that the key of this log signed, and"
+            f" this log has {size}: the database was set back, or the key signs elsewhere. Stop"
             " appending, keep this checkpoint, and read docs/how-to/recover.md",
-            shown[0],
+            held_there[0],
         )
     return WitnessAlarm(
         f"it says that it holds {held} entries, and this log has {size}; it does not show a"
@@ -240,13 +240,13 @@ def _fork(
     http: httpx.Client, target: Target, submission: Submission, old: int
 ) -> WitnessAlarm | WitnessRefused:
     """It says that our tree does not go on from the one it holds."""
-    shown = _shown(http, target.url, submission)
-    if shown is None:
+    held = shown(http, target.url, submission.verifier)
+    if held is None:
         return WitnessAlarm(
             f"it says that this log does not go on from the tree of {old} entries that it holds,"
             " and shows no checkpoint of them that this log signed"
         )
-    signed, checkpoint = shown
+    signed, checkpoint = held
     if _goes_on(submission, checkpoint):
         return WitnessRefused("it refuses a proof from the tree that it shows, which is right")
     return WitnessAlarm(
@@ -270,12 +270,11 @@ def _goes_on(submission: Submission, earlier: Checkpoint) -> bool:
     return True
 
 
-def _shown(http: httpx.Client, url: str, submission: Submission) -> tuple[str, Checkpoint] | None:
-    """What a witness shows of this log, if the key of this log signed it."""
-    origin_hash = messages.origin_hash(submission.checkpoint.origin)
+def shown(http: httpx.Client, url: str, keys: Verifier | LogKeys) -> tuple[str, Checkpoint] | None:
+    """What a witness shows of this log, if a key of this log signed it."""
     try:
-        answer = _send(http, url, None, f"{origin_hash}/checkpoint")
+        answer = _send(http, url, None, f"{messages.origin_hash(keys.name)}/checkpoint")
         signed = answer.body.decode()
-        return signed, checkpoints.open(signed, submission.verifier)
+        return signed, log_keys.open(signed, keys)
     except (LedgerError, UnicodeDecodeError):
         return None

@@ -15,7 +15,7 @@ from datetime import datetime
 
 import psycopg
 
-from ledger.events.tags import CONTROLLERS
+from ledger.tags import CONTROLLERS
 from projections import context, history
 from projections.facts import Fact, Recorded, effective
 from projections.reading import ids

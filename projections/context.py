@@ -13,7 +13,7 @@ from datetime import datetime
 
 import psycopg
 
-from ledger.events.tags import CASES, CONTROLLERS
+from ledger.tags import CASES, CONTROLLERS
 from projections import history
 from projections.facts import Fact, Recorded, effective
 from projections.reading import ids

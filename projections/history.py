@@ -14,7 +14,7 @@ import orjson
 import psycopg
 
 from ledger import events
-from ledger.events.tags import CORRECTS_CORRECTION
+from ledger.tags import CORRECTS_CORRECTION
 from projections.facts import CORRECTED, RETRACTED, SHREDDED, Recorded
 
 AMENDMENTS = frozenset({CORRECTED, RETRACTED, SHREDDED})

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from ledger.events.tags import CONTROLLERS
+from ledger.tags import CONTROLLERS
 from projections.facts import Correction, Fact, Recorded
 from projections.reading import ids, stamp
 from projections.register import Column, Row

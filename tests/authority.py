@@ -56,7 +56,7 @@ def asking(
     made: TestLedger, *asked: Asked, clock: Callable[[], datetime] = now, **options: object
 ) -> Timestamps:
     """The timestamps of a ledger, which asks these authorities."""
-    return Timestamps(made.ledger.pool, made.verifier, asked, clock=clock, **options)  # type: ignore[arg-type]
+    return Timestamps(made.ledger.pool, made.ledger.log_keys, asked, clock=clock, **options)  # type: ignore[arg-type]
 
 
 def named(name: str, url: str, of: Authority) -> Asked:

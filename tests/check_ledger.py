@@ -23,11 +23,16 @@ from tests.ledgers import TestLedger
 def check_ledger(made: TestLedger, given: Iterable[Appended] = ()) -> Sound:
     """Check everything; `given` are answers that producers hold."""
     with made.ledger.database.connect() as conn:
-        sound = fsck(conn, made.verifier, made.ledger.identity.administrator_key)
-    reader = made.ledger.reader
+        sound = fsck(
+            conn,
+            made.verifier,
+            made.ledger.identity.administrator_key,
+            keys=made.ledger.controller_keys,
+        )
+    reader, log_keys = made.ledger.reader, made.ledger.log_keys()
     indexes: dict[int, bytes] = {}
     for answer in given:
-        found = receipt.check(answer.receipt, made.verifier)
+        found = receipt.check(answer.receipt, log_keys)
         assert found.index == answer.index
         assert reader.entry(found.index).leaf == found.leaf
         assert indexes.setdefault(found.index, found.leaf) == found.leaf, "an index was used twice"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -64,3 +65,41 @@ def owner(home: Home) -> Callable[[], psycopg.Connection]:
         )
 
     return connect
+
+
+@pytest.fixture
+def twin(ledger: TestLedger, home: Home, owner: Callable[[], psycopg.Connection]) -> Iterator[Home]:
+    """A second database restored from a copy of the first, with the same files."""
+    other = replace(home, schema=f"{home.schema}_twin")
+    with owner() as conn:
+        twin_role = f'"{other.schema}_service"'
+        conn.execute(f"CREATE ROLE {twin_role} NOLOGIN".encode())
+        conn.execute(f'CREATE SCHEMA "{other.schema}"'.encode())
+        conn.execute(f'GRANT USAGE ON SCHEMA "{other.schema}" TO {twin_role}'.encode())
+        tables = conn.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = %s", (home.schema,)
+        ).fetchall()
+        for (table,) in tables:
+            name = f'"{other.schema}".{table}'
+            conn.execute(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)".encode())
+            conn.execute(f"INSERT INTO {name} TABLE {table}".encode())
+            conn.execute(f"GRANT ALL ON {name} TO {twin_role}".encode())
+    yield other
+    with owner() as conn:
+        conn.execute(f'DROP SCHEMA "{other.schema}" CASCADE'.encode())
+        conn.execute(f"DROP ROLE {twin_role}".encode())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table of what an evil server did, and who caught it (tests/test_evil_server.py)."""
+    rows = [
+        text
+        for report in terminalreporter.getreports("passed")
+        for name, text in getattr(report, "user_properties", ())
+        if name == "evil server" and report.when == "call"
+    ]
+    if rows:
+        terminalreporter.section("a server with the key of the log")
+        terminalreporter.line(f"{'':40}client   verifier monitor  by what")
+        for text in rows:
+            terminalreporter.line(text)

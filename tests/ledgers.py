@@ -15,7 +15,7 @@ from ledger.deployment import Home
 from ledger.errors import Refused
 from ledger.keyring import ADMINISTRATOR
 from ledger.keys import SigningKey
-from ledger.note import Verifier, parse_vkey
+from ledger.note import Signer, Verifier, parse_vkey
 from ledger.opening import Ledger, Load
 from projections import sql
 
@@ -49,8 +49,14 @@ class TestLedger:
 
     @property
     def verifier(self) -> Verifier:
-        """The pinned key of the log."""
-        return parse_vkey(self.home.vkey_file.read_text().strip())
+        """The key that the log was made with."""
+        return parse_vkey(self.ledger.identity.vkey)
+
+    @property
+    def log_signer(self) -> Signer:
+        """The key of the log, for whoever has it in hand."""
+        file = keys.key_file(self.home.keys, "log")
+        return Signer(self.ledger.identity.origin, keys.load(file).private_key)
 
     def sign(
         self,

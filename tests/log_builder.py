@@ -5,6 +5,12 @@
     log.record("BreachDetected", {…}, by="k-crm")
     verify(reading(log.export()))
 
+With a secret, entries carry the numbers of whom they are said to concern:
+
+    log = LogBuilder(secret=SECRET)
+    log.record("InstructionReceived", {…}, by="k-crm", concerns=["C1"])
+    log.export_controller("C1")
+
 Keys are made from their names, so the same log has the same bytes every time.
 """
 
@@ -20,13 +26,15 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ledger import checkpoint, entry, envelope, receipt, tiles
+from ledger import checkpoint, entry, envelope, numbers, receipt, tiles
 from ledger.checkpoint import Checkpoint
+from ledger.controller_export import Head, Line
 from ledger.entry import Entry
 from ledger.envelope import Envelope
-from ledger.keyring import ADMINISTRATOR, ENROLLED, REVOKED
+from ledger.keyring import ADMINISTRATOR, CHECKPOINT_SIGNED, ENROLLED, LEDGER, REVOKED
 from ledger.merkle import HashReader, leaf_hash, perfect_root, prove_inclusion, root
 from ledger.note import Signer
+from ledger.numbers import ControllerKeys, Sequences, State
 
 ORIGIN = "log.example/verantwoord"
 START = datetime(2025, 1, 1, 12, tzinfo=UTC)
@@ -72,9 +80,13 @@ def sign(payload: bytes, *key_ids: str) -> Envelope:
 class LogBuilder:
     """A log of its own keys. Entries are one second apart unless told otherwise."""
 
-    def __init__(self, origin: str = ORIGIN) -> None:
+    def __init__(self, origin: str = ORIGIN, secret: bytes | None = None) -> None:
         self.signer = Signer(origin, private_key(origin))
         self.leaves: list[bytes] = []
+        self.keys = None if secret is None else ControllerKeys(secret, origin)
+        self.sequences = Sequences({})
+        self.states: list[dict[str, State]] = []
+        """What each entry commits to: numbers of whom it concerns, or the latest ones."""
         self.services = {ADMINISTRATOR: ADMINISTRATOR}
         self.now = START
         self.enrol(ADMINISTRATOR, ADMINISTRATOR)
@@ -88,6 +100,7 @@ class LogBuilder:
         id: str | None = None,
         system: str | None = None,
         at: datetime | None = None,
+        concerns: Sequence[str] = (),
     ) -> int:
         """Append an event signed by the keys of `by`; its index. Nothing is checked."""
         signers = (by,) if isinstance(by, str) else tuple(by)
@@ -97,13 +110,61 @@ class LogBuilder:
             id=id or f"E{len(self.leaves)}",
             system=system or self.services.get(signers[0], "nowhere"),
         )
-        return self.append(sign(event, *signers), at)
+        numbered = self.sequences.next(concerns if self.keys else ())
+        notes = type_name == CHECKPOINT_SIGNED and self.keys is not None
+        states = dict(self.sequences.latest) if notes else numbered
+        index = self.append(sign(event, *signers), at, states, latest=notes)
+        self.sequences.add(numbered, leaf_hash(self.leaves[index]))
+        return index
 
-    def append(self, signed: Envelope, at: datetime | None = None) -> int:
-        """Append an envelope as it is; its index."""
+    def append(
+        self,
+        signed: Envelope,
+        at: datetime | None = None,
+        states: Mapping[str, State] | None = None,
+        *,
+        latest: bool = False,
+    ) -> int:
+        """Append an envelope as it is, with a commitment to these states; its index."""
         self.now = at or self.now + timedelta(seconds=1)
-        self.leaves.append(entry.format(Entry(self.now, signed.payload, signed.signatures)))
-        return len(self.leaves) - 1
+        index, commitment = len(self.leaves), None
+        if self.keys is not None and (states or latest):
+            commitment = numbers.commit(self.keys, place(index, latest), states or {})
+        self.states.append(dict(states or {}))
+        made = Entry(self.now, signed.payload, signed.signatures, commitment)
+        self.leaves.append(entry.format(made))
+        return index
+
+    def note(self) -> int:
+        """Append a CheckpointSigned of the ledger, which commits to the latest numbers; its
+        index."""
+        if LEDGER not in self.services:
+            self.enrol(LEDGER, LEDGER)
+        return self.record(CHECKPOINT_SIGNED, {"tree_size": len(self.leaves)}, by=LEDGER)
+
+    def line(self, index: int, controller: str, *, latest: bool = False) -> Line:
+        """The line of an export for an entry, under the checkpoint of the whole log."""
+        assert self.keys is not None
+        states = self.states[index]
+        opening = numbers.prove(self.keys, place(index, latest), states, controller)
+        hashes = [leaf_hash(leaf) for leaf in self.leaves]
+        inclusion = prove_inclusion(index, len(hashes), reader(hashes))
+        leaf = self.leaves[index]
+        number = states[controller].number
+        return Line(number, index, leaf, tuple(inclusion), tuple(opening), latest)
+
+    def head(self, controller: str) -> Head:
+        """The first line of an export."""
+        assert self.keys is not None
+        vkey = self.signer.verifier.vkey
+        return Head(controller, self.keys.of(controller), vkey, self.checkpoint())
+
+    def export_controller(self, controller: str) -> list[Head | Line]:
+        """The export for a controller: up to the last note, and what came later."""
+        notes = [i for i, leaf in enumerate(self.leaves) if b"checkpoint-signed" in leaf]
+        own = [i for i, states in enumerate(self.states) if controller in states]
+        lines = [self.line(i, controller) for i in own if i not in notes]
+        return [self.head(controller), self.line(notes[-1], controller, latest=True), *lines]
 
     def enrol(self, key_id: str, service: str, *, by: str = ADMINISTRATOR, **fields: Any) -> int:
         """Append the enrolment of a key; its index."""
@@ -128,6 +189,11 @@ class LogBuilder:
         hashes = [leaf_hash(leaf) for leaf in leaves]
         proof = prove_inclusion(index, len(leaves), reader(hashes))
         return receipt.format(index, proof, self.checkpoint(size), leaves[index])
+
+
+def place(index: int, latest: bool) -> str:
+    """What an entry commits to numbers at."""
+    return numbers.latest_at(index) if latest else numbers.at_entry(index)
 
 
 def enrolment(key_id: str, service: str, **fields: Any) -> dict[str, Any]:

@@ -13,8 +13,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from unittest.mock import patch
 
-from ledger import deployment, entry, head, opening
+from ledger import checkpoint, deployment, entry, head, opening
+from ledger.checkpoint import Checkpoint
 from ledger.deployment import Home
+from ledger.merkle import EMPTY_ROOT
 from ledger.opening import Ledger
 from tests.ledgers import Clock, make_home
 
@@ -46,11 +48,15 @@ class StoredLog:
             )
 
 
+def _no_entries(conn: object, own: deployment.OwnKeys, *others: object) -> str:
+    return checkpoint.sign(Checkpoint(own.log.name, 0, EMPTY_ROOT), own.log)
+
+
 @contextmanager
 def stored_log(home: Home, leaves: Sequence[bytes]) -> Iterator[StoredLog]:
     """A new log without entries, open for the block."""
     clock = Clock()
-    with patch.object(deployment, "_enrol_own_keys"):
+    with patch.object(deployment, "_enrol_own_keys", _no_entries):
         make_home(home, clock)
     with opening.open_ledger(home, clock=clock) as ledger:
         yield StoredLog(ledger, leaves)

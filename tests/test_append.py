@@ -198,7 +198,7 @@ def test_interleaving_writers_keep_one_dense_order(ledger: TestLedger) -> None:
 @pytest.mark.parametrize(
     "table",
     [
-        *("entries", "tags", "tiles", "checkpoints"),
+        *("entries", "tags", "numbers", "tiles", "checkpoints"),
         *("witness_keys", "cosignatures", "publications"),
     ],
 )
@@ -209,7 +209,12 @@ def test_committed_rows_refuse_every_role(
     """UPDATE, DELETE and TRUNCATE are refused to the role that serves, and to the owner (N2)."""
     ledger.fill(300)
     columns = {"entries": "type", "tags": "tag", "tiles": "root", "checkpoints": "root"}
-    columns |= {"witness_keys": "vkey", "cosignatures": "line", "publications": "size"}
+    columns |= {
+        "numbers": "chain",
+        "witness_keys": "vkey",
+        "cosignatures": "line",
+        "publications": "size",
+    }
     column = f"{columns[table]} = {columns[table]}"
     statement = change.format(table, column).encode()
     with owner() as strong, pytest.raises(psycopg.errors.InsufficientPrivilege, match="never"):

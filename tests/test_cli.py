@@ -143,7 +143,7 @@ def test_a_served_log_is_verified_at_its_address(demo: Path, tmp_path: Path) -> 
         found = answer("verify", log, *pinned, "--token-file", demo / "read.token")
         assert found == answer("verify", tmp_path, *pinned)
         assert found == answer("verify", log, *pinned, VERANTWOORD_READ_TOKEN=token)
-        assert (found["verdict"], len(found["checks"])) == ("included", 8)
+        assert (found["verdict"], len(found["checks"])) == ("included", 9)
         refused = run("verify", log, status=2)
         assert "--token-file" in refused.stderr
         assert "failed" not in refused.stderr
@@ -297,7 +297,7 @@ def test_the_scenario_is_replayed_and_refuses_a_second_time(tmp_path: Path) -> N
     """Into a new ledger; the same again only to resume."""
     feed = shared("scenario") / "feed.ndjson"
     data = tmp_path / "data"
-    assert answer("replay", feed, "--data", data) == {"recorded": 225, "already": 0, "size": 227}
+    assert answer("replay", feed, "--data", data) == {"recorded": 225, "already": 0, "size": 249}
     run("replay", feed, "--data", data, status=2)
     resumed = answer("replay", feed, "--resume", "--data", data)
-    assert resumed == {"recorded": 0, "already": 225, "size": 227}
+    assert resumed == {"recorded": 0, "already": 225, "size": 249}

@@ -14,6 +14,7 @@ import pytest
 
 from ledger.deployment import Home
 from ledger.export import export_log
+from ledger.log_keys import parse
 from ledger.tiles import bundles_of, tiles_of
 from projections.follow import Follower
 from tests.conformance import aics as conformance
@@ -97,7 +98,7 @@ def audit_sizes(home: Home, aics: Auditor, folder: Path, sizes: Iterable[int]) -
                 "bundles": len(list(bundles_of(size))),
             }
             assert aics.audit(address, log.vkey) == wanted
-            assert export_log(log.ledger.reader, log.vkey, folder / "log") == size
+            assert export_log(log.ledger.reader, parse(log.vkey), folder / "log") == size
             assert aics.audit(folder / "log", log.vkey, leaves=lines) == wanted
 
 
@@ -141,7 +142,7 @@ def test_others_find_a_changed_byte(home: Home, aics: Auditor, tmp_path: Path) -
     """The auditor of these tests is no rubber stamp: each file of an export counts."""
     with stored_log(home, busy_log(300).leaves) as log:
         log.grow(300)
-        export_log(log.ledger.reader, log.vkey, tmp_path)
+        export_log(log.ledger.reader, parse(log.vkey), tmp_path)
         assert aics.audit(tmp_path, log.vkey)["size"] == 300
         tiles = [file for file in (tmp_path / "tile").rglob("*") if file.is_file()]
         assert len(tiles) == 5

@@ -151,7 +151,12 @@ def check(made: TestLedger, senders: Senders) -> None:
     with open_ledger(made.home) as ledger:
         opened = TestLedger(made.home, ledger, Clock())
         with ledger.database.connect() as conn:
-            sound = fsck(conn, made.verifier, ledger.identity.administrator_key)
+            sound = fsck(
+                conn,
+                made.verifier,
+                ledger.identity.administrator_key,
+                keys=ledger.controller_keys,
+            )
         check_registers(opened)
         ids = [
             cloudevent.parse(entry.parse(stored.leaf).payload).id for stored in ledger.reader.scan()

@@ -127,7 +127,7 @@ def test_the_key_of_another_log_is_refused(ledger: TestLedger) -> None:
     key = keys.key_file(ledger.home.keys, "log")
     key.unlink()
     keys.save(ledger.home.keys, keys.make_key("log"))
-    with pytest.raises(ConfigurationError, match="is not the key of the log"):
+    with pytest.raises(ConfigurationError, match="does not hold the private key of the log"):
         with open_ledger(ledger.home):
             pass
 

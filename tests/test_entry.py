@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -25,10 +26,15 @@ GOLDEN = (
 ).encode()
 
 
-def test_the_bytes_of_an_entry_never_change() -> None:
-    """These bytes are what logs of the first version commit to."""
-    assert entry.format(ENTRY) == GOLDEN
-    assert entry.parse(GOLDEN) == ENTRY
+NUMBERED = replace(ENTRY, numbers=bytes(range(32)))
+GOLDEN_NUMBERED = GOLDEN[:-1] + b',"numbers":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}'
+
+
+@pytest.mark.parametrize(("made", "golden"), [(ENTRY, GOLDEN), (NUMBERED, GOLDEN_NUMBERED)])
+def test_the_bytes_of_an_entry_never_change(made: Entry, golden: bytes) -> None:
+    """These bytes are what logs commit to: of before entries were numbered, and since."""
+    assert entry.format(made) == golden
+    assert entry.parse(golden) == made
 
 
 times = st.datetimes(timezones=st.just(UTC))
@@ -36,12 +42,15 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 signatures = st.lists(st.builds(Signature, texts, st.binary(max_size=70)), min_size=1, max_size=3)
 
 
-@given(times, texts, signatures)
+commitments = st.none() | st.binary(min_size=32, max_size=32)
+
+
+@given(times, texts, signatures, commitments)
 def test_an_entry_is_read_as_it_was_written(
-    at: datetime, payload: str, signed: list[Signature]
+    at: datetime, payload: str, signed: list[Signature], numbers: bytes | None
 ) -> None:
-    """Any time, text and signatures come back, from the year 1 on."""
-    made = Entry(at, payload.encode(), tuple(signed))
+    """Any time, text, signatures and commitment come back, from the year 1 on."""
+    made = Entry(at, payload.encode(), tuple(signed), numbers)
     assert entry.parse(entry.format(made)) == made
 
 
@@ -58,7 +67,7 @@ def test_a_time_is_written_in_utc() -> None:
     [
         (b"{", b" {"),
         (b":", b": "),
-        (b"}]}", b"}]}\n"),
+        (b'8="}', b'8="}\n'),
         (b"000000Z", b"000000+00:00"),
         (b"000000Z", b"000Z"),
         (b"000000Z", b"000000"),
@@ -84,13 +93,23 @@ def test_a_time_is_written_in_utc() -> None:
         (b"{", b"\xef\xbb\xbf{"),
         (b"Zo", b"Zo\xff"),
         (b"Zo", b"Zo\\ud800"),
+        (b"Hh8=", b"Hh8"),
+        (b"Hh8=", b"Hh9="),
+        (b"Hh8=", b"Hh8=AA=="),
+        (b'"AAEC', b'"'),
+        (b'"numbers":"', b'"numbers": "'),
+        (b'"numbers"', b'"Numbers"'),
+        (b'"numbers":"AAE', b'"numbers":null,"x":"AAE'),
+        (b'"numbers":"AAE', b'"numbers":["AAE'),
+        (b',"numbers"', b',"signatures":[],"numbers"'),
+        (b'{"recorded_at"', b'{"numbers":"AAE","recorded_at"'),
     ],
 )
 def test_second_spellings_of_entries_are_refused(right: bytes, wrong: bytes) -> None:
     """Each of these is almost the golden entry, and some JSON readers see no difference."""
-    assert right in GOLDEN
+    assert right in GOLDEN_NUMBERED
     with pytest.raises(EntryMalformed):
-        entry.parse(GOLDEN.replace(right, wrong, 1))
+        entry.parse(GOLDEN_NUMBERED.replace(right, wrong, 1))
 
 
 @settings(deadline=None)
@@ -102,7 +121,10 @@ def test_second_spellings_of_entries_are_refused(right: bytes, wrong: bytes) -> 
             lambda inner: (
                 st.lists(inner, max_size=3)
                 | st.dictionaries(
-                    st.sampled_from(["recorded_at", "payload", "signatures", "keyid", "sig"]), inner
+                    st.sampled_from(
+                        ["recorded_at", "payload", "signatures", "keyid", "sig", "numbers"]
+                    ),
+                    inner,
                 )
             ),
         ).map(lambda value: json.dumps(value).encode()),
@@ -117,14 +139,15 @@ def test_any_bytes_are_an_entry_in_one_way_or_none(leaf: bytes) -> None:
 @given(st.data())
 def test_a_changed_byte_is_another_entry_or_none(data: st.DataObject) -> None:
     """No byte of an entry is free: whatever is changed shows in what is read."""
-    place = data.draw(st.integers(0, len(GOLDEN) - 1))
-    byte = data.draw(st.integers(0, 255).filter(lambda b: b != GOLDEN[place]))
-    changed = GOLDEN[:place] + bytes([byte]) + GOLDEN[place + 1 :]
+    golden = GOLDEN_NUMBERED
+    place = data.draw(st.integers(0, len(golden) - 1))
+    byte = data.draw(st.integers(0, 255).filter(lambda b: b != golden[place]))
+    changed = golden[:place] + bytes([byte]) + golden[place + 1 :]
     try:
         found = entry.parse(changed)
     except EntryMalformed:
         return
-    assert found != ENTRY
+    assert found != NUMBERED
     assert entry.format(found) == changed
 
 
@@ -163,5 +186,7 @@ def test_an_entry_has_a_signature_and_a_text() -> None:
     """What nobody signed, or is not UTF-8, is never written."""
     with pytest.raises(ValueError, match="signature"):
         entry.format(Entry(AT, b"{}", ()))
+    with pytest.raises(ValueError, match="32 bytes"):
+        entry.format(replace(ENTRY, numbers=bytes(31)))
     with pytest.raises(UnicodeDecodeError):
         entry.format(Entry(AT, b"\xff", ENTRY.signatures))

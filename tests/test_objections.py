@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ledger.events.tags import CONTROLLERS
+from ledger.tags import CONTROLLERS
 from projections.facts import Fact, effective
 from projections.objections import RAISED, announcement, validity, window_closes
 from projections.rows import by_id

@@ -21,12 +21,18 @@ from starlette.routing import Route
 from ledger import add_checkpoint, checkpoint, merkle, note, publish, receipt
 from ledger.checkpoint import Checkpoint
 from ledger.cosignature import CosignatureSigner
-from ledger.errors import ConfigurationError, VerificationFailed, WitnessAlarm
+from ledger.errors import (
+    ConfigurationError,
+    SigningRefused,
+    VerificationFailed,
+    WitnessAlarm,
+)
 from ledger.export import export_log
 from ledger.fsck import fsck
 from ledger.note import Signer
+from ledger.opening import open_ledger
 from ledger.policy import Policy
-from ledger.publish import Publisher, Publishing
+from ledger.publish import Publisher, Publishing, learn_from_witnesses
 from ledger.report import Pins
 from ledger.verify import verify
 from ledger.witness import Witness
@@ -34,6 +40,7 @@ from tests.check_ledger import check_ledger
 from tests.ledgers import TestLedger
 from tests.log_builder import private_key
 from tests.serving import reader
+from tests.test_kept import Owner, copy, set_back
 from tests.witnessing import served, serving_witness
 
 
@@ -192,8 +199,8 @@ def test_a_published_checkpoint_is_exported(
     ledger.fill(20, start=400)
     for latest, wanted, cosignatures in ((False, size, 6), (True, size + 20, 0)):
         directory = tmp_path / f"export-{latest}"
-        vkey = ledger.ledger.identity.vkey
-        assert export_log(ledger.ledger.reader, vkey, directory, latest=latest) == wanted
+        keys, vkey = ledger.ledger.vkeys(), ledger.ledger.identity.vkey
+        assert export_log(ledger.ledger.reader, keys, directory, latest=latest) == wanted
         signed = (directory / "checkpoint").read_text()
         assert len(found.judge(signed, [ledger.verifier]).cosigned) == cosignatures
         files = partial(file_of, directory)
@@ -207,10 +214,10 @@ def test_an_export_does_not_go_back_to_the_published_checkpoint(
     with publisher(ledger, policy(three, 2)) as opened:
         opened.round()
     ledger.fill(20)
-    vkey = ledger.ledger.identity.vkey
-    size = export_log(ledger.ledger.reader, vkey, tmp_path, latest=True)
+    keys, vkey = ledger.ledger.vkeys(), ledger.ledger.identity.vkey
+    size = export_log(ledger.ledger.reader, keys, tmp_path, latest=True)
     with pytest.raises(ConfigurationError, match="--latest"):
-        export_log(ledger.ledger.reader, vkey, tmp_path)
+        export_log(ledger.ledger.reader, keys, tmp_path)
     assert verify(partial(file_of, tmp_path), Pins(vkey)).size == size
 
 
@@ -370,9 +377,7 @@ def test_an_alarm_is_seen_and_appends_go_on(ledger: TestLedger, three: list[Serv
 
 def key_of_log(made: TestLedger):  # type: ignore[no-untyped-def]
     """The stolen key of the log."""
-    signer = made.ledger._signer
-    assert signer is not None
-    return signer.private_key
+    return made.log_signer.private_key
 
 
 def test_a_witness_restored_from_a_backup_is_an_alarm(
@@ -530,3 +535,41 @@ def test_the_limits_fit_each_other() -> None:
     """A whole policy of ML-DSA-44 cosignatures fits in a note, a request and an answer."""
     line = len(note.format_line(note.SignatureLine("w" * 60, bytes(4), bytes(8 + 2420))).encode())
     assert 64 * line < add_checkpoint.MAX_BODY < note.MAX_NOTE
+
+
+def test_a_service_does_not_sign_over_what_its_witnesses_hold(
+    ledger: TestLedger, three: list[Served], owner: Owner
+) -> None:
+    """The database and every file were set back together; one witness that answers is enough, and
+    once it was asked no other process signs either."""
+    found = policy(three, 2)
+    copy(owner)
+    before = ledger.home.kept_files[0].read_bytes()
+    ledger.fill(5)
+    with publisher(ledger, found) as opened:
+        opened.round()
+    size = ledger.ledger.reader.size()
+    learn_from_witnesses(ledger.ledger, found)
+    set_back(owner)
+    ledger.home.kept_files[0].write_bytes(before)
+    with open_ledger(ledger.home, clock=ledger.clock) as again:
+        # Two of the three are silent.
+        silent = Policy.parse(
+            "".join(w.lines.replace(w.url, "http://127.0.0.1:1") for w in three[:2])
+            + f"{three[2].lines}quorum C\n"
+        )
+        with pytest.raises(SigningRefused, match=f"signed a tree of {size}: it was set back"):
+            learn_from_witnesses(again, silent)
+        with pytest.raises(SigningRefused, match="set back"):
+            again.append([ledger.instruction(900)])
+    with pytest.raises(SigningRefused, match="set back"), open_ledger(ledger.home):
+        pass
+
+
+def test_witnesses_that_know_nothing_let_a_service_start(
+    ledger: TestLedger, three: list[Served]
+) -> None:
+    """A new log was never cosigned, and a witness may be away."""
+    learn_from_witnesses(ledger.ledger, policy(three, 2))
+    learn_from_witnesses(ledger.ledger, Policy.parse("quorum none\n"))
+    check_ledger(ledger, ledger.fill(1))

@@ -27,6 +27,7 @@ def recorder(made: TestLedger) -> LedgerRecorder:
         made.ledger.listener,
         origin=made.ledger.identity.origin,
         sign=made.ledger.sign,
+        kept=made.ledger.signing.kept,
         clock=made.clock,
     )
 

@@ -322,7 +322,7 @@ def test_a_receipt_climbs_to_the_top_with_real_witnesses_and_a_real_authority(
         timestamps.ask_all()
         ledger.fill(2)
         (one, two) = client.refresh(pins).values()
-        export_log(ledger.ledger.reader, ledger.verifier.vkey, tmp_path / "log", timestamped=True)
+        export_log(ledger.ledger.reader, ledger.ledger.vkeys(), tmp_path / "log", timestamped=True)
         publisher.close()
     assert [one.replaced, two.replaced] == [True, False], "the second entry is not published yet"
     assert verdict(one.report.steps) is Rung.TIMESTAMPED
@@ -338,4 +338,4 @@ def test_an_untimestamped_log_is_not_exported_as_timestamped(
 ) -> None:
     """It is said how to get a timestamp."""
     with pytest.raises(ConfigurationError, match="verantwoord timestamp"):
-        export_log(ledger.ledger.reader, ledger.verifier.vkey, tmp_path, timestamped=True)
+        export_log(ledger.ledger.reader, ledger.ledger.vkeys(), tmp_path, timestamped=True)

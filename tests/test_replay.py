@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ledger.feed import LONGEST_LINE, FeedError
 from ledger.opening import open_ledger
 from ledger.replay import Replayed, demo_ledger, replay
 from projections import sql
+from projections.civil import AMSTERDAM
 from tests.check_ledger import check_ledger, check_registers
 from tests.feeds import header
 from tests.ledgers import Clock, TestLedger, make_home
@@ -43,6 +45,15 @@ def demo() -> Path:
         return file
 
 
+def months(events: Path) -> int:
+    """The months of a feed: the ledger notes itself at the begin of each but the first, and at the
+    end."""
+    recorded = (json.loads(line)["recorded_at"] for line in events.read_text().splitlines())
+    return len(
+        {datetime.fromisoformat(at).astimezone(AMSTERDAM).strftime("%Y-%m") for at in recorded}
+    )
+
+
 def write(tmp_path: Path, lines: list[Any]) -> Path:
     file = tmp_path / "feed.ndjson"
     file.write_text(
@@ -60,7 +71,7 @@ def test_the_demonstration_is_a_good_feed(home: Home, demo: Path) -> None:
     done, size = run(home, demo)
     lines = len(demo.read_text().splitlines())
     assert done == Replayed(lines, 0)
-    assert size == lines + 2
+    assert size == lines + 2 + months(demo)
 
 
 def test_the_scenario_is_recorded_whole(home: Home) -> None:
@@ -69,6 +80,9 @@ def test_the_scenario_is_recorded_whole(home: Home) -> None:
     tables = [sql.text("registers.sql")]
     with demo_ledger(home, events, origin=ORIGIN, tables=tables, resume=False) as (ledger, clock):
         assert replay(home, ledger, clock, events) == Replayed(225, 0)
+        assert ledger.reader.size() == 2 + 225 + months(events)
+        assert replay(home, ledger, clock, events) == Replayed(0, 225)
+        assert ledger.reader.size() == 2 + 225 + months(events)
         made = TestLedger(home, ledger, Clock())
         check_ledger(made)
         check_registers(made)
@@ -81,7 +95,7 @@ def test_a_replay_that_stopped_goes_on(home: Home, demo: Path, tmp_path: Path) -
     done, size = run(home, demo, resume=True)
     total = len(demo.read_text().splitlines())
     assert done == Replayed(total - 60, 60)
-    assert size == total + 2
+    assert size == total + 2 + months(demo) + 1  # one more at the end of the first half
 
 
 def test_a_real_ledger_is_never_replayed_into(home: Home, demo: Path) -> None:

@@ -142,17 +142,14 @@ def sign_with_another_key(attack: Attack) -> None:
 
 def rewrite_with_the_log_key(attack: Attack) -> None:
     attack.set("entries", "leaf = %s", "position = 100", attack.edited(100))
-    signer = attack.made.ledger._signer
-    assert signer is not None
-    attack.rehash(signer)
+    attack.rehash(attack.made.log_signer)
 
 
 def cut_with_the_log_key(attack: Attack) -> None:
     attack.conn.execute("DELETE FROM entries WHERE position > 290")
     attack.conn.execute("DELETE FROM tags WHERE position > 290")
-    signer = attack.made.ledger._signer
-    assert signer is not None
-    attack.rehash(signer)
+    attack.conn.execute("DELETE FROM numbers WHERE position > 290")
+    attack.rehash(attack.made.log_signer)
 
 
 MOVES: dict[str, tuple[Callable[[Attack], None], str, int | None]] = {
@@ -194,7 +191,7 @@ def test_every_move_is_found(
     act, finding, index = MOVES[move]
     check(ledger, owner, kept)  # sound before
     with owner() as conn:
-        for name in ("entries", "tags", "tiles", "checkpoints"):
+        for name in ("entries", "tags", "numbers", "tiles", "checkpoints"):
             conn.execute(f"ALTER TABLE {name} DISABLE TRIGGER USER".encode())
         act(Attack(conn, ledger))
     with pytest.raises(VerificationFailed, match=finding) as found:
@@ -209,11 +206,11 @@ def test_an_older_copy_of_the_database_is_found_by_a_kept_receipt(
     """An older state, sound in itself, does not go on to the checkpoint of a later receipt."""
     ledger.fill(20)
     with owner() as conn:
-        for name in ("entries", "tags", "tiles", "checkpoints", "head"):
+        for name in ("entries", "tags", "numbers", "tiles", "checkpoints", "head"):
             conn.execute(f"CREATE TABLE copy_{name} AS TABLE {name}".encode())
     later = receipt.check(ledger.fill(5, start=100)[-1].receipt, ledger.verifier).checkpoint
     with owner() as conn:
-        for name in ("entries", "tags", "tiles", "checkpoints", "head"):
+        for name in ("entries", "tags", "numbers", "tiles", "checkpoints", "head"):
             conn.execute(f"ALTER TABLE {name} DISABLE TRIGGER USER".encode())
             conn.execute(f"DELETE FROM {name}".encode())
             conn.execute(f"INSERT INTO {name} TABLE copy_{name}".encode())
@@ -226,17 +223,20 @@ def test_an_older_copy_of_the_database_is_found_by_a_kept_receipt(
 def test_another_history_under_the_same_size_is_found_by_a_kept_receipt(
     ledger: TestLedger, owner: Callable[[], psycopg.Connection]
 ) -> None:
-    """With all keys in hand the attacker records another event instead: the receipt tells."""
+    """With all keys and the kept checkpoint in hand the attacker records another event instead: the
+    receipt tells."""
     ledger.fill(20)
+    before = ledger.home.kept_files[0].read_bytes()
     with owner() as conn:
-        for name in ("entries", "tags", "tiles", "checkpoints", "head"):
+        for name in ("entries", "tags", "numbers", "tiles", "checkpoints", "head"):
             conn.execute(f"CREATE TABLE copy_{name} AS TABLE {name}".encode())
     kept = receipt.check(ledger.fill(1, start=100)[0].receipt, ledger.verifier).checkpoint
     with owner() as conn:
-        for name in ("entries", "tags", "tiles", "checkpoints", "head"):
+        for name in ("entries", "tags", "numbers", "tiles", "checkpoints", "head"):
             conn.execute(f"ALTER TABLE {name} DISABLE TRIGGER USER".encode())
             conn.execute(f"DELETE FROM {name}".encode())
             conn.execute(f"INSERT INTO {name} TABLE copy_{name}".encode())
+    ledger.home.kept_files[0].write_bytes(before)
     ledger.fill(1, start=200)
     check(ledger, owner, None)
     with pytest.raises(VerificationFailed, match="not those of the kept checkpoint") as found:
@@ -248,4 +248,10 @@ def check(
     made: TestLedger, owner: Callable[[], psycopg.Connection], kept: Checkpoint | None
 ) -> None:
     with owner() as conn:
-        fsck(conn, made.verifier, made.ledger.identity.administrator_key, kept=kept)
+        fsck(
+            conn,
+            made.verifier,
+            made.ledger.identity.administrator_key,
+            keys=made.ledger.controller_keys,
+            kept=kept,
+        )

@@ -17,8 +17,12 @@ from api import logs
 from api.cli import (
     append,
     check,
+    complete,
     judge,
+    kept,
     keys,
+    log_keys,
+    monitor,
     publish,
     read,
     receipt,
@@ -46,17 +50,26 @@ app.command()(serve.demo)
 app.command()(append.replay)
 app.command()(append.append)
 app.add_typer(keys.app, name="keys")
+app.add_typer(kept.app, name="kept")
+keys.app.command("log")(log_keys.log)
+keys.app.command("rotate-log")(log_keys.rotate_log)
+keys.app.command("retire-log")(log_keys.retire_log)
+keys.app.command("second-signer")(log_keys.second_signer)
 app.command()(read.register)
 app.command()(judge.findings)
 app.command()(judge.clocks)
 app.command()(judge.check)
 app.command()(judge.status)
 app.command()(check.verify)
+app.command()(monitor.monitor)
+app.command("verify-misbehaviour")(monitor.verify_misbehaviour)
 app.add_typer(receipt.app, name="receipt")
 app.command()(check.fsck)
 app.command()(timestamp.timestamp)
 app.command()(read.rebuild)
 app.command("export-log")(read.export_log)
+app.command("note-checkpoint")(complete.note_checkpoint)
+app.command("export-controller")(complete.export_controller)
 app.command()(publish.publish)
 app.command()(witness.witness)
 

@@ -11,13 +11,11 @@ from rich.markup import escape
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
 from api.cli.output import Format, console, errors, print_json, progress
 from ledger import auditor
-from ledger import checkpoint as checkpoints
 from ledger import fsck as checking
 from ledger.auditor import HELP, Question, note_of
-from ledger.deployment import Home
+from ledger.deployment import read_vkeys
 from ledger.errors import VerificationFailed
 from ledger.ladder import Rung
-from ledger.note import parse_vkey
 from ledger.opening import open_ledger
 from ledger.telling import failure_json, printable
 
@@ -30,11 +28,15 @@ def verify(
     policy: Annotated[Path | None, typer.Option(help=HELP["policy"])] = None,
     tsa: Annotated[list[Path] | None, typer.Option(help=HELP["tsa"])] = None,
     producer_key: Annotated[list[Path] | None, typer.Option(help=HELP["producer_key"])] = None,
+    key: Annotated[Path | None, typer.Option(help=HELP["key"])] = None,
+    since: Annotated[str | None, typer.Option(help=HELP["since"])] = None,
+    numbers_key: Annotated[Path | None, typer.Option(help=HELP["numbers_key"])] = None,
     require: Annotated[list[Rung] | None, typer.Option(help=HELP["require"])] = None,
     token_file: Annotated[Path | None, typer.Option(help=HELP["token_file"])] = None,
     format: Formatted = Format.TEXT,
 ) -> None:
-    """Check a receipt, an exported log, or a log at its address, without trusting who gave it.
+    """Check a receipt, the export for a controller, an exported log, or a log at its address,
+    without trusting who gave it.
 
     The answer says how far it stands up: signed by its producer, included in the tree that the log
     signed, witnessed by whom your policy asks for, timestamped by an authority that you trust. It
@@ -48,6 +50,9 @@ def verify(
         policy=policy,
         tsa=tsa or (),
         producer_key=producer_key or (),
+        key=key,
+        since=since,
+        numbers_key=numbers_key,
         require=require or (),
         token_file=token_file,
     )
@@ -73,21 +78,23 @@ def fsck(
     schema: Schema = DEFAULT_SCHEMA,
     format: Formatted = Format.TEXT,
 ) -> None:
-    """Derive every hash, tile, tag, checkpoint and signature again from the stored bytes.
+    """Derive every hash, tile, tag, number, checkpoint and signature again from the stored bytes.
 
     Names the first entry that differs. An older copy of the whole database can only be told by a
     checkpoint kept elsewhere: give one with --kept.
     """
     where = home(data, database_url, schema)
-    with open_ledger(where) as ledger, ledger.database.connect() as conn:
-        verifier = parse_vkey(_pinned_vkey(where, ledger.identity.vkey))
+    with open_ledger(where, signs=False) as ledger, ledger.database.connect() as conn:
+        known = read_vkeys(where) or ledger.log_keys()
+        verifier = known.first
         with progress("entries", ledger.reader.size()) as show:
             try:
-                earlier = None if kept is None else checkpoints.open(note_of(kept), verifier)
+                earlier = None if kept is None else known.open(note_of(kept))
                 sound = checking.fsck(
                     conn,
                     verifier,
                     ledger.identity.administrator_key,
+                    keys=ledger.controller_keys,
                     kept=earlier,
                     progress=show,
                 )
@@ -107,8 +114,8 @@ def fsck(
         print_json({"sound": True, **answer})
         return
     console.print(
-        f"Every hash, tile, tag, checkpoint and signature of {sound.size} entries is what the"
-        f" stored bytes give ({sound.checkpoints} checkpoints, {sound.tiles} full tiles,"
+        f"Every hash, tile, tag, number, checkpoint and signature of {sound.size} entries is what"
+        f" the stored bytes give ({sound.checkpoints} checkpoints, {sound.tiles} full tiles,"
         f" {sound.cosignatures} cosignatures)."
     )
     console.print(f"root {sound.root.hex()}", highlight=False)
@@ -122,8 +129,3 @@ def _fail(failed: VerificationFailed, format: Format) -> None:
     else:
         errors.print(f"[bold red]failed[/]: {escape(printable(str(failed)))}", highlight=False)
     raise typer.Exit(1)
-
-
-def _pinned_vkey(where: Home, stored: str) -> str:
-    """The verifier key in the data directory; the database's own word when there is none."""
-    return where.vkey_file.read_text().strip() if where.vkey_file.exists() else stored

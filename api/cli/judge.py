@@ -157,7 +157,7 @@ def check(
     moment to come, as of that moment. Exit status 0: nothing stands in its way; 1: something does.
     """
     act = _act(file)
-    with open_ledger(home(data, database_url, schema)) as ledger:
+    with open_ledger(home(data, database_url, schema), signs=False) as ledger:
         now = ledger.now()
         source = ledger.own_source(candidate.SYSTEM)
         event = candidate.make(act["type"], act["data"], act["occurred_at"] or now, source)
@@ -189,7 +189,7 @@ def status(
     ] = Format.TEXT,
 ) -> None:
     """One screen: the log, how far the registers follow, what is due, what was found."""
-    with open_ledger(home(data, database_url, schema)) as ledger:
+    with open_ledger(home(data, database_url, schema), signs=False) as ledger:
         answer = ask_status(ledger, within=timedelta(days=within))
     if format is Format.JSON:
         print_json(judged.status_json(answer, lang))
@@ -204,7 +204,7 @@ def _asked(
     """An open ledger whose registers have caught up, and the moment that was asked about."""
     try:
         moment = parse_moment(as_of, known_at)
-        with open_ledger(home(data, database_url, schema)) as ledger:
+        with open_ledger(home(data, database_url, schema), signs=False) as ledger:
             follow.catch_up(ledger.pool)
             yield ledger, moment
     except MomentError as error:

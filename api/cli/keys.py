@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
-from uuid import uuid4
+from urllib.parse import quote
 
 import typer
 from rich.table import Table
 
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
 from api.cli.output import Format, console, print_json
-from ledger import cloudevent, envelope, keys
+from ledger import controller_key, keys
 from ledger.append import Appended
+from ledger.controller_key import ControllerKey
 from ledger.deployment import Home
-from ledger.errors import Refused
-from ledger.keyring import ADMINISTRATOR
+from ledger.errors import ConfigurationError, Refused
+from ledger.key_rotation import administer
+from ledger.log_keys import LOG
 from ledger.opening import open_ledger
 
 app = typer.Typer(help="Keys of services: make, enrol, revoke, list.", no_args_is_help=True)
@@ -41,6 +43,8 @@ def new(
     format: Formatted = Format.TEXT,
 ) -> None:
     """Make a key for a service and enrol it: an event signed by the administrator key."""
+    if service == LOG:
+        raise ConfigurationError("`log` is the log itself: `keys rotate-log` makes a key for it")
     file = keys.save(into, keys.make_key(key_id))
     enrolment = keys.load(file).enrolment(service)
     if event_type:
@@ -81,7 +85,7 @@ def list_keys(
     format: Formatted = Format.TEXT,
 ) -> None:
     """Every key the log enrolled, in force or not."""
-    with open_ledger(home(data, database_url, schema)) as ledger:
+    with open_ledger(home(data, database_url, schema), signs=False) as ledger:
         found = [
             {
                 "key_id": key.key_id,
@@ -112,21 +116,34 @@ def list_keys(
     console.print(table, soft_wrap=False)
 
 
-def _administer(where: Home, event_type: str, content: dict[str, Any]) -> Appended:
-    administrator = keys.load(keys.key_file(where.keys, ADMINISTRATOR))
-    with open_ledger(where) as ledger:
-        at = datetime.now(UTC)
-        payload = cloudevent.format(
-            id=f"{content['key_id']}-{uuid4()}",
-            source=ledger.own_source(ADMINISTRATOR),
-            type=event_type,
-            time=at,
-            occurred_at=at,
-            data=content,
+@app.command()
+def controller(
+    controller: Annotated[str, typer.Argument(help="Id of the controller: C1")],
+    into: Annotated[Path, typer.Option(help="Directory the key is written to.")] = Path(),
+    data: Data = DEFAULT_DATA,
+    database_url: DatabaseUrl = None,
+    schema: Schema = DEFAULT_SCHEMA,
+    format: Formatted = Format.TEXT,
+) -> None:
+    """Write the key with which a controller checks its exports, to be handed to it once.
+
+    It never changes, and nothing of it is recorded: the numbers of all entries are under it.
+    """
+    with open_ledger(home(data, database_url, schema), signs=False) as ledger:
+        key = ControllerKey(
+            ledger.identity.origin, controller, ledger.require_controller_keys().of(controller)
         )
-        (answer,) = ledger.append([envelope.format(administrator.sign(payload))])
-    if isinstance(answer, Refused):
-        raise answer
+    file = into / f"{quote(controller, safe='')}.controller-key"
+    keys.write_secret(file, controller_key.format(key) + "\n")
+    if format is Format.JSON:
+        print_json({"controller": controller, "file": str(file)})
+    else:
+        console.print(f"The key of {controller} is in {file}.", highlight=False)
+
+
+def _administer(where: Home, event_type: str, content: dict[str, Any]) -> Appended:
+    with open_ledger(where) as ledger:
+        (answer,) = administer(where, ledger, [(event_type, content)])
     return answer
 
 

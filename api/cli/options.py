@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -67,10 +68,14 @@ PolicyFile = Annotated[
 DEFAULT_DATA = Path("verantwoord-data")
 DEFAULT_SCHEMA = "ledger"
 
+KEEP = "VERANTWOORD_KEEP"
+"""Further files that keep the last checkpoint, with `:` between them."""
+
 
 def home(data: Path, database_url: str | None, schema: str = DEFAULT_SCHEMA) -> Home:
-    """The ledger that the options name."""
-    return Home(data, database_url, schema)
+    """The ledger that the options name, and the files that VERANTWOORD_KEEP names."""
+    keep = os.environ.get(KEEP, "")
+    return Home(data, database_url, schema, tuple(map(Path, filter(None, keep.split(os.pathsep)))))
 
 
 def authorities_of(where: Home, file: Path | None) -> tuple[Authority, ...]:

@@ -71,7 +71,7 @@ def register(
         moment = parse_moment(as_of, known_at)
     except MomentError as error:
         raise ConfigurationError(str(error)) from None
-    with open_ledger(home(data, database_url, schema)) as ledger:
+    with open_ledger(home(data, database_url, schema), signs=False) as ledger:
         follow.catch_up(ledger.pool)
         try:
             answer = ask(ledger.pool, found, moment, controller=controller)
@@ -147,7 +147,7 @@ def rebuild(
 ) -> None:
     """Make all registers anew from the log, and swap them in whole; readers see no gap."""
     with (
-        open_ledger(home(data, database_url, schema)) as ledger,
+        open_ledger(home(data, database_url, schema), signs=False) as ledger,
         progress("entries", ledger.reader.size()) as show,
     ):
         position = follow.rebuild(ledger.pool, progress=show)
@@ -176,10 +176,11 @@ def export_log(
     """Write the log as files (C2SP tlog-tiles), for `verantwoord verify` or another verifier."""
     if latest and timestamped:
         raise ConfigurationError("give one of --latest and --timestamped")
-    with open_ledger(home(data, database_url, schema)) as ledger, progress("tiles") as show:
+    where = home(data, database_url, schema)
+    with open_ledger(where, signs=False) as ledger, progress("tiles") as show:
         size = write_log(
             ledger.reader,
-            ledger.identity.vkey,
+            ledger.vkeys(),
             directory,
             lambda done, _: show(done),
             latest=latest,

@@ -11,10 +11,9 @@ import typer
 
 from api.cli.options import Formatted
 from api.cli.output import Format, console, errors, print_json
-from ledger import auditor, keys
+from ledger import auditor, keys, log_keys
 from ledger.auditor import HELP, Question
 from ledger.errors import ConfigurationError, HistoriesDiffer, VerificationFailed
-from ledger.note import parse_vkey
 from ledger.receipt_files import asking, refresh_file
 from ledger.refresh import Refreshed
 from ledger.telling import as_json, printable
@@ -58,7 +57,7 @@ def refresh(
         ask = asking(http, token.strip() if token else None)
         for file in files:
             try:
-                found = refresh_file(file, ask, parse_vkey(pins.vkey), pins)
+                found = refresh_file(file, ask, log_keys.parse(pins.vkey), pins)
                 said.append(_as_json(file, found))
             except VerificationFailed as failed:
                 said.append(_failure(file, failed))

@@ -30,15 +30,17 @@ from api.cli.options import (
 from api.cli.output import console, progress
 from api.cli.read import print_register
 from api.state import State
-from ledger import feed, fsck
+from ledger import feed, fsck, keys, noting
 from ledger import replay as replaying
 from ledger.authorities import Authority
-from ledger.deployment import Home
+from ledger.deployment import DEMO, Home
 from ledger.errors import ConfigurationError
+from ledger.keyring import LEDGER
 from ledger.note import parse_vkey
+from ledger.noting import Noter, Schedule
 from ledger.opening import Ledger, open_ledger
 from ledger.policy import Policy
-from ledger.publish import INTERVAL, Publisher, Publishing
+from ledger.publish import INTERVAL, Publisher, Publishing, learn_from_witnesses
 from ledger.timestamps import HOURLY, Stamper, Timestamps
 from projections import sql
 from projections.follow import Follower, catch_up
@@ -54,6 +56,26 @@ Every = Annotated[
         "--timestamp-every",
         envvar="VERANTWOORD_TIMESTAMP_EVERY",
         help="Minutes between timestamps of each authority, when the log has grown.",
+        min=1,
+    ),
+]
+
+NoteEvery = Annotated[
+    noting.Every,
+    typer.Option(
+        "--note-every",
+        envvar="VERANTWOORD_NOTE_EVERY",
+        help="How often the ledger records its checkpoint, with the latest number of every"
+        " controller.",
+    ),
+]
+
+NoteAfter = Annotated[
+    int,
+    typer.Option(
+        "--note-after",
+        envvar="VERANTWOORD_NOTE_AFTER",
+        help="The same after so many entries, if that comes first.",
         min=1,
     ),
 ]
@@ -92,6 +114,8 @@ def serve(
     ] = INTERVAL,
     authorities: Authorities = None,
     timestamp_every: Every = 60,
+    note_every: NoteEvery = noting.Every.MONTH,
+    note_after: NoteAfter = 10_000,
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
@@ -109,7 +133,8 @@ def serve(
         authorities_of(where, authorities),
         timedelta(minutes=timestamp_every),
     )
-    _serve(where, host, port, others, public_hashes=public_hashes)
+    notes = Schedule(note_every, note_after)
+    _serve(where, host, port, others, public_hashes=public_hashes, notes=notes)
 
 
 def demo(
@@ -151,13 +176,14 @@ def _fill(where: Home, events: Path) -> None:
 
 
 def _check_and_show(where: Home) -> None:
-    with open_ledger(where) as ledger, ledger.database.connect() as conn:
+    with open_ledger(where, signs=False) as ledger, ledger.database.connect() as conn:
         console.print("[bold]3[/]  Every hash, tag, tile and signature, derived again")
         with progress("entries", ledger.reader.size()) as show:
             sound = fsck.fsck(
                 conn,
                 parse_vkey(ledger.identity.vkey),
                 ledger.identity.administrator_key,
+                keys=ledger.controller_keys,
                 progress=show,
             )
             show(sound.size)
@@ -174,12 +200,14 @@ def _serve(
     others: Others | None = None,
     *,
     public_hashes: bool = False,
+    notes: Schedule | None = None,
 ) -> None:
     others = others or Others()
     with (
-        open_ledger(where) as ledger,
+        _opened(where, others.policy) as ledger,
         _publishing(ledger, others.policy, others.publish_interval) as publishing,
         _stamping(ledger, others) as timestamps,
+        _noting(where, ledger, notes),
     ):
         follower = Follower(ledger.pool, ledger.listener)
         listening = listen(host, port)
@@ -208,6 +236,29 @@ def _serve(
         finally:
             listening.close()
             follower.close()
+
+
+@contextmanager
+def _noting(where: Home, ledger: Ledger, schedule: Schedule | None) -> Iterator[None]:
+    """Note the ledger on a schedule where it can append; not one whose clock is that of a feed."""
+    file = keys.key_file(where.keys, LEDGER)
+    if schedule is None or not file.exists() or ledger.identity.origin.startswith(DEMO):
+        yield
+        return
+    noter = Noter(ledger, keys.load(file), schedule)
+    try:
+        yield
+    finally:
+        noter.close()
+
+
+@contextmanager
+def _opened(where: Home, policy: Policy | None) -> Iterator[Ledger]:
+    """The ledger, once it was seen to go on from what its witnesses hold."""
+    with open_ledger(where) as ledger:
+        if policy is not None and ledger.signs:
+            learn_from_witnesses(ledger, policy)
+        yield ledger
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The vocabulary: every event type, by its topic.
 
 One module for each group of the vocabulary; `base` says what a type is, `fields` which shapes its
-fields have, `tags` what an event is found by, `schema` how it looks to others.
+fields have, `schema` how it looks to others.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from ledger.events import (  # noqa: F401 - importing a group enters its types
 )
 from ledger.events.base import REGISTRY, EventData, EventType
 from ledger.events.schema import json_schema
-from ledger.events.tags import controllers_of, tags_of
 
 EVENT_TYPES: Mapping[str, EventType] = MappingProxyType(REGISTRY)
 """Event types by topic."""
@@ -40,10 +39,8 @@ __all__ = [
     "EVENT_TYPES",
     "EventData",
     "EventType",
-    "controllers_of",
     "json_schema",
     "latest",
-    "tags_of",
     "versions",
 ]
 

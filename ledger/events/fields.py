@@ -27,6 +27,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from ledger.events.countries import COUNTRIES
+from ledger.tags import ID
 
 LARGEST = 2**53 - 1
 
@@ -128,7 +129,6 @@ class Part(BaseModel):
 Bool = StrictBool
 Count = Annotated[StrictInt, Field(ge=0, le=LARGEST)]
 UpdateNumber = Annotated[StrictInt, Field(ge=1, le=100_000)]
-ID = r"[A-Za-z0-9](?:[A-Za-z0-9._:/-]{0,62}[A-Za-z0-9])?"
 Id = Annotated[StrictStr, Field(pattern=f"^{ID}$")]
 EventRef = Annotated[StrictStr, Field(min_length=1, max_length=256), AfterValidator(_plain)]
 Slug = Annotated[StrictStr, Field(pattern=r"^[A-Za-z][A-Za-z0-9_ .-]{0,63}$")]

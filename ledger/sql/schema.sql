@@ -7,6 +7,7 @@ CREATE TABLE log (
     origin             text NOT NULL,        -- C2SP checkpoint origin, also the name of the log key
     vkey               text NOT NULL,        -- C2SP verifier key of the log
     administrator_key  bytea NOT NULL CHECK (octet_length(administrator_key) = 32),  -- Ed25519
+    numbers_key        bytea NOT NULL CHECK (octet_length(numbers_key) = 32),  -- tells the right one
     read_token_sha256  bytea NOT NULL CHECK (octet_length(read_token_sha256) = 32),
     schema_version     integer NOT NULL,
     created_at         timestamptz NOT NULL
@@ -43,6 +44,20 @@ CREATE TABLE tags (
 CREATE UNIQUE INDEX tags_source_id ON tags (tag) WHERE starts_with(tag, 'source-id:');
 
 CREATE INDEX entries_type ON entries (type, position);
+
+-- The sequence of each controller: the entries that concern it, with a dense number. `chain` is over
+-- the sequence up to this entry (ledger/numbers.py). The latest number of a controller is its last
+-- row; fsck derives every row from the entries.
+CREATE TABLE numbers (
+    controller  text NOT NULL,
+    number      bigint NOT NULL CHECK (number >= 1),
+    position    bigint NOT NULL,
+    chain       bytea NOT NULL CHECK (octet_length(chain) = 32),
+    PRIMARY KEY (controller, number) INCLUDE (position)      -- no number is given twice
+);
+
+-- Whom an entry concerns. A controller has one number of an entry at most.
+CREATE UNIQUE INDEX numbers_position ON numbers (position, controller);
 
 -- Full tiles of 256 hashes; a partial tile is read from the hashes it is made of.
 CREATE TABLE tiles (
@@ -114,6 +129,8 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON entries
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON tags
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON numbers
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON tiles
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON checkpoints
@@ -129,7 +146,7 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON publications
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
 GRANT USAGE ON SCHEMA {schema} TO {service_role};
-GRANT SELECT ON log, head, entries, tags, tiles, checkpoints TO {service_role};
-GRANT INSERT ON entries, tags, tiles, checkpoints TO {service_role};
+GRANT SELECT ON log, head, entries, tags, numbers, tiles, checkpoints TO {service_role};
+GRANT INSERT ON entries, tags, numbers, tiles, checkpoints TO {service_role};
 GRANT SELECT, INSERT ON witness_keys, cosignatures, publications, timestamps TO {service_role};
 GRANT UPDATE (size, recorded_at, frontier) ON head TO {service_role};

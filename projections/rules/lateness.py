@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from ledger.events import EVENT_TYPES
-from ledger.events.tags import CONTROLLERS
+from ledger.tags import CONTROLLERS
 from projections import demands
 from projections.facts import Fact, Recorded
 from projections.reading import ids

@@ -11,6 +11,7 @@
 
 A correction that gives a field of one of these another value is found by the new value as well; one
 of a correction cannot be, since it does not name the field of the event at the end of the chain.
+Data come as they were signed, of a known type or not, checked or not; what is no id gives no tag.
 `tests/test_tags.py`.
 """
 
@@ -20,8 +21,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ledger.events.base import EventData
-from ledger.events.fields import ID, Delivery
+ID = r"[A-Za-z0-9](?:[A-Za-z0-9._:/-]{0,62}[A-Za-z0-9])?"
+"""The form of an id, of a controller or of a case."""
 
 CORRECTS_CORRECTION = "corrects:correction"
 
@@ -72,43 +73,46 @@ _ID = re.compile(ID)
 TARGETS = ("corrects_event_id", "retracts_event_id", "event_id")
 
 
-def controllers_of(data: EventData) -> tuple[str, ...]:
-    """The ids of every controller an event concerns, sorted."""
-    if data.event_type.name == "SigningKeyEnrolled":
+def controllers_of(name: str, data: Mapping[str, Any]) -> tuple[str, ...]:
+    """The ids of every controller that the data of an event of this type name, sorted."""
+    if name == "SigningKeyEnrolled":
         return ()  # its controller_ids say what the key may sign, not whom the event concerns
     found: set[str] = set()
     for field in CONTROLLERS:
-        found.update(_ids(getattr(data, field, None)))
+        found.update(_ids(data.get(field)))
     return tuple(sorted(found))
 
 
-def tags_of(source: str, id: str, data: EventData) -> tuple[str, ...]:
-    """The tags of an event, each once."""
+def tags_of(source: str, id: str, name: str, data: Mapping[str, Any]) -> tuple[str, ...]:
+    """The tags of an event of a type, each once; those of its source and id first."""
     tags = [f"source-id:{source} {id}", f"event-id:{id}"]
-    tags.extend(f"controller:{controller}" for controller in controllers_of(data))
-    tags.extend(_of_fields(data))
+    tags.extend(f"controller:{controller}" for controller in controllers_of(name, data))
+    tags.extend(_of_fields(name, data))
     return tuple(dict.fromkeys(tags))
 
 
-def _of_fields(data: EventData) -> Iterator[str]:
-    name = data.event_type.name
+def _of_fields(name: str, data: Mapping[str, Any]) -> Iterator[str]:
     if name == "ControllerRegistered":
-        yield f"party:controller:{getattr(data, 'controller_id')}"  # noqa: B009
+        yield f"party:controller:{data.get('controller_id')}"
     elif name == "ProcessorRegistered":
         yield "party:processor"
-    for field in sorted(data.model_fields_set):
-        value = getattr(data, field)
+    for field in sorted(data):
+        value = data[field]
         if field in CASES:
             yield f"{CASES[field]}:{value}"
         elif field in TARGETS:
             yield f"concerns:{value}"
-        elif field == "field_changes":
+        elif field == "field_changes" and isinstance(value, list):
             for change in value:
-                yield from _of_change(change.field, change.new)
+                yield from _of_change(change)
 
 
-def _of_change(field: str, new: Any) -> Iterator[str]:
+def _of_change(change: Any) -> Iterator[str]:
     # Whether the new value fits its field is not known yet: only what can be an id becomes a tag.
+    field = change.get("field") if isinstance(change, Mapping) else None
+    if not isinstance(field, str):
+        return
+    new = change.get("new")
     first, *rest = field.split(".")
     if first in CONTROLLERS and rest[1:] in ([], ["controller"]):
         yield from (f"controller:{id}" for id in _ids(new) if _ID.fullmatch(id))
@@ -125,7 +129,5 @@ def _ids(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for item in value:
             yield from _ids(item)
-    elif isinstance(value, Delivery):
-        yield value.controller
     elif isinstance(value, Mapping):
         yield from _ids(value.get("controller"))

@@ -1,0 +1,53 @@
+"""A file that is wholly old or wholly new, whenever the machine stops.
+
+    write FILE.new · fsync it · rename it to FILE · fsync the directory
+
+Without the first fsync the name could lead to an empty file after a power failure, without the
+second to the old one. Writers of one file take turns: `locked` is a lock that ends with its holder,
+also when that is killed. `tests/test_durable_file.py` stops at every step.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def write(file: Path, content: bytes) -> None:
+    """Write a file; when this returns it is on the disk. Raises OSError, and then it is as it was,
+    or already new.
+
+    One writer at a time. Its directory must be there: one that is made here could hide that a disk
+    is not mounted.
+    """
+    beside = file.with_name(f"{file.name}.new")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    with os.fdopen(descriptor, "wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(descriptor)
+    beside.rename(file)
+    _sync(file.parent)
+
+
+@contextmanager
+def locked(file: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold the lock of a file, `FILE.lock`. Raises OSError; without `wait`, BlockingIOError when
+    somebody holds it."""
+    descriptor = os.open(file.with_name(f"{file.name}.lock"), os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,43 @@
+"""From which entry on the log may not be shown to a controller yet (4.7).
+
+While the law prohibits to tell a controller of a demand, nothing of the demand may show in what the
+controller can read. Its entries have numbers like any other, so an export for it ends before the
+first of them, until it is told. What was corrected or retracted stays in the log, and counts both
+as it was recorded and as it is known now. `tests/test_withheld.py`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+import psycopg
+
+from projections import history
+from projections.demands import CLOSED, CONTESTED, DISCLOSED, NOTIFIED, RECEIVED, demands
+from projections.facts import Fact, Recorded, effective
+from projections.reading import texts
+
+TYPES = (RECEIVED, NOTIFIED, CONTESTED, DISCLOSED, CLOSED)
+
+
+def withheld_from(conn: psycopg.Connection, controller: str, *, upto: int) -> int | None:
+    """The index of the first entry that the controller may not see yet, among the first `upto`;
+    None when there is none."""
+    recorded = list(history.of_types(conn, TYPES, upto=upto))
+    as_recorded = [event for event in recorded if event.type in TYPES]
+    secret = [*_secret(recorded, controller), *_secret(as_recorded, controller)]
+    return min(secret) - 1 if secret else None
+
+
+def _secret(recorded: Iterable[Recorded], controller: str) -> Iterator[int]:
+    """Positions of what belongs to demands that are secret for a controller."""
+    by_demand: dict[str, list[Fact]] = defaultdict(list)
+    for fact in effective(recorded):
+        for demand_id in texts(fact.data, "demand_id"):
+            by_demand[demand_id].append(fact)
+    for facts in by_demand.values():
+        demand = demands(facts).get(controller)
+        if demand is not None and demand.is_secret:
+            yield from (fact.position for fact in (*demand.received, *demand.contested))
+            yield from (fact.position for fact in demand.disclosed)
