@@ -10,17 +10,26 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from pathlib import Path
 from random import Random
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from projections.findings import held_at
+from ledger.deployment import Home
+from ledger.replay import demo_ledger, replay
+from projections import sql
+from projections.findings import ask_findings, held_at
+from projections.question import Moment, ask
+from projections.registers import REGISTERS
 from projections.rules import CHAPTERS, RULES
+from tests.check_ledger import check_registers
+from tests.counts import counts
 from tests.feeds import STORIES, Feed, feeds, moment_of, moments_of, seeded_feed
 from tests.feeds.smaller import smaller
-from tests.naive import Found, findings
+from tests.ledgers import Clock, TestLedger
+from tests.naive import EVALUATIONS, Found, findings, registers
 from tests.recording import local, of_feed, rows_of, scenario_file
 
 FINDING = sorted(rule.id for rule in RULES.values() if rule.severity is not None)
@@ -64,6 +73,11 @@ TOLD_BY: Mapping[str, Collection[str]] = {
     "R-LATE": tuple(STORIES),
 }
 """The stories that a rule is about, besides those of the agreements."""
+
+
+def test_every_rule_is_evaluated_twice() -> None:
+    """None is left out, here or there."""
+    assert set(FINDING) == set(EVALUATIONS) == set(TOLD_BY)
 
 
 def judged(
@@ -177,3 +191,26 @@ def test_they_agree_on_the_scenario_at_every_moment_of_it() -> None:
         moment = local(line["recorded_at"])
         agree(lines, FINDING, known_at=moment)
         agree(lines, FINDING, as_of=moment)
+
+
+def test_a_ledger_finds_the_same(home: Home, tmp_path: Path) -> None:
+    """Once through the real thing: a feed replayed into a ledger, asked now, as of and as known at
+    some moments. Its registers count the same as well."""
+    feed = seeded_feed(3, foretells=False)
+    file = tmp_path / "feed.ndjson"
+    file.write_text("".join(json.dumps(line) + "\n" for line in feed))
+    tables = [sql.text("registers.sql")]
+    choose = Random(3).randrange  # noqa: S311 - not for secrets
+    with demo_ledger(home, file, origin="demo.x/y", tables=tables, resume=False) as (ledger, clock):
+        assert replay(home, ledger, clock, file).recorded == len(feed)
+        check_registers(TestLedger(home, ledger, Clock()))
+        moments = [Moment(), *(Moment(moment_of(choose, feed)) for _ in range(3))]
+        moments += [Moment(None, moment_of(choose, feed)) for _ in range(3)]
+        moments += [Moment(moment_of(choose, feed), moment_of(choose, feed)) for _ in range(3)]
+        for asked in moments:
+            known_at = asked.known_at if isinstance(asked.known_at, datetime) else None
+            held = ask_findings(ledger.pool, ledger.now(), asked).findings
+            found = {Found(f.rule.id, f.severity, f.controllers, f.at) for f in held}
+            assert found == set(findings(feed, asked.as_of, known_at)), asked
+            shown = counts(lambda name, asked=asked: ask(ledger.pool, REGISTERS[name], asked).rows)
+            assert shown == registers(feed, asked.as_of, known_at), asked
