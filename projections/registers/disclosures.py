@@ -96,8 +96,9 @@ COLUMNS = (
 def cases(event: Recorded) -> Sequence[str]:
     """The case of an event: its demand, or itself when nobody demanded it."""
     found = CASES(event)
-    if event.type == DISCLOSED and not found:
-        return [f"disclosure:{id_}" for id_ in texts(event.data, "disclosure_id")]
+    id_ = text(event.data, "disclosure_id")
+    if event.type == DISCLOSED and not found and id_:
+        return [f"disclosure:{id_}"]
     return found
 
 
