@@ -12,7 +12,7 @@ from typing import Protocol
 
 import pytest
 
-from api import cli
+from api import cli, logs
 from ledger import durable_file, misbehaviour, monitor_state
 from ledger.deployment import Home
 from ledger.errors import ConfigurationError
@@ -40,6 +40,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
     def call(*words: object, status: int = 0) -> str:
         monkeypatch.setattr(sys, "argv", ["verantwoord", *map(str, words)])
+        # It would log to what pytest captures here, also in the tests that come later.
+        monkeypatch.setattr(logs, "configure", lambda: None)
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             cli.main()

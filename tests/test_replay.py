@@ -14,6 +14,7 @@ from ledger import cloudevent, entry, keys
 from ledger.deployment import Home
 from ledger.errors import ConfigurationError
 from ledger.feed import LONGEST_LINE, FeedError
+from ledger.keyring import CHECKPOINT_SIGNED
 from ledger.opening import open_ledger
 from ledger.replay import Replayed, demo_ledger, replay
 from projections import sql
@@ -168,11 +169,12 @@ def instructions(*moments: str) -> list[dict[str, Any]]:
 
 
 def ids_in(home: Home) -> list[str]:
-    """The ids of the events in the ledger, in its order."""
+    """The ids of the events in the ledger, in its order, without those in which it notes itself."""
     with open_ledger(home) as ledger:
-        return [
-            cloudevent.parse(entry.parse(stored.leaf).payload).id for stored in ledger.reader.scan()
+        events = [
+            cloudevent.parse(entry.parse(stored.leaf).payload) for stored in ledger.reader.scan()
         ]
+        return [event.id for event in events if event.type.name != CHECKPOINT_SIGNED]
 
 
 BAD_IN_A_GROUP: list[Any] = [

@@ -205,8 +205,9 @@ def test_a_ledger_finds_the_same(home: Home, tmp_path: Path) -> None:
         assert replay(home, ledger, clock, file).recorded == len(feed)
         check_registers(TestLedger(home, ledger, Clock()))
         moments = [Moment(), *(Moment(moment_of(choose, feed)) for _ in range(3))]
-        moments += [Moment(None, moment_of(choose, feed)) for _ in range(3)]
-        moments += [Moment(moment_of(choose, feed), moment_of(choose, feed)) for _ in range(3)]
+        known = [max(moment_of(choose, feed), local(feed[0]["recorded_at"])) for _ in range(6)]
+        moments += [Moment(None, moment) for moment in known[:3]]
+        moments += [Moment(moment_of(choose, feed), moment) for moment in known[3:]]
         for asked in moments:
             known_at = asked.known_at if isinstance(asked.known_at, datetime) else None
             held = ask_findings(ledger.pool, ledger.now(), asked).findings
