@@ -121,9 +121,7 @@ def _enrol(home: Home, ledger: Ledger) -> Producer:
     """A producer with a key in force, and the parties of its events."""
     key = keys.make_key("k-crm")
     administrator = keys.load(keys.key_file(home.keys, ADMINISTRATOR))
-    producer = Producer(
-        key.key_id, key.private_key.private_bytes_raw(), _source(SERVICE), CONTROLLERS
-    )
+    producer = Producer(key.key_id, key.secret, _source(SERVICE), CONTROLLERS)
     _append(ledger, administrator, ADMINISTRATOR, "SigningKeyEnrolled", key.enrolment(SERVICE))
     processor = {"processor_id": "P", "legal_name": "Beweegzorg Online B.V."}
     _append(ledger, key, SERVICE, "ProcessorRegistered", processor)

@@ -22,10 +22,10 @@ from ledger import cloudevent, deployment, envelope, keys, opening
 from ledger.admission import Admitted
 from ledger.append import Appended, append
 from ledger.deployment import Home
-from ledger.events import controllers_of
 from ledger.keyring import ADMINISTRATOR
 from ledger.keys import SigningKey
 from ledger.opening import Ledger
+from ledger.tags import controllers_of
 from projections import sql
 
 KVK = "12345678"
@@ -75,7 +75,13 @@ def fill(
         admitted = [_admitted(told, key) for told in batch]
         with ledger.pool.connection() as conn:
             outcomes = append(
-                conn, admitted, origin=ledger.identity.origin, sign=ledger.sign, clock=clock
+                conn,
+                admitted,
+                origin=ledger.identity.origin,
+                sign=ledger.sign,
+                kept=ledger.signing.kept,
+                clock=clock,
+                keys=ledger.require_controller_keys(),
             )
         for told, outcome in zip(batch, outcomes, strict=True):
             if not isinstance(outcome, Appended):
@@ -94,7 +100,8 @@ def _admitted(told: Told, key: SigningKey) -> Admitted:
         data=told.data,
     )
     event = cloudevent.parse(payload)
-    return Admitted(key.sign(payload), event, event.tags(), controllers_of(event.data))
+    controllers = controllers_of(event.type.name, event.raw["data"])
+    return Admitted(key.sign(payload), event, event.tags(), controllers)
 
 
 def _enrol(home: Home, ledger: Ledger) -> SigningKey:

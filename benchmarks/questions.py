@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -94,8 +95,8 @@ def measure(ledger: Ledger) -> list[Asked]:
 def _asked(ledger: Ledger, controller: str, name: str, moment: Moment, now: datetime) -> Asked:
     events, raw = _raw(ledger, controller)
     registers = {
-        register.name: _timed(lambda r=register: ask(ledger.pool, r, moment, controller=controller))
-        for register in REGISTERS.values()
+        name: _timed(partial(ask, ledger.pool, register, moment, controller=controller))
+        for name, register in REGISTERS.items()
     }
     slowest = max(registers, key=lambda register: registers[register])
     return Asked(

@@ -2,9 +2,8 @@
 
 What signs for the log or a service is given a holder and never sees the key itself. The private
 keys of `cryptography`, as `ledger/keys.py` reads them from encrypted files, are holders as they
-are. A key in hardware needs one class of two methods, and no other module changes: docs/decisions
-/0012-keys-of-the-log.md says how PKCS#11 fits. `tests/test_keys.py` signs with a holder that is no
-file.
+are. A key in hardware needs one class of two methods, and no other module changes: decision 17 says
+how PKCS#11 fits. `tests/test_keys.py` signs with a holder that is no file.
 """
 
 from __future__ import annotations

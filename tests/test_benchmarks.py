@@ -1,0 +1,36 @@
+"""The benchmarks run: a figure that nobody can measure again is none. Nothing is timed here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from benchmarks import append, questions
+from benchmarks.filling import filled
+from ledger.deployment import Home
+from tests.check_ledger import check_ledger, check_registers
+from tests.ledgers import Clock, TestLedger
+
+
+def test_a_filled_ledger_is_sound_and_can_be_asked(tmp_path: Path) -> None:
+    """The ledgers that are measured are as real as others."""
+    home = Home(tmp_path / "data")
+    with filled(home, 600) as ledger:
+        assert ledger.reader.size() > 600
+        made = TestLedger(home, ledger, Clock())
+        check_ledger(made)
+        check_registers(made)
+    result = tmp_path / "questions.json"
+    questions.main(["--data", str(home.data), "--json", str(result)])
+    asked = json.loads(result.read_text())
+    assert {one["moment"] for one in asked} >= {"now", "as of half way"}
+    assert max(one["events"] for one in asked) > 10
+
+
+def test_appends_are_measured(tmp_path: Path) -> None:
+    """Every run has its figures, and its references before and after."""
+    result = tmp_path / "append.json"
+    append.main(["--seconds", "2", "--json", str(result)])
+    found = json.loads(result.read_text())
+    assert [run["name"] for run in found["runs"]] == ["single", "concurrent", "batched"]
+    assert all(run["events_per_second"] > 0 for run in found["runs"])
