@@ -156,22 +156,21 @@ def _append(
 def _served(home: Home) -> Iterator[int]:
     """The service as users start it, on a free port."""
     program = str(Path(sys.executable).with_name("verantwoord"))
-    server = subprocess.Popen(
+    with subprocess.Popen(
         [program, "serve", "--port", "0", "--data", str(home.data)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-    try:
-        assert server.stdout is not None
-        for line in server.stdout:
-            if found := re.search(r"at http://[\d.]+:(\d+)", line):
-                yield int(found[1])
-                return
-        raise RuntimeError("the service ended before it served")
-    finally:
-        server.terminate()
-        server.wait(30)
+    ) as server:
+        try:
+            assert server.stdout is not None
+            for line in server.stdout:
+                if found := re.search(r"at http://[\d.]+:(\d+)", line):
+                    yield int(found[1])
+                    return
+            raise RuntimeError("the service ended before it served")
+        finally:
+            server.terminate()
 
 
 def show(result: Result) -> None:
