@@ -13,8 +13,7 @@ import argparse
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
-from itertools import islice
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from benchmarks.story import START, Told, tell
@@ -31,6 +30,7 @@ from projections import sql
 KVK = "12345678"
 SERVICE = "story"
 BATCH = 2_000
+DAY = timedelta(days=1)
 
 
 class StoryClock:
@@ -70,7 +70,7 @@ def fill(
 ) -> None:
     """Append a story; raises when an event of it is refused."""
     done = 0
-    while batch := list(islice(story, BATCH)):
+    for batch in _batches(story):
         clock.moment = batch[-1].occurred_at
         admitted = [_admitted(told, key) for told in batch]
         with ledger.pool.connection() as conn:
@@ -88,6 +88,19 @@ def fill(
                 raise RuntimeError(f"{told.type} {told.data} was not recorded: {outcome}")
         done += len(batch)
         progress(done)
+
+
+def _batches(story: Iterator[Told]) -> Iterator[list[Told]]:
+    """Events that are recorded at one moment: no more than a day after they occurred, which is
+    what services do, and what the rules call in time."""
+    batch: list[Told] = []
+    for told in story:
+        if batch and (len(batch) == BATCH or told.occurred_at - batch[0].occurred_at > DAY):
+            yield batch
+            batch = []
+        batch.append(told)
+    if batch:
+        yield batch
 
 
 def _admitted(told: Told, key: SigningKey) -> Admitted:

@@ -58,11 +58,12 @@ def ends(facts: Iterable[Fact]) -> list[Fact]:
     """The facts that left a controller without any agreement, from the facts about it."""
     running: set[str | None] = set()
     found = []
-    for fact in in_turn(facts, lambda fact: fact.type == CONCLUDED):
+    acts = (fact for fact in facts if fact.type in (CONCLUDED, ENDED))
+    for fact in in_turn(acts, lambda fact: fact.type == CONCLUDED):
         named = text(fact.data, "agreement_id")
         if fact.type == CONCLUDED:
             running.add(named)
-        elif fact.type == ENDED:
+        else:
             running = {other for other in running if named and other and other != named}
             if not running:
                 found.append(fact)
@@ -87,36 +88,33 @@ def _ends(end: Fact, agreed: Fact) -> bool:
 
 
 def spells(
-    turns: Iterable[Fact], facts: Iterable[Fact], *, starts: Callable[[Fact], bool]
+    turns: Iterable[Fact], closing: Iterable[Fact], *, starts: Callable[[Fact], bool]
 ) -> list[Spell]:
     """The spells of something done for one controller, in order.
 
-    `turns` are the facts that start or stop it, and `starts` tells which; `facts` are all facts
-    about the controller, of which the end of its last agreement stops it as well. Only the first
-    spell may have no start.
+    `turns` are the facts that start or stop it, and `starts` tells which; `closing` are the `ends`
+    of its agreements, which stop it as well. Only the first spell may have no start.
     """
-    turning = {turn.position for turn in turns}
-    facts = list(facts)
-    closing = {fact.position for fact in ends(facts)}
+    turning = {turn.position: turn for turn in turns}
+    acts = {end.position: end for end in closing} | turning
     found: list[Spell] = []
-    for fact in in_turn(facts, starts):
+    for fact in in_turn(acts.values(), starts):
         last = found[-1] if found else None
         if fact.position in turning and starts(fact):
             if last and last.start and last.end is None:
                 found[-1] = replace(last, latest=fact)
             else:
                 found.append(Spell(fact, fact, None))
-        elif fact.position in turning or fact.position in closing:
-            if last and last.end is None:
-                found[-1] = replace(last, end=fact)
-            elif last is None and fact.position in turning:
-                found.append(Spell(None, None, fact))
+        elif last and last.end is None:
+            found[-1] = replace(last, end=fact)
+        elif last is None and fact.position in turning:
+            found.append(Spell(None, None, fact))
     return found
 
 
 def last_spell(
-    turns: Iterable[Fact], facts: Iterable[Fact], *, starts: Callable[[Fact], bool]
+    turns: Iterable[Fact], closing: Iterable[Fact], *, starts: Callable[[Fact], bool]
 ) -> Spell:
     """The last of the `spells`; an empty one when there is none."""
-    found = spells(turns, facts, starts=starts)
+    found = spells(turns, closing, starts=starts)
     return found[-1] if found else Spell(None, None, None)

@@ -7,7 +7,7 @@ the GDPR asks is another question (`projections/chapter_v`). `tests/test_transfe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -47,21 +47,34 @@ class Consent:
 
 
 def consents(facts: Iterable[Fact]) -> list[Consent]:
-    """The consents of one controller, from the facts about it."""
-    turns = of_type(facts, GRANTED, WITHDRAWN)
-    return [
-        _consent(fact, turns[number:])
-        for number, fact in enumerate(turns, start=1)
-        if fact.type == GRANTED
-    ]
+    """The consents of one controller, from the facts about it: each ends with the first withdrawal
+    of its id that comes after it."""
+    next_withdrawal: dict[str | None, Fact] = {}
+    found = []
+    for fact in reversed(of_type(facts, GRANTED, WITHDRAWN)):
+        id_ = text(fact.data, "consent_id")
+        if fact.type == WITHDRAWN:
+            next_withdrawal[id_] = fact
+        else:
+            found.append(_consent(fact, next_withdrawal.get(id_)))
+    return found[::-1]
 
 
-def _consent(granted: Fact, later: Sequence[Fact]) -> Consent:
-    id_ = text(granted.data, "consent_id")
-    taken = [f for f in of_type(later, WITHDRAWN) if text(f.data, "consent_id") == id_]
-    withdrawn = taken[0] if taken else None
+Where = tuple[str | None, str | None]
+"""A country, and the subprocessor there."""
+
+
+def by_place(given: Iterable[Consent]) -> Mapping[Where, Sequence[Consent]]:
+    """The consents for each country and subprocessor, in their order."""
+    found: dict[Where, list[Consent]] = {}
+    for consent in given:
+        found.setdefault((consent.country, consent.subprocessor), []).append(consent)
+    return found
+
+
+def _consent(granted: Fact, withdrawn: Fact | None) -> Consent:
     consent = Consent(
-        id_,
+        text(granted.data, "consent_id"),
         text(granted.data, "country"),
         text(granted.data, "subprocessor_id"),
         max(moment(granted, "valid_from"), granted.occurred_at),

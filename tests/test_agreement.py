@@ -23,7 +23,7 @@ def facts_of(steps: str) -> list[Fact]:
 def spell_of(steps: str) -> Spell:
     facts = facts_of(steps)
     turns = [fact for fact in facts if fact.type in ("Started", "Stopped")]
-    return last_spell(turns, facts, starts=lambda fact: fact.type == "Started")
+    return last_spell(turns, ends(facts), starts=lambda fact: fact.type == "Started")
 
 
 def numbers(spell: Spell) -> tuple[int | None, int | None, int | None]:

@@ -101,7 +101,7 @@ def _concerns(fact: Fact, agreement: str | None) -> bool:
 
 
 def _agreement(controller: str, agreement: str | None, own: Sequence[Fact]) -> Row:
-    spell = last_spell(of_type(own, CONCLUDED, ENDED), own, starts=lambda f: f.type == CONCLUDED)
+    spell = last_spell(of_type(own, CONCLUDED, ENDED), (), starts=lambda f: f.type == CONCLUDED)
     concluded = spell.latest.data if spell.latest else {}
     values = {
         "kind": "agreement",
@@ -158,7 +158,7 @@ def _licences(controller: str, facts: Sequence[Fact]) -> Iterator[Row]:
 
 
 def _licence(controller: str, licence: str, own: Sequence[Fact]) -> Row:
-    spell = last_spell(own, own, starts=lambda fact: fact.type == GRANTED)
+    spell = last_spell(own, (), starts=lambda fact: fact.type == GRANTED)
     granted: Any = spell.latest.data if spell.latest else {}
     values = {
         "kind": "licence",

@@ -10,10 +10,11 @@ a transfer without it are told as periods. A transfer ends with the agreement (3
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from projections.agreement import AMENDED, CONCLUDED, ENDED, Spell, last_spell
+from projections.agreement import AMENDED, CONCLUDED, ENDED, Spell, ends, last_spell
 from projections.chapter_v import basis
 from projections.countries import area, within
 from projections.facts import Fact
@@ -21,8 +22,16 @@ from projections.presenting import in_order
 from projections.reading import moment, stamp, text, texts, when
 from projections.register import Column, Label, Register, Row
 from projections.rows import by_id, cases_by, of_type, row, row_key
-from projections.terms import terms_at
-from projections.transfer_consent import GRANTED, WITHDRAWN, Consent, consents, uncovered
+from projections.terms import Versions, in_force, versions
+from projections.transfer_consent import (
+    GRANTED,
+    WITHDRAWN,
+    Consent,
+    Where,
+    by_place,
+    consents,
+    uncovered,
+)
 
 STARTED = "ThirdCountryTransferStarted"
 STOPPED = "ThirdCountryTransferEnded"
@@ -78,38 +87,53 @@ COLUMNS = (
 STATES = {STOPPED: "ended", DISENGAGED: "ended", ENDED: "agreement_ended"}
 
 
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What one controller agreed to, and since when: found once, for all of its transfers."""
+
+    turns: Sequence[Fact]
+    terms: Versions
+    ends: Sequence[Fact]
+    consents: Mapping[Where, Sequence[Consent]]
+
+    def rests_on(self, *where: Where) -> list[Fact]:
+        """The turns of the agreement, and the consents for some places."""
+        given = [consent for place in where for consent in self.consents.get(place, ())]
+        taken = [consent.withdrawn for consent in given if consent.withdrawn]
+        return [*self.turns, *(consent.granted for consent in given), *taken]
+
+
 def fold(case: str, facts: Sequence[Fact]) -> Sequence[Row]:
     """The rows of one controller."""
     controller = case.partition(":")[2]
+    turns, given = of_type(facts, CONCLUDED, AMENDED, ENDED), consents(facts)
+    agreed = Agreed(turns, versions(turns), ends(turns), by_place(given))
     transfers = by_id(of_type(facts, STARTED, STOPPED), "transfer_id")
     return [
-        *(_transfer(controller, transfer, own, facts) for transfer, own in transfers.items()),
-        *(_consent(controller, consent) for consent in consents(facts)),
-        *_unrecorded(controller, facts),
+        *(_transfer(controller, transfer, own, agreed) for transfer, own in transfers.items()),
+        *(_consent(controller, consent) for consent in given),
+        *_unrecorded(controller, facts, agreed),
     ]
 
 
-def _transfer(controller: str, transfer: str, own: Sequence[Fact], facts: Sequence[Fact]) -> Row:
-    spell = last_spell(own, facts, starts=lambda fact: fact.type == STARTED)
+def _transfer(controller: str, transfer: str, own: Sequence[Fact], agreed: Agreed) -> Row:
+    spell = last_spell(own, agreed.ends, starts=lambda fact: fact.type == STARTED)
     latest = spell.latest or own[-1]
-    country = text(latest.data, "country")
+    country, subprocessor = text(latest.data, "country"), text(latest.data, "subprocessor_id")
     values = {
         "kind": "transfer",
         "id": transfer,
         "controller": controller,
-        **_course(spell, text(latest.data, "subprocessor_id"), country, facts),
+        **_course(spell, subprocessor, country, agreed),
         **(_chapter_v(spell.start, latest, country) if spell.start else {}),
     }
     key = row_key("transfer", transfer, controller)
-    return row(COLUMNS, key, (controller,), values, [*own, *_context(facts)])
-
-
-def _context(facts: Sequence[Fact]) -> list[Fact]:
-    return of_type(facts, CONCLUDED, AMENDED, ENDED, GRANTED, WITHDRAWN)
+    rests_on = [*own, *agreed.rests_on((country, subprocessor))]
+    return row(COLUMNS, key, (controller,), values, rests_on)
 
 
 def _course(
-    spell: Spell, subprocessor: str | None, country: str | None, facts: Sequence[Fact]
+    spell: Spell, subprocessor: str | None, country: str | None, agreed: Agreed
 ) -> dict[str, Any]:
     """From when until when, and whether the controller consented all the while."""
     values: dict[str, Any] = {
@@ -122,14 +146,14 @@ def _course(
         return values
     begin = moment(spell.start, "started_at")
     end = moment(spell.end, "at", "ended_at") if spell.end else None
-    agreed = terms_at(facts, begin).transfer_area
-    needed = not within(agreed, country, begin)
-    own = [c for c in consents(facts) if (c.country, c.subprocessor) == (country, subprocessor)]
+    agreed_area = in_force(agreed.terms, begin).transfer_area
+    needed = not within(agreed_area, country, begin)
+    own = agreed.consents.get((country, subprocessor), ())
     gaps = uncovered(begin, end, own) if needed else []
     return values | {
         "since": when(spell.start, "started_at"),
         "area": area(country, begin),
-        "agreed_area": agreed,
+        "agreed_area": agreed_area,
         "consent_needed": needed,
         "consents": sorted({c.consent_id for c in own if c.consent_id}),
         "consent_at_start": any(c.covers(begin) for c in own) if needed else None,
@@ -172,20 +196,21 @@ def _consent(controller: str, consent: Consent) -> Row:
     return row(COLUMNS, key, (controller,), values, rests_on)
 
 
-def _unrecorded(controller: str, facts: Sequence[Fact]) -> Iterator[Row]:
+def _unrecorded(controller: str, facts: Sequence[Fact], agreed: Agreed) -> Iterator[Row]:
     """Subprocessors engaged outside the agreed area of which no transfer was ever recorded."""
     recorded = {
         (text(f.data, "subprocessor_id"), text(f.data, "country")) for f in of_type(facts, STARTED)
     }
     turns = by_id(of_type(facts, ENGAGED, DISENGAGED), "subprocessor_id")
     for subprocessor, own in turns.items():
-        spell = last_spell(own, facts, starts=lambda fact: fact.type == ENGAGED)
+        spell = last_spell(own, agreed.ends, starts=lambda fact: fact.type == ENGAGED)
         for country in texts(spell.latest.data, "countries") if spell.latest else []:
-            course = _course(spell, subprocessor, country, facts)
+            course = _course(spell, subprocessor, country, agreed)
             if course.get("consent_needed") and (subprocessor, country) not in recorded:
                 values = {"kind": "engagement", "controller": controller, **course}
                 key = row_key("engagement", subprocessor, country, controller)
-                yield row(COLUMNS, key, (controller,), values, [*own, *_context(facts)])
+                rests_on = [*own, *agreed.rests_on((country, subprocessor))]
+                yield row(COLUMNS, key, (controller,), values, rests_on)
 
 
 REGISTER = Register(

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from projections.agreement import Spell, spells
+from projections.agreement import Spell, ends, spells
 from projections.chapter_v import Ground, basis
 from projections.countries import area, within
 from projections.facts import Fact
@@ -24,8 +24,8 @@ from projections.rows import by_id, of_type
 from projections.rules.chapter import Chapter, Judged
 from projections.rules.rule import Clock, Finding, Rule
 from projections.rules.wording import moment_text, period
-from projections.terms import terms_at
-from projections.transfer_consent import Consent, Period, consents, uncovered
+from projections.terms import in_force, versions
+from projections.transfer_consent import Consent, Period, Where, by_place, consents, uncovered
 
 CONSENT = Rule(
     id="R-5.3",
@@ -103,39 +103,39 @@ class Stay:
 def judge(case: str, facts: Sequence[Fact]) -> Judged:
     """The clocks and findings about the transfers of one controller."""
     controller = case.partition(":")[2]
-    given = consents(facts)
-    for stay in (*_transfers(controller, facts), *_engagements(controller, facts)):
-        yield from _judged(stay, facts, given)
+    given, closing, terms = consents(facts), ends(facts), versions(facts)
+    places = by_place(given)
+    stays = (*_transfers(controller, facts, closing), *_engagements(controller, facts, closing))
+    for stay in stays:
+        agreed = in_force(terms, stay.begin).transfer_area
+        yield from _judged(stay, agreed, places.get((stay.country, stay.subprocessor), ()))
     for fact in of_type(facts, STARTED):
         yield from _ground(controller, fact)
     for consent in given:
         yield from _until(controller, consent)
 
 
-def _transfers(controller: str, facts: Sequence[Fact]) -> Iterator[Stay]:
+def _transfers(controller: str, facts: Sequence[Fact], closing: Sequence[Fact]) -> Iterator[Stay]:
     for transfer, own in by_id(of_type(facts, STARTED, STOPPED), "transfer_id").items():
         for place in dict.fromkeys(map(_place, of_type(own, STARTED))):
             country, _ = place
-            for spell in spells(own, facts, starts=_starts_at(place)):
+            for spell in spells(own, closing, starts=_starts_at(place)):
                 if country and spell.start:
                     yield _stay(controller, transfer, country, spell, spell.start)
 
 
-Place = tuple[str | None, str | None]
-
-
-def _starts_at(place: Place) -> Callable[[Fact], bool]:
+def _starts_at(place: Where) -> Callable[[Fact], bool]:
     return lambda fact: _place(fact) == place
 
 
-def _place(fact: Fact) -> Place:
+def _place(fact: Fact) -> Where:
     """The country and subprocessor of a transfer that starts; of one that ends neither."""
     if fact.type != STARTED:
         return None, None
     return text(fact.data, "country"), text(fact.data, "subprocessor_id")
 
 
-def _engagements(controller: str, facts: Sequence[Fact]) -> Iterator[Stay]:
+def _engagements(controller: str, facts: Sequence[Fact], closing: Sequence[Fact]) -> Iterator[Stay]:
     """Those in a country of which no transfer was recorded, at any time."""
     recorded = {_place(fact) for fact in of_type(facts, STARTED)}
     turns = by_id(of_type(facts, ENGAGED, DISENGAGED), "subprocessor_id")
@@ -144,7 +144,7 @@ def _engagements(controller: str, facts: Sequence[Fact]) -> Iterator[Stay]:
             if (country, subprocessor) in recorded:
                 continue
             # An engagement that names other countries says that this one is left.
-            for spell in spells(own, facts, starts=_engaged_in(country)):
+            for spell in spells(own, closing, starts=_engaged_in(country)):
                 if spell.start:
                     subject = f"{subprocessor} {country}"
                     yield _stay(controller, subject, country, spell, spell.start)
@@ -161,12 +161,9 @@ def _stay(controller: str, subject: str, country: str, spell: Spell, start: Fact
     return Stay(controller, subject, subprocessor, country, start, begin, spell.end, end)
 
 
-def _judged(stay: Stay, facts: Sequence[Fact], given: Sequence[Consent]) -> Judged:
-    agreed = terms_at(facts, stay.begin).transfer_area
+def _judged(stay: Stay, agreed: str, own: Sequence[Consent]) -> Judged:
     if within(agreed, stay.country, stay.begin):
         return
-    named = (stay.country, stay.subprocessor)
-    own = [consent for consent in given if (consent.country, consent.subprocessor) == named]
     for gap in uncovered(stay.begin, stay.end, own):
         before = [consent for consent in own if consent.end == gap[0] > stay.begin]
         # What expired at that moment was not withdrawn any more.

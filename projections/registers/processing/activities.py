@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from projections.agreement import CONCLUDED, ENDED, last_spell
+from projections.agreement import CONCLUDED, ENDED, ends, last_spell
 from projections.facts import Fact
 from projections.reading import ids, members, text, texts, when
 from projections.register import Row
@@ -47,9 +47,10 @@ def description_row(activity: str, facts: Sequence[Fact]) -> Row:
 def activity_rows(controller: str, facts: Sequence[Fact]) -> Iterator[Row]:
     """Every activity that was ever done for a controller, with the amendments for it alone."""
     steps = of_type(facts, REGISTERED, AMENDED, DISCONTINUED)
+    agreed, closing = of_type(facts, CONCLUDED, ENDED), ends(facts)
     for activity, own in by_id(steps, "activity_id").items():
         turns = [fact for fact in own if fact.type != AMENDED or _adds(fact, controller)]
-        spell = last_spell(turns, facts, starts=lambda fact: fact.type != DISCONTINUED)
+        spell = last_spell(turns, closing, starts=lambda fact: fact.type != DISCONTINUED)
         if spell.start is None:
             continue
         amended = [f for f in of_type(own, AMENDED) if controller in ids(f.data, "controller_id")]
@@ -63,7 +64,7 @@ def activity_rows(controller: str, facts: Sequence[Fact]) -> Iterator[Row]:
             **_content(amended),
         }
         key = row_key("activity", activity, controller)
-        yield row(COLUMNS, key, (controller,), values, [*own, *of_type(facts, CONCLUDED, ENDED)])
+        yield row(COLUMNS, key, (controller,), values, [*own, *agreed])
 
 
 def described(own: Mapping[str, Any], general: Mapping[str, Any]) -> dict[str, Any]:

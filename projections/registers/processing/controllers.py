@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from projections.agreement import CONCLUDED, last_spell
+from projections.agreement import CONCLUDED, ends, last_spell
 from projections.facts import Fact
 from projections.reading import text, texts, when
 from projections.register import Row
@@ -23,6 +23,7 @@ def controller_row(controller: str, facts: Sequence[Fact]) -> Row:
     """The row of one controller, with the subprocessors and transfers that go on."""
     registered = of_type(facts, "ControllerRegistered")
     data = registered[-1].data if registered else {}
+    closing = ends(facts)
     values = {
         "kind": "controller",
         "id": controller,
@@ -31,15 +32,15 @@ def controller_row(controller: str, facts: Sequence[Fact]) -> Row:
         "number": text(data, "agb_code") or text(data, "kvk"),
         "contact": contact(data),
         "dpo": text(data, "dpo"),
-        **_agreement(facts, known=bool(registered)),
-        "subprocessors": _subprocessors(facts),
-        "transfers": _transfers(facts),
+        **_agreement(facts, closing, known=bool(registered)),
+        "subprocessors": _subprocessors(facts, closing),
+        "transfers": _transfers(facts, closing),
     }
     return row(COLUMNS, row_key("controller", controller), (controller,), values, facts)
 
 
-def _agreement(facts: Sequence[Fact], *, known: bool) -> dict[str, Any]:
-    spell = last_spell(of_type(facts, CONCLUDED), facts, starts=lambda fact: True)
+def _agreement(facts: Sequence[Fact], closing: Sequence[Fact], *, known: bool) -> dict[str, Any]:
+    spell = last_spell(of_type(facts, CONCLUDED), closing, starts=lambda fact: True)
     if spell.start is None:
         return {"state": "registered" if known else "not_registered"}
     return {
@@ -49,18 +50,20 @@ def _agreement(facts: Sequence[Fact], *, known: bool) -> dict[str, Any]:
     }
 
 
-def _subprocessors(facts: Sequence[Fact]) -> list[dict[str, Any]]:
+def _subprocessors(facts: Sequence[Fact], closing: Sequence[Fact]) -> list[dict[str, Any]]:
+    turns = by_id(of_type(facts, ENGAGED, DISENGAGED), "subprocessor_id")
     return [
         {
             "id": subprocessor,
             "countries": texts(latest.data, "countries"),
             "since": when(start, "started_at"),
         }
-        for subprocessor, start, latest in _running(facts, "subprocessor_id", ENGAGED, DISENGAGED)
+        for subprocessor, start, latest in _running(turns, ENGAGED, closing)
     ]
 
 
-def _transfers(facts: Sequence[Fact]) -> list[dict[str, Any]]:
+def _transfers(facts: Sequence[Fact], closing: Sequence[Fact]) -> list[dict[str, Any]]:
+    turns = by_id(of_type(facts, STARTED, STOPPED), "transfer_id")
     return [
         {
             "id": transfer,
@@ -69,15 +72,15 @@ def _transfers(facts: Sequence[Fact]) -> list[dict[str, Any]]:
             "mechanism": text(latest.data, "mechanism"),
             "since": when(start, "started_at"),
         }
-        for transfer, start, latest in _running(facts, "transfer_id", STARTED, STOPPED)
+        for transfer, start, latest in _running(turns, STARTED, closing)
     ]
 
 
 def _running(
-    facts: Sequence[Fact], field: str, started: str, stopped: str
+    turns: Mapping[str, Sequence[Fact]], started: str, closing: Sequence[Fact]
 ) -> Iterator[tuple[str, Fact, Fact]]:
     """What goes on for a controller: its id, the fact that started it, and the latest one."""
-    for id_, turns in sorted(by_id(of_type(facts, started, stopped), field).items()):
-        spell = last_spell(turns, facts, starts=lambda fact: fact.type == started)
+    for id_, own in sorted(turns.items()):
+        spell = last_spell(own, closing, starts=lambda fact: fact.type == started)
         if spell.start and spell.latest and not spell.end:
             yield id_, spell.start, spell.latest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from projections.agreement import AMENDED, CONCLUDED, ENDED, last_spell
+from projections.agreement import AMENDED, CONCLUDED, ENDED, ends, last_spell
 from projections.facts import Fact
 from projections.objections import announcement
 from projections.reading import text, texts, when
@@ -22,14 +22,19 @@ STATES = {DISENGAGED: "disengaged", ENDED: "agreement_ended"}
 def engagement_rows(controller: str, facts: Sequence[Fact]) -> Iterator[Row]:
     """One row for each subprocessor that ever worked for a controller: its last engagement."""
     turns = by_id(of_type(facts, ENGAGED, DISENGAGED), "subprocessor_id")
+    closing = ends(facts)
     for subprocessor, own in turns.items():
-        yield _engagement(controller, subprocessor, own, facts)
+        yield _engagement(controller, subprocessor, own, facts, closing)
 
 
 def _engagement(
-    controller: str, subprocessor: str, own: Sequence[Fact], facts: Sequence[Fact]
+    controller: str,
+    subprocessor: str,
+    own: Sequence[Fact],
+    facts: Sequence[Fact],
+    closing: Sequence[Fact],
 ) -> Row:
-    spell = last_spell(own, facts, starts=lambda fact: fact.type == ENGAGED)
+    spell = last_spell(own, closing, starts=lambda fact: fact.type == ENGAGED)
     engaged = spell.latest.data if spell.latest else {}
     change = text(engaged, "change_id")
     announced = announcement(change, facts)
