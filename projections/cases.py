@@ -60,7 +60,10 @@ def touched(
                 if fact.type in register.wide:
                     controllers.add(EVERYONE)
                 for case in register.cases(fact):
-                    _touch(found[name], case, position, controllers)
+                    # An event may name thousands of controllers; the case of one is of that alone.
+                    tag, _, id_ = case.partition(":")
+                    concerned = {id_} if tag == "controller" else controllers
+                    _touch(found[name], case, position, concerned)
         if register.context:
             resting = [(p, fact) for p, fact in versions if fact.type in register.context]
             changed = [fact for _, fact in resting]
