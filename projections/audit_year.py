@@ -16,14 +16,15 @@ from datetime import date
 
 from projections.civil import add_period
 from projections.facts import Fact
-from projections.reading import day_of, moment, text, truth
+from projections.reading import day_of, ids, moment, text, truth
 from projections.rows import by_id, of_type
-from projections.terms import POLICY, TERMS_EVENTS, terms_at
+from projections.terms import POLICY, terms_at
 
 REQUESTED = "ControllerAuditRequested"
 ACCEPTED = "ControllerAuditAccepted"
 REFUSED = "ControllerAuditRefused"
 COMPLETED = "ControllerAuditCompleted"
+STEPS = (REQUESTED, ACCEPTED, REFUSED, COMPLETED)
 
 NUMBER = re.compile(r"[0-9]{1,3}", re.ASCII)
 
@@ -38,7 +39,8 @@ ASKED_OF = {"not_independent": "auditor_independent", "not_expert": "auditor_exp
 class ControllerAudit:
     """One audit by a controller: the fact of each step, None while it was not taken.
 
-    An audit is `accepted` or `refused`, whichever answer came last.
+    An audit is `accepted` or `refused`, whichever answer came last; `day` is the one on which it
+    lies, None when it was only requested, or refused.
     """
 
     audit_id: str
@@ -46,13 +48,7 @@ class ControllerAudit:
     accepted: Fact | None
     refused: Fact | None
     completed: Fact | None
-
-    @property
-    def day(self) -> date | None:
-        """The day on which it lies; None when it was only requested, or refused."""
-        if self.completed:
-            return day_of(self.completed, "until", "from")
-        return day_of(self.accepted, "planned_from", "at") if self.accepted else None
+    day: date | None
 
     @property
     def steps(self) -> list[Fact]:
@@ -73,19 +69,27 @@ class ControllerAudit:
 
 def controller_audits(facts: Sequence[Fact]) -> list[ControllerAudit]:
     """The audits of one controller, in the order in which they were asked for."""
-    steps = of_type(facts, REQUESTED, ACCEPTED, REFUSED, COMPLETED)
+    steps = of_type(facts, *STEPS)
     return [_audit(audit_id, own) for audit_id, own in by_id(steps, "audit_id").items()]
 
 
 def _audit(audit_id: str, steps: Sequence[Fact]) -> ControllerAudit:
     last = {step.type: step for step in steps}
     answer = next((step for step in reversed(steps) if step.type in (ACCEPTED, REFUSED)), None)
+    accepted = answer if answer and answer.type == ACCEPTED else None
+    completed = last.get(COMPLETED)
+    lies_on: date | None = None
+    if completed:
+        lies_on = day_of(completed, "until", "from")
+    elif accepted:
+        lies_on = day_of(accepted, "planned_from", "at")
     return ControllerAudit(
         audit_id,
         requested=last.get(REQUESTED),
-        accepted=answer if answer and answer.type == ACCEPTED else None,
+        accepted=accepted,
         refused=answer if answer and answer.type == REFUSED else None,
-        completed=last.get(COMPLETED),
+        completed=completed,
+        day=lies_on,
     )
 
 
@@ -96,13 +100,18 @@ def answered(facts: Sequence[Fact]) -> Iterator[tuple[ControllerAudit, list[Cont
     itself said is known, however late it was told that it had come.
     """
     requests = {audit.audit_id: audit.requested for audit in controller_audits(facts)}
-    for number, fact in enumerate(facts, start=1):
+    steps: dict[str, list[Fact]] = {}
+    known: dict[str, ControllerAudit] = {}
+    for fact in of_type(facts, *STEPS):
+        named = ids(fact.data, "audit_id")
+        for audit_id in named:
+            steps.setdefault(audit_id, []).append(fact)
+            known[audit_id] = _audit(audit_id, steps[audit_id])
         if fact.type in (ACCEPTED, REFUSED):
-            audits = controller_audits(facts[:number])
-            for place, audit in enumerate(audits):
-                if any(step.position == fact.position for step in audit.steps):
-                    asked = audit.requested or requests[audit.audit_id]
-                    yield replace(audit, requested=asked), audits[:place]
+            order, audits = list(known), list(known.values())
+            for place in sorted(map(order.index, named)):
+                asked = audits[place].requested or requests[order[place]]
+                yield replace(audits[place], requested=asked), audits[:place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +132,13 @@ class AuditYear:
 def year_of(
     audit: ControllerAudit,
     earlier: Sequence[ControllerAudit],
-    facts: Sequence[Fact],
+    agreed: Sequence[Fact],
     basis: str | None = None,
 ) -> AuditYear:
-    """The year of an audit by the terms in force when it was asked for, or by another `basis`."""
-    agreed = of_type(facts, *TERMS_EVENTS)
+    """The year of an audit by the terms in force when it was asked for, or by another `basis`.
+
+    `agreed` are the facts that conclude or amend the agreement (`TERMS_EVENTS`).
+    """
     terms = terms_at(agreed, moment(audit.steps[0], "requested_at", "at"))
     start = day_of(agreed[0], "effective_from") if agreed else None
     by = basis or terms.audit_year_basis
@@ -155,7 +166,8 @@ def in_its_year(
     `basis` is `calendar`, `rolling` or `contract`; a contract year begins on the day and month of
     `start`, and without one is the calendar year.
     """
-    return [e for e in earlier if e.day and _same_year(audit.asked_on, e.day, basis, start)]
+    asked_on = audit.asked_on
+    return [e for e in earlier if e.day and _same_year(asked_on, e.day, basis, start)]
 
 
 def yearly_limit(term: str) -> int:

@@ -29,10 +29,10 @@ COUNTED = {REQUESTED: "requested", ACCEPTED: "accepted", REFUSED: "refused", COM
 
 def controller_audit_rows(controller: str, facts: Sequence[Fact]) -> list[Row]:
     """Every audit of one controller against the limit of its year, and the count of each year."""
-    audits = controller_audits(facts)
+    audits, agreed = controller_audits(facts), of_type(facts, *TERMS_EVENTS)
     then = {audit.audit_id: earlier for audit, earlier in answered(facts)}
     rows = [
-        _audit(controller, audit, then.get(audit.audit_id, audits[:place]), facts)
+        _audit(controller, audit, then.get(audit.audit_id, audits[:place]), agreed)
         for place, audit in enumerate(audits)
     ]
     return [*rows, *_years(controller, facts)]
@@ -42,9 +42,9 @@ def _audit(
     controller: str,
     audit: ControllerAudit,
     earlier: Sequence[ControllerAudit],
-    facts: Sequence[Fact],
+    agreed: Sequence[Fact],
 ) -> Row:
-    year = year_of(audit, earlier, facts)
+    year = year_of(audit, earlier, agreed)
     values = {
         "kind": "controller_audit",
         "id": audit.audit_id,
@@ -56,7 +56,6 @@ def _audit(
         "limit_reached": year.reached,
         "refusal_justified": refusal_justified(audit, year),
     }
-    agreed = of_type(facts, *TERMS_EVENTS)
     rests_on = [*agreed, *(step for a in (audit, *year.earlier) for step in a.steps)]
     key = row_key("controller_audit", controller, audit.audit_id)
     return row(COLUMNS, key, (controller,), values, rests_on)

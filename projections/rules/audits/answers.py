@@ -19,9 +19,11 @@ from projections.audit_year import (
 from projections.facts import Fact
 from projections.reading import moment, text, truth
 from projections.register import Label
+from projections.rows import of_type
 from projections.rules.audits.rules import INDEPENDENCE, OTHER_YEAR, REFUSAL
 from projections.rules.chapter import Judged
 from projections.rules.rule import Finding
+from projections.terms import TERMS_EVENTS
 
 YEARS = {
     "calendar": Label("kalenderjaar", "calendar year"),
@@ -37,13 +39,14 @@ LACKING = {
 
 def judged(controller: str, facts: Sequence[Fact]) -> Judged:
     """Every answer to a request of one controller."""
+    agreed = of_type(facts, *TERMS_EVENTS)
     for audit, earlier in answered(facts):
         if audit.refused:
-            year = year_of(audit, earlier, facts)
+            year = year_of(audit, earlier, agreed)
             if refusal_justified(audit, year) is False:
                 yield _refused(controller, audit, audit.refused, year)
         elif audit.accepted:
-            yield from _accepted(controller, audit, audit.accepted, earlier, facts)
+            yield from _accepted(controller, audit, audit.accepted, earlier, agreed)
 
 
 def _refused(controller: str, audit: ControllerAudit, refused: Fact, year: AuditYear) -> Finding:
@@ -88,7 +91,7 @@ def _accepted(
     audit: ControllerAudit,
     accepted: Fact,
     earlier: Sequence[ControllerAudit],
-    facts: Sequence[Fact],
+    agreed: Sequence[Fact],
 ) -> Judged:
     at = moment(accepted, "at")
     if audit.requested and truth(audit.requested.data, "auditor_independent") is False:
@@ -98,8 +101,8 @@ def _accepted(
             f"{audit.audit_id} accepted while the request says that the auditor is not independent",
         )
         yield Finding(INDEPENDENCE, at, said, _steps(audit), controller, audit.audit_id)
-    year = year_of(audit, earlier, facts)
-    rolling = year_of(audit, earlier, facts, "rolling")
+    year = year_of(audit, earlier, agreed)
+    rolling = year_of(audit, earlier, agreed, "rolling")
     if year.basis == "calendar" and rolling.reached and not year.reached:
         last = max(rolling.earlier, key=_day)
         asked_at = moment(audit.steps[0], "requested_at", "at")
