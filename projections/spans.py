@@ -85,23 +85,24 @@ def past(
 
     With `controller` those that ever concerned it or every reader.
     """
+    known = "generation = (SELECT generation FROM followed) AND register = %(register)s"
+    # It names no row of the outer query: PostgreSQL would run it again for each of them.
+    concerned = (
+        f"case_key IN (SELECT case_key FROM case_controllers WHERE {known}"  # noqa: S608
+        " AND controller = ANY(%(readers)s))"
+    )
     rows = conn.execute(
-        "SELECT c.case_key, c.last_position <= %(upto)s"
-        " AND (%(as_of)s::timestamptz IS NULL OR coalesce(c.last_occurred <= %(as_of)s, true))"
-        " FROM register_cases c"
-        " WHERE c.generation = (SELECT generation FROM followed) AND c.register = %(register)s"
-        " AND c.first_position <= %(upto)s"
-        " AND (%(as_of)s::timestamptz IS NULL OR c.last_position > %(upto)s"
-        " OR coalesce(c.first_occurred <= %(as_of)s, false))"
-        " AND (%(controller)s::text IS NULL OR c.case_key IN (SELECT w.case_key"
-        " FROM case_controllers w WHERE w.generation = c.generation AND w.register = c.register"
-        " AND w.controller IN (%(controller)s, %(everyone)s)))",
+        "SELECT case_key, last_position <= %(upto)s"  # noqa: S608
+        " AND (%(as_of)s::timestamptz IS NULL OR coalesce(last_occurred <= %(as_of)s, true))"
+        f" FROM register_cases WHERE {known} AND first_position <= %(upto)s"
+        " AND (%(as_of)s::timestamptz IS NULL OR last_position > %(upto)s"
+        " OR coalesce(first_occurred <= %(as_of)s, false))"
+        f" AND {concerned if controller else 'true'}".encode(),
         {
             "upto": upto,
             "as_of": as_of,
             "register": register.name,
-            "controller": controller,
-            "everyone": EVERYONE,
+            "readers": [controller, EVERYONE],
         },
     ).fetchall()
     settled = [case for case, is_settled in rows if is_settled]
