@@ -8,8 +8,9 @@ import pytest
 
 from ledger.tags import CONTROLLERS
 from projections.facts import Fact, effective
-from projections.objections import RAISED, announcement, validity, window_closes
+from projections.objections import RAISED, announcements, validity, window_closes
 from projections.rows import by_id
+from projections.terms import versions
 from tests.recording import Recording, local, scenario
 
 
@@ -34,7 +35,7 @@ def judged(at: str, *delivered: Any, **fields: Any) -> str:
     story.add(RAISED, at, objection(**fields))
     facts = about("C1", effective(story.events))
     raised = next(fact for fact in facts if fact.type == RAISED)
-    return validity(raised, announcement("CH-1", facts), facts)
+    return validity(raised, announcements(facts).get("CH-1"), versions(facts))
 
 
 def test_the_last_second_of_the_seventh_day_is_in_time() -> None:
@@ -70,8 +71,9 @@ def test_an_announcement_sent_again_opens_the_window_again() -> None:
     facts = effective(story.events)
 
     def closes(controller: str) -> Any:
-        found = announcement("CH-1", about(controller, facts))
-        return found and window_closes(found, facts)
+        own = about(controller, facts)
+        found = announcements(own).get("CH-1")
+        return found and window_closes(found, versions(own))
 
     assert closes("C1") == local("2025-01-23 00:00")
     assert closes("C2") == local("2025-01-21 00:00")
@@ -87,7 +89,7 @@ def test_an_amendment_after_the_announcement_leaves_the_window() -> None:
         story.add("SubprocessorChangeAnnounced", "2025-01-13 09:00", announced("C1"))
         facts = effective(story.events)
         found = next(fact for fact in facts if fact.type == "SubprocessorChangeAnnounced")
-        assert window_closes(found, facts) == local(f"{closes} 00:00")
+        assert window_closes(found, versions(facts)) == local(f"{closes} 00:00")
 
 
 def test_the_windows_of_the_scenario() -> None:
@@ -96,8 +98,8 @@ def test_the_windows_of_the_scenario() -> None:
 
     def closes(controller: str, change: str) -> str | None:
         own = about(controller, facts)
-        found = announcement(change, own)
-        return window_closes(found, own).isoformat()[:16] if found else None
+        found = announcements(own).get(change)
+        return window_closes(found, versions(own)).isoformat()[:16] if found else None
 
     assert {closes(f"C{n}", "CH-1") for n in range(1, 7)} == {"2025-01-20T23:00"}
     expected = {"C1": "2026-01-19T23:00", "C3": "2026-01-26T23:00", "C6": None}

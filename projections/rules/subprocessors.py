@@ -9,7 +9,7 @@ one case. `tests/rules/test_subprocessors.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,7 +19,7 @@ from projections.objections import (
     ANNOUNCED,
     RAISED,
     RESOLVED,
-    announcement,
+    announcements,
     reached_at,
     validity,
     window_closes,
@@ -31,7 +31,8 @@ from projections.rows import by_id, of_type
 from projections.rules.chapter import Chapter, Judged
 from projections.rules.rule import Clock, Finding, Rule
 from projections.rules.wording import moment_text, number_of_days
-from projections.terms import TERMS_EVENTS, effective_from, terms_at
+from projections.terms import TERMS_EVENTS, Versions, effective_from, versions
+from projections.terms import in_force as terms_in_force
 
 BY_TYPE = {
     CONCLUDED: ("controller:controller_id",),
@@ -95,13 +96,44 @@ HEED = Rule(
 
 
 @dataclass(frozen=True, slots=True)
-class Engagement:
-    """An engagement for one controller, and all facts about that controller."""
+class Known:
+    """What there is about one controller, found once for all engagements.
+
+    `agreed` are the turns of its agreement, `told` the announcements that reached it, by
+    subprocessor, and `objections` the facts of each objection, by the changes it was raised
+    against and then by its id.
+    """
 
     controller: str
+    agreed: Sequence[Fact]
+    terms: Versions
+    told: Mapping[str, Sequence[Fact]]
+    objections: Mapping[str, Mapping[str, Sequence[Fact]]]
+
+
+def _known(controller: str, facts: Sequence[Fact]) -> Known:
+    agreed = of_type(facts, CONCLUDED, AMENDED, ENDED)
+    objections: dict[str, dict[str, Sequence[Fact]]] = {}
+    for objection, own in by_id(of_type(facts, RAISED, RESOLVED), "objection_id").items():
+        for raised in of_type(own, RAISED):
+            against = text(raised.data, "change_id") or ""
+            objections.setdefault(against, {})[objection] = own
+    told = by_id(of_type(facts, ANNOUNCED), "subprocessor_id")
+    return Known(controller, agreed, versions(agreed), told, objections)
+
+
+@dataclass(frozen=True, slots=True)
+class Engagement:
+    """An engagement for one controller."""
+
     engaged: Fact
     at: datetime
-    facts: Sequence[Fact]
+    known: Known
+
+    @property
+    def controller(self) -> str:
+        """For whom."""
+        return self.known.controller
 
     @property
     def subprocessor(self) -> str:
@@ -118,7 +150,7 @@ class Engagement:
         will go announces no engagement."""
         return [
             fact
-            for fact in of_type(self.facts, ANNOUNCED)
+            for fact in self.known.told.get(self.subprocessor, ())
             if text(fact.data, "subprocessor_id") == self.subprocessor
             and self.change in (None, text(fact.data, "change_id"))
             and text(fact.data, "kind") != "remove"
@@ -126,7 +158,7 @@ class Engagement:
 
     def in_annex(self) -> bool:
         """Whether an agreement in force then names the subprocessor."""
-        agreed = in_force(self.facts, self.at)
+        agreed = in_force(self.known.agreed, self.at)
         return any(self.subprocessor in texts(f.data, "initial_subprocessors") for f in agreed)
 
     def found(self, rule: Rule, why: Label, rests_on: Sequence[Fact], **terms: int) -> Finding:
@@ -145,27 +177,26 @@ class Engagement:
 def judge(case: str, facts: Sequence[Fact]) -> Judged:
     """The windows to object of one controller, and what was found about engagements for it."""
     controller = case.partition(":")[2]
-    for change in by_id(of_type(facts, ANNOUNCED), "change_id"):
-        if announced := announcement(change, facts):
-            yield _window(controller, change, announced, facts)
+    known = _known(controller, facts)
+    for change, announced in announcements(facts).items():
+        yield _window(controller, change, announced, known.terms)
     for engaged in of_type(facts, ENGAGED):
-        at = moment(engaged, "started_at")
-        yield from _judged(Engagement(controller, engaged, at, facts))
+        yield from _judged(Engagement(engaged, moment(engaged, "started_at"), known))
 
 
-def _window(controller: str, change: str, announced: Fact, facts: Sequence[Fact]) -> Clock:
+def _window(controller: str, change: str, announced: Fact, terms: Versions) -> Clock:
     at = moment(announced, "announced_at")
     return Clock(
         rule=WINDOW,
         started_at=at,
-        due_at=window_closes(announced, facts),
+        due_at=window_closes(announced, terms),
         stopped_at=None,
         owner=controller,
         subject=f"{change} {text(announced.data, 'subprocessor_id') or ''}".rstrip(),
         start=announced,
         open_end=True,
         window=True,
-        parameters={"objection_days": terms_at(facts, at).objection_days},
+        parameters={"objection_days": terms_in_force(terms, at).objection_days},
     )
 
 
@@ -201,10 +232,10 @@ def _not_told(engagement: Engagement, announcements: Sequence[Fact]) -> Finding:
 
 
 def _too_early(engagement: Engagement, announced: Fact) -> Judged:
-    facts, at = engagement.facts, moment(announced, "announced_at")
-    closes = window_closes(announced, facts)
+    known, at = engagement.known, moment(announced, "announced_at")
+    closes = window_closes(announced, known.terms)
     if engagement.at < closes:
-        agreed, made = terms_at(facts, at).objection_days, moment_text(at)
+        agreed, made = terms_in_force(known.terms, at).objection_days, moment_text(at)
         term = number_of_days(agreed)
         why = Label(
             f"voordat de termijn voor bezwaar sloot ({moment_text(closes)}, {term.nl} na "
@@ -212,8 +243,8 @@ def _too_early(engagement: Engagement, announced: Fact) -> Judged:
             f"before the window to object closed ({moment_text(closes)}, {term.en} after the "
             f"announcement on {made})",
         )
-        versions = [f for f in of_type(facts, *TERMS_EVENTS) if effective_from(f) <= at]
-        yield engagement.found(WAIT, why, [announced, *versions], objection_days=agreed)
+        turns = [f for f in of_type(known.agreed, *TERMS_EVENTS) if effective_from(f) <= at]
+        yield engagement.found(WAIT, why, [announced, *turns], objection_days=agreed)
 
 
 def _objected(engagement: Engagement, announced: Fact | None) -> Judged:
@@ -232,13 +263,13 @@ def _standing(
     engagement: Engagement, change: str | None, announced: Fact | None
 ) -> Iterator[tuple[Label, list[Fact]]]:
     """The objections to a change that stood at the engagement, and what each rests on."""
-    facts = engagement.facts
-    for objection, own in by_id(of_type(facts, RAISED, RESOLVED), "objection_id").items():
+    about = engagement.known.objections.get(change or "", {})
+    for objection, own in about.items():
         known = [f for f in own if moment(f, *WHEN) <= engagement.at]
         raised = of_type(known, RAISED)[-1:]
         if not raised or change is None or text(raised[0].data, "change_id") != change:
             continue
-        if validity(raised[0], announced, facts) != "valid":
+        if validity(raised[0], announced, engagement.known.terms) != "valid":
             continue
         resolved = sorted((moment(f, "at"), f.position, f) for f in of_type(known, RESOLVED))[-1:]
         outcome = text(resolved[0][2].data, "outcome") if resolved else None

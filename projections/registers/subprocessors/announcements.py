@@ -8,10 +8,9 @@ from typing import Any
 from projections.agreement import AMENDED, CONCLUDED
 from projections.facts import Fact
 from projections.objections import (
-    ANNOUNCED,
     RAISED,
     RESOLVED,
-    announcement,
+    announcements,
     validity,
     window_closes,
 )
@@ -30,7 +29,7 @@ from projections.reading import (
 from projections.register import Row
 from projections.registers.subprocessors.columns import COLUMNS
 from projections.rows import PROCESSOR_ONLY, by_id, of_type, row, row_key
-from projections.terms import terms_at
+from projections.terms import Versions, in_force, versions
 
 
 def change_row(change: str, facts: Sequence[Fact]) -> Row:
@@ -46,18 +45,18 @@ def change_row(change: str, facts: Sequence[Fact]) -> Row:
 
 def announcement_rows(controller: str, facts: Sequence[Fact]) -> Iterator[Row]:
     """One row for each announced change that reached a controller, with its window."""
-    for change in by_id(of_type(facts, ANNOUNCED), "change_id"):
-        if fact := announcement(change, facts):
-            values = {
-                "kind": "announcement",
-                "controller": controller,
-                **_announced(change, fact),
-                **_delivery(controller, fact),
-                **window(fact, facts),
-            }
-            key = row_key("announcement", change, controller)
-            rests_on = [fact, *of_type(facts, CONCLUDED, AMENDED)]
-            yield row(COLUMNS, key, (controller,), values, rests_on)
+    agreed = of_type(facts, CONCLUDED, AMENDED)
+    terms = versions(agreed)
+    for change, fact in announcements(facts).items():
+        values = {
+            "kind": "announcement",
+            "controller": controller,
+            **_announced(change, fact),
+            **_delivery(controller, fact),
+            **window(fact, terms),
+        }
+        key = row_key("announcement", change, controller)
+        yield row(COLUMNS, key, (controller,), values, [fact, *agreed])
 
 
 def _announced(change: str, fact: Fact) -> dict[str, Any]:
@@ -91,36 +90,43 @@ def _delivery(controller: str, fact: Fact) -> dict[str, Any]:
     return {"delivered_at": given(own, "at"), "message_id": text(own, "message_id")}
 
 
-def window(announced: Fact, facts: Sequence[Fact]) -> dict[str, Any]:
+def window(announced: Fact, terms: Versions) -> dict[str, Any]:
     """Until when a controller may object, by its terms in force at the announcement."""
     at = moment(announced, "announced_at")
     return {
-        "objection_days": terms_at(facts, at).objection_days,
-        "window_closes": stamp(window_closes(announced, facts)),
+        "objection_days": in_force(terms, at).objection_days,
+        "window_closes": stamp(window_closes(announced, terms)),
     }
 
 
 def objection_rows(controller: str, facts: Sequence[Fact]) -> Iterator[Row]:
     """One row for each objection of a controller."""
+    agreed, told = of_type(facts, CONCLUDED, AMENDED), announcements(facts)
     for objection, own in by_id(of_type(facts, RAISED, RESOLVED), "objection_id").items():
-        yield _objection(controller, objection, own, facts)
+        change = last_text(own, "change_id")
+        yield _objection(controller, objection, own, told.get(change or ""), agreed)
 
 
-def _objection(controller: str, objection: str, own: Sequence[Fact], facts: Sequence[Fact]) -> Row:
+def _objection(
+    controller: str,
+    objection: str,
+    own: Sequence[Fact],
+    announced: Fact | None,
+    agreed: Sequence[Fact],
+) -> Row:
+    terms = versions(agreed)
     raised = of_type(own, RAISED)[-1:]
     resolved = of_type(own, RESOLVED)[-1:]
-    change = last_text(own, "change_id")
-    announced = announcement(change, facts)
-    valid = validity(raised[0], announced, facts) if raised else None
+    valid = validity(raised[0], announced, terms) if raised else None
     outcome = text(resolved[0].data, "outcome") if resolved else None
     values = {
         "kind": "objection",
         "controller": controller,
         "state": outcome or valid,
         "subprocessor": text(announced.data, "subprocessor_id") if announced else None,
-        "change": change,
+        "change": last_text(own, "change_id"),
         "announced_at": when(announced, "announced_at") if announced else None,
-        **(window(announced, facts) if announced else {}),
+        **(window(announced, terms) if announced else {}),
         "objection": objection,
         "received_at": first_when(raised, "received_at"),
         "written": truth(raised[0].data, "written") if raised else None,
@@ -129,7 +135,7 @@ def _objection(controller: str, objection: str, own: Sequence[Fact], facts: Sequ
         "outcome": outcome,
         "resolved_at": first_when(resolved, "at"),
     }
-    rests_on = [*own, *of_type(facts, CONCLUDED, AMENDED), *([announced] if announced else [])]
+    rests_on = [*own, *agreed, *([announced] if announced else [])]
     return row(
         COLUMNS, row_key("objection", objection, controller), (controller,), values, rests_on
     )

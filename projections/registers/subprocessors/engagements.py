@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from projections.agreement import AMENDED, CONCLUDED, ENDED, ends, last_spell
 from projections.facts import Fact
-from projections.objections import announcement
+from projections.objections import announcements
 from projections.reading import text, texts, when
 from projections.register import Row
 from projections.registers.subprocessors.announcements import window
 from projections.registers.subprocessors.columns import COLUMNS
 from projections.rows import by_id, of_type, row, row_key
+from projections.terms import versions
 
 ENGAGED = "SubprocessorEngaged"
 DISENGAGED = "SubprocessorDisengaged"
@@ -22,22 +23,22 @@ STATES = {DISENGAGED: "disengaged", ENDED: "agreement_ended"}
 def engagement_rows(controller: str, facts: Sequence[Fact]) -> Iterator[Row]:
     """One row for each subprocessor that ever worked for a controller: its last engagement."""
     turns = by_id(of_type(facts, ENGAGED, DISENGAGED), "subprocessor_id")
-    closing = ends(facts)
+    agreed, told = of_type(facts, CONCLUDED, AMENDED, ENDED), announcements(facts)
     for subprocessor, own in turns.items():
-        yield _engagement(controller, subprocessor, own, facts, closing)
+        yield _engagement(controller, subprocessor, own, agreed, told)
 
 
 def _engagement(
     controller: str,
     subprocessor: str,
     own: Sequence[Fact],
-    facts: Sequence[Fact],
-    closing: Sequence[Fact],
+    agreed: Sequence[Fact],
+    told: Mapping[str, Fact],
 ) -> Row:
-    spell = last_spell(own, closing, starts=lambda fact: fact.type == ENGAGED)
+    spell = last_spell(own, ends(agreed), starts=lambda fact: fact.type == ENGAGED)
     engaged = spell.latest.data if spell.latest else {}
     change = text(engaged, "change_id")
-    announced = announcement(change, facts)
+    announced = told.get(change or "")
     values = {
         "kind": "engagement",
         "subprocessor": subprocessor,
@@ -47,25 +48,21 @@ def _engagement(
         "until": when(spell.end, "at", "ended_at") if spell.end else None,
         "countries": texts(engaged, "countries"),
         "services": texts(engaged, "services"),
-        "basis": _basis(subprocessor, change, facts),
+        "basis": _basis(subprocessor, change, agreed),
         "returned_or_erased": spell.end.data.get("data_returned_or_erased") if spell.end else None,
         "change": change,
         "announced_at": when(announced, "announced_at") if announced else None,
-        **(window(announced, facts) if announced else {}),
+        **(window(announced, versions(agreed)) if announced else {}),
     }
-    rests_on = [
-        *own,
-        *of_type(facts, CONCLUDED, AMENDED, ENDED),
-        *([announced] if announced else []),
-    ]
+    rests_on = [*own, *agreed, *([announced] if announced else [])]
     key = row_key("engagement", subprocessor, controller)
     return row(COLUMNS, key, (controller,), values, rests_on)
 
 
-def _basis(subprocessor: str, change: str | None, facts: Sequence[Fact]) -> str | None:
+def _basis(subprocessor: str, change: str | None, agreed: Sequence[Fact]) -> str | None:
     """What the engagement rests on: an announced change, the annex at signing, or nothing."""
     if change:
         return "announced_change"
-    signed = of_type(facts, CONCLUDED)
+    signed = of_type(agreed, CONCLUDED)
     in_annex = any(subprocessor in texts(f.data, "initial_subprocessors") for f in signed)
     return "annex" if in_annex else None
