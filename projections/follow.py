@@ -26,7 +26,7 @@ from projections.register import Register, Row
 BATCH = 500
 """Events in one transaction while following."""
 
-REBUILD_BATCH = 20_000
+REBUILD_BATCH = 50_000
 """Events in one transaction while rebuilding: fewer cases are folded twice."""
 
 GATHER = 0.1
