@@ -72,6 +72,15 @@ def by_place(given: Iterable[Consent]) -> Mapping[Where, Sequence[Consent]]:
     return found
 
 
+def counted_in(given: Iterable[Consent], begin: datetime, end: datetime | None) -> list[Consent]:
+    """The consents that count at any time in a period, or begin as it ends."""
+    return [
+        consent
+        for consent in given
+        if (end is None or consent.begin <= end) and (consent.end is None or consent.end > begin)
+    ]
+
+
 def _consent(granted: Fact, withdrawn: Fact | None) -> Consent:
     consent = Consent(
         text(granted.data, "consent_id"),

@@ -27,9 +27,11 @@ from projections.transfer_consent import (
     GRANTED,
     WITHDRAWN,
     Consent,
+    Period,
     Where,
     by_place,
     consents,
+    counted_in,
     uncovered,
 )
 
@@ -96,9 +98,14 @@ class Agreed:
     ends: Sequence[Fact]
     consents: Mapping[Where, Sequence[Consent]]
 
-    def rests_on(self, *where: Where) -> list[Fact]:
-        """The turns of the agreement, and the consents for some places."""
-        given = [consent for place in where for consent in self.consents.get(place, ())]
+    def given(self, where: Where, spell: Spell) -> list[Consent]:
+        """The consents for a place that counted at any time of a spell."""
+        if spell.start is None:
+            return []
+        return counted_in(self.consents.get(where, ()), *_period(spell, spell.start))
+
+    def rests_on(self, given: Sequence[Consent]) -> list[Fact]:
+        """The turns of the agreement, and of some consents."""
         taken = [consent.withdrawn for consent in given if consent.withdrawn]
         return [*self.turns, *(consent.granted for consent in given), *taken]
 
@@ -120,20 +127,30 @@ def _transfer(controller: str, transfer: str, own: Sequence[Fact], agreed: Agree
     spell = last_spell(own, agreed.ends, starts=lambda fact: fact.type == STARTED)
     latest = spell.latest or own[-1]
     country, subprocessor = text(latest.data, "country"), text(latest.data, "subprocessor_id")
+    given = agreed.given((country, subprocessor), spell)
     values = {
         "kind": "transfer",
         "id": transfer,
         "controller": controller,
-        **_course(spell, subprocessor, country, agreed),
+        **_course(spell, subprocessor, country, agreed.terms, given),
         **(_chapter_v(spell.start, latest, country) if spell.start else {}),
     }
     key = row_key("transfer", transfer, controller)
-    rests_on = [*own, *agreed.rests_on((country, subprocessor))]
+    rests_on = [*own, *agreed.rests_on(given)]
     return row(COLUMNS, key, (controller,), values, rests_on)
 
 
+def _period(spell: Spell, start: Fact) -> Period:
+    end = moment(spell.end, "at", "ended_at") if spell.end else None
+    return moment(start, "started_at"), end
+
+
 def _course(
-    spell: Spell, subprocessor: str | None, country: str | None, agreed: Agreed
+    spell: Spell,
+    subprocessor: str | None,
+    country: str | None,
+    terms: Versions,
+    given: Sequence[Consent],
 ) -> dict[str, Any]:
     """From when until when, and whether the controller consented all the while."""
     values: dict[str, Any] = {
@@ -144,19 +161,17 @@ def _course(
     }
     if spell.start is None or country is None:
         return values
-    begin = moment(spell.start, "started_at")
-    end = moment(spell.end, "at", "ended_at") if spell.end else None
-    agreed_area = in_force(agreed.terms, begin).transfer_area
+    begin, end = _period(spell, spell.start)
+    agreed_area = in_force(terms, begin).transfer_area
     needed = not within(agreed_area, country, begin)
-    own = agreed.consents.get((country, subprocessor), ())
-    gaps = uncovered(begin, end, own) if needed else []
+    gaps = uncovered(begin, end, given) if needed else []
     return values | {
         "since": when(spell.start, "started_at"),
         "area": area(country, begin),
         "agreed_area": agreed_area,
         "consent_needed": needed,
-        "consents": sorted({c.consent_id for c in own if c.consent_id}),
-        "consent_at_start": any(c.covers(begin) for c in own) if needed else None,
+        "consents": sorted({c.consent_id for c in given if c.consent_id}),
+        "consent_at_start": any(c.covers(begin) for c in given) if needed else None,
         "without_consent": [{"from": stamp(first), "until": stamp(last)} for first, last in gaps],
     }
 
@@ -205,11 +220,12 @@ def _unrecorded(controller: str, facts: Sequence[Fact], agreed: Agreed) -> Itera
     for subprocessor, own in turns.items():
         spell = last_spell(own, agreed.ends, starts=lambda fact: fact.type == ENGAGED)
         for country in texts(spell.latest.data, "countries") if spell.latest else []:
-            course = _course(spell, subprocessor, country, agreed)
+            given = agreed.given((country, subprocessor), spell)
+            course = _course(spell, subprocessor, country, agreed.terms, given)
             if course.get("consent_needed") and (subprocessor, country) not in recorded:
                 values = {"kind": "engagement", "controller": controller, **course}
                 key = row_key("engagement", subprocessor, country, controller)
-                rests_on = [*own, *agreed.rests_on((country, subprocessor))]
+                rests_on = [*own, *agreed.rests_on(given)]
                 yield row(COLUMNS, key, (controller,), values, rests_on)
 
 

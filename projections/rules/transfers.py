@@ -25,7 +25,15 @@ from projections.rules.chapter import Chapter, Judged
 from projections.rules.rule import Clock, Finding, Rule
 from projections.rules.wording import moment_text, period
 from projections.terms import in_force, versions
-from projections.transfer_consent import Consent, Period, Where, by_place, consents, uncovered
+from projections.transfer_consent import (
+    Consent,
+    Period,
+    Where,
+    by_place,
+    consents,
+    counted_in,
+    uncovered,
+)
 
 CONSENT = Rule(
     id="R-5.3",
@@ -108,7 +116,8 @@ def judge(case: str, facts: Sequence[Fact]) -> Judged:
     stays = (*_transfers(controller, facts, closing), *_engagements(controller, facts, closing))
     for stay in stays:
         agreed = in_force(terms, stay.begin).transfer_area
-        yield from _judged(stay, agreed, places.get((stay.country, stay.subprocessor), ()))
+        given_there = places.get((stay.country, stay.subprocessor), ())
+        yield from _judged(stay, agreed, counted_in(given_there, stay.begin, stay.end))
     for fact in of_type(facts, STARTED):
         yield from _ground(controller, fact)
     for consent in given:
