@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.padding import Padding
 
 from api import problems
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Schema, home
@@ -171,9 +171,10 @@ def check(
         if refusal:
             console.print(f"It would be refused: {refusal['detail']}", highlight=False)
         if answer.findings:
-            console.print(_findings_table(answer.findings, lang))
+            _list_findings(answer.findings, lang)
         if answer.clocks:
-            console.print(_clocks_table("Clocks it starts or stops", answer.clocks, lang))
+            console.print("Clocks it starts or stops:")
+            _list_clocks(answer.clocks, lang)
     if not answer.allowed:
         raise typer.Exit(1)
 
@@ -243,7 +244,7 @@ def _occurred_at(file: Path, value: Any) -> datetime | None:
 
 
 def _print_findings(answer: Findings, language: str) -> None:
-    console.print(_findings_table(answer.findings, language))
+    _list_findings(answer.findings, language)
     counts = Counter(finding.severity for finding in answer.findings)
     told = ", ".join(f"{counts[s]} {s}" for s in SEVERITIES if counts[s]) or "nothing was found"
     console.print(f"{told}; judged at {local(answer.at)}", highlight=False)
@@ -251,7 +252,7 @@ def _print_findings(answer: Findings, language: str) -> None:
 
 
 def _print_clocks(answer: Clocks, language: str) -> None:
-    console.print(_clocks_table("Clocks", answer.clocks, language))
+    _list_clocks(answer.clocks, language)
     console.print(f"{len(answer.clocks)} clocks; judged at {local(answer.at)}", highlight=False)
     _print_basis(answer)
 
@@ -260,43 +261,27 @@ def _print_basis(answer: Findings | Clocks) -> None:
     console.print(f"rests on the first {answer.basis.size} entries of the log", highlight=False)
 
 
-def _findings_table(found: Sequence[HeldFinding], language: str) -> Table:
-    table = _table("Findings", "At", "Rule", "Severity", "Controllers", "Finding", "Entries")
+def _list_findings(found: Sequence[HeldFinding], language: str) -> None:
     for finding in found:
-        table.add_row(
-            local(finding.at),
-            finding.rule.id,
-            _coloured(finding.severity),
-            ", ".join(finding.controllers) or "-",
-            escape(finding.text.text(language)),
-            _entries(finding.events),
-        )
-    return table
+        _head(local(finding.at), finding.rule.id, finding.severity, finding.controllers)
+        _below(f"{escape(finding.text.text(language))} [dim]· entries {_entries(finding.events)}[/]")
 
 
-def _clocks_table(title: str, seen: Sequence[SeenClock], language: str) -> Table:
-    table = _table(title, "Due", "State", "Rule", "Controllers", "Subject", "Obligation")
+def _list_clocks(seen: Sequence[SeenClock], language: str) -> None:
     for clock in seen:
-        table.add_row(
-            _due(clock),
-            _coloured(clock.state),
-            clock.rule.id,
-            ", ".join(clock.controllers) or "-",
-            escape(clock.subject),
-            clock.title.text(language),
-        )
-    return table
+        _head(_due(clock), clock.rule.id, clock.state, clock.controllers)
+        _below(f"{clock.title.text(language)} [dim]· {escape(clock.subject)}[/]")
 
 
-ONE_LINE = frozenset({"At", "Due", "Rule", "State", "Severity"})
-"""Columns that are read down, not along."""
+def _head(moment: str, rule: str, word: str, controllers: Sequence[str]) -> None:
+    """The first line of an item: columns that are read down. Its text goes below, whole lines."""
+    whom = escape(", ".join(controllers)) or "[dim]processor-wide[/]"
+    said = f"{word.replace('_', ' '):<14}"
+    console.print(f"[bold]{moment}[/]  {rule:<8}[{COLOURS[word]}]{said}[/]{whom}", highlight=False)
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column in ONE_LINE)
-    return table
+def _below(text: str) -> None:
+    console.print(Padding(text, (0, 0, 0, 4), expand=False), highlight=False, soft_wrap=False)
 
 
 FEW = 6
@@ -333,9 +318,9 @@ def _print_status(answer: Status, within: int, language: str) -> None:
     ]
     for name, value in lines:
         console.print(f"  [dim]{name:12}[/] {value}", highlight=False, soft_wrap=True)
-    title = f"Due within {within} days, or overdue"
     if answer.clocks:
-        console.print(_clocks_table(title, answer.clocks, language))
+        console.print(f"due within {within} days, or overdue:", highlight=False)
+        _list_clocks(answer.clocks, language)
     else:
         console.print(f"  [dim]{'clocks':12}[/] nothing is due within {within} days")
 
