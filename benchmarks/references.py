@@ -50,9 +50,23 @@ class Case(Aggregate):
 
 
 def prepare(owner_url: str) -> None:
-    """Make the database of the references."""
+    """Make the database of the references, anew."""
     with psycopg.connect(owner_url, autocommit=True) as conn:
+        conn.execute(f"DROP DATABASE IF EXISTS {DATABASE}".encode())
         conn.execute(f"CREATE DATABASE {DATABASE}".encode())
+
+
+def environment(url: str) -> dict[str, str]:
+    """The environment of an application of the library that keeps its events there."""
+    server = conninfo_to_dict(url)
+    return {
+        "PERSISTENCE_MODULE": "eventsourcing.postgres",
+        "POSTGRES_DBNAME": DATABASE,
+        "POSTGRES_HOST": str(server["host"]),
+        "POSTGRES_PORT": str(server.get("port", 5432)),
+        "POSTGRES_USER": str(server["user"]),
+        "POSTGRES_PASSWORD": "unused on a private socket",
+    }
 
 
 def measure(url: str, seconds: float) -> References:
@@ -71,17 +85,7 @@ def rate(work: Callable[[], object], seconds: float) -> float:
 
 
 def _application(url: str, seconds: float) -> float:
-    server = conninfo_to_dict(url)
-    application: Application[UUID] = Application(
-        env={
-            "PERSISTENCE_MODULE": "eventsourcing.postgres",
-            "POSTGRES_DBNAME": DATABASE,
-            "POSTGRES_HOST": str(server["host"]),
-            "POSTGRES_PORT": str(server.get("port", 5432)),
-            "POSTGRES_USER": str(server["user"]),
-            "POSTGRES_PASSWORD": "unused on a private socket",
-        }
-    )
+    application: Application[UUID] = Application(env=environment(url))
     case = Case()
     application.save(case)
 

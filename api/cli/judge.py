@@ -264,7 +264,9 @@ def _print_basis(answer: Findings | Clocks) -> None:
 def _list_findings(found: Sequence[HeldFinding], language: str) -> None:
     for finding in found:
         _head(local(finding.at), finding.rule.id, finding.severity, finding.controllers)
-        _below(f"{escape(finding.text.text(language))} [dim]· entries {_entries(finding.events)}[/]")
+        _below(
+            f"{escape(finding.text.text(language))} [dim]· entries {_entries(finding.events)}[/]"
+        )
 
 
 def _list_clocks(seen: Sequence[SeenClock], language: str) -> None:

@@ -1,0 +1,150 @@
+"""How fast all registers and findings are made anew from the log.
+
+    python -m benchmarks.rebuilding [--events 100000] [--data DIR] [--json FILE]
+
+Beside it, on the same PostgreSQL server and before and after: the `ProjectionRunner` of the
+eventsourcing library, with a view that only counts the bytes of each event, over events that hold
+the entries of the same log. With `--data`, a ledger that `benchmarks.filling` made is rebuilt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import mean
+from typing import Any
+from uuid import UUID
+
+from eventsourcing.application import Application
+from eventsourcing.domain import Aggregate, event
+from eventsourcing.persistence import Tracking
+from eventsourcing.postgres import PostgresTrackingRecorder
+from eventsourcing.projection import Projection, ProjectionRunner
+
+from benchmarks.filling import filled
+from benchmarks.references import environment, prepare
+from ledger.deployment import Home
+from ledger.opening import Ledger, open_ledger
+from projections import follow
+
+SAMPLE = 10_000
+"""Events for the library: its rate does not depend on how many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """Events a second, and the most memory that the process held, in megabytes."""
+
+    events: int
+    seconds: float
+    memory_mb: float
+    runner_before: float
+    runner_after: float
+
+    @property
+    def per_second(self) -> float:
+        """Events a second."""
+        return self.events / self.seconds
+
+    @property
+    def ratio(self) -> float:
+        """As a multiple of the library's rate."""
+        return self.per_second / mean([self.runner_before, self.runner_after])
+
+
+class Copy(Aggregate):
+    """An aggregate whose events hold entries of the log."""
+
+    @event("Copied")
+    def copy(self, leaf: str) -> None:
+        """Take an entry."""
+
+
+class Copies(Application[UUID]):
+    """The application that the runner follows."""
+
+
+class Counting(Projection[PostgresTrackingRecorder]):
+    """Does the least that a projection can: note that an event was seen."""
+
+    def process_event(self, domain_event: Any, tracking: Tracking) -> None:
+        """Take the event, and keep how far the view is, in one transaction."""
+        self.view.insert_tracking(tracking)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Rebuild, print, and write JSON where asked."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.rebuilding")
+    parser.add_argument("--events", type=int, default=100_000, help="size of a new ledger")
+    parser.add_argument("--data", type=Path, help="a ledger that benchmarks.filling made")
+    parser.add_argument("--json", type=Path, help="file for the result")
+    asked = parser.parse_args(arguments)
+    with ExitStack() as stack:
+        if asked.data is not None:
+            ledger = stack.enter_context(open_ledger(Home(asked.data)))
+        else:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="verantwoord-"))
+            ledger = stack.enter_context(filled(Home(Path(folder) / "data"), asked.events))
+        found = measure(ledger)
+    print(
+        f"{found.events} events in {found.seconds:.0f} s: {found.per_second:,.0f}/s, at most"
+        f" {found.memory_mb:.0f} MB; ProjectionRunner {found.runner_before:,.0f} and"
+        f" {found.runner_after:,.0f}/s: ratio {found.ratio:.1f}"
+    )
+    if asked.json is not None:
+        result = {**asdict(found), "per_second": found.per_second, "ratio": found.ratio}
+        asked.json.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def measure(ledger: Ledger) -> Rebuilt:
+    """The library, the rebuild, and the library again."""
+    url = ledger.database.url
+    prepare(url)
+    leaves = [stored.leaf.decode() for stored in ledger.reader.events(limit=SAMPLE)]
+    _copy(url, leaves)
+    before = _runner(url, "before")
+    start = time.perf_counter()
+    events = follow.rebuild(ledger.pool)
+    seconds = time.perf_counter() - start
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return Rebuilt(events, seconds, memory, before, _runner(url, "after"))
+
+
+def _copy(url: str, leaves: list[str]) -> None:
+    application = Copies(env=environment(url))
+    try:
+        # The library sends the events of one save in a pipeline, which many long ones block.
+        for start in range(0, len(leaves), 20):
+            copy = Copy()
+            for leaf in leaves[start : start + 20]:
+                copy.copy(leaf)
+            application.save(copy)
+    finally:
+        application.close()
+
+
+def _runner(url: str, name: str) -> float:
+    """Events a second of a new view of all there is."""
+    projection = type(f"Counting_{name}", (Counting,), {})
+    start = time.perf_counter()
+    with ProjectionRunner(
+        application_class=Copies,
+        projection_class=projection,
+        view_class=PostgresTrackingRecorder,
+        env=environment(url),
+    ) as runner:
+        last = runner.app.recorder.max_notification_id()
+        if last is None:
+            raise RuntimeError("there is nothing to follow")
+        runner.wait(last, timeout=600)
+        return float(last) / (time.perf_counter() - start)
+
+
+if __name__ == "__main__":
+    main()
