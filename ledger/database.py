@@ -42,6 +42,11 @@ class Database:
         return f"{self.schema}_service"
 
     @property
+    def application_name(self) -> str:
+        """What PostgreSQL shows of a connection, unless the URL says something else."""
+        return f"verantwoord {self.schema}"
+
+    @property
     def channel(self) -> str:
         """The channel on which an append tells the new size."""
         return f"{self.schema}_head"
@@ -49,7 +54,9 @@ class Database:
     def connect_as_owner(self) -> psycopg.Connection:
         """A connection with the rights of the URL, to make or check a schema."""
         try:
-            conn = psycopg.connect(self.url, autocommit=True)
+            conn = psycopg.connect(
+                self.url, autocommit=True, fallback_application_name=self.application_name
+            )
         except psycopg.OperationalError as error:
             raise ConfigurationError(f"cannot connect to the PostgreSQL server: {error}") from None
         conn.execute(sql.SQL("SET search_path = {}").format(sql.Identifier(self.schema)))
@@ -67,7 +74,7 @@ class Database:
             self.url,
             min_size=1,
             max_size=size,
-            kwargs={"autocommit": True},
+            kwargs={"autocommit": True, "fallback_application_name": self.application_name},
             configure=self._configure,
             check=ConnectionPool.check_connection,
             timeout=10,

@@ -206,10 +206,11 @@ def test_the_follower_keeps_up_by_itself(
     try:
         story(ledger)
         with owner() as conn:
-            conn.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            cut = conn.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s",
+                (ledger.ledger.database.application_name,),
             )
+            assert cut.rowcount > 1
         ledger.append("EventRetracted", {"retracts_event_id": "engaged", "reason": "x"})
         for _ in range(200):
             if ask(ledger.ledger.pool, REGISTERS["processing"]).basis.size == (

@@ -79,10 +79,11 @@ def test_waiting_ends_when_the_log_grows(
     size = ledger.ledger.reader.size()
     assert not ledger.ledger.listener.wait_beyond(size, 0.2)
     with owner() as conn:
-        conn.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+        cut = conn.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s",
+            (ledger.ledger.database.application_name,),
         )
+        assert cut.rowcount > 1
     timer = threading.Timer(0.2, ledger.fill, args=(1,))
     timer.start()
     assert ledger.ledger.listener.wait_beyond(size, 20)
