@@ -207,7 +207,8 @@ def test_the_follower_keeps_up_by_itself(
         story(ledger)
         with owner() as conn:
             cut = conn.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s",
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = %s",
                 (ledger.ledger.database.application_name,),
             )
             assert cut.rowcount > 1
