@@ -9,18 +9,28 @@ the order of their own moments: an end told beforehand comes when it was told fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from projections.civil import end_of
 from projections.facts import Fact
 from projections.reading import day, moment, text
-from projections.terms import effective_from
+from projections.terms import Versions, effective_from, versions
 
 CONCLUDED = "ProcessingAgreementConcluded"
 AMENDED = "ProcessingAgreementAmended"
 ENDED = "ProcessingAgreementEnded"
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """The agreements of one controller, found once for all that is done for it: their `turns`
+    (concluded, amended, ended), the versions of the `terms`, and the `ends`."""
+
+    turns: Sequence[Fact]
+    terms: Versions
+    ends: Sequence[Fact]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,12 @@ def ends(facts: Iterable[Fact]) -> list[Fact]:
             if not running:
                 found.append(fact)
     return found
+
+
+def agreed_in(facts: Iterable[Fact]) -> Agreed:
+    """The agreements among the facts about one controller."""
+    turns = [fact for fact in facts if fact.type in (CONCLUDED, AMENDED, ENDED)]
+    return Agreed(turns, versions(turns), ends(turns))
 
 
 def in_force(facts: Iterable[Fact], at: datetime) -> list[Fact]:

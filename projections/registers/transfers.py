@@ -11,10 +11,9 @@ a transfer without it are told as periods. A transfer ends with the agreement (3
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from projections.agreement import AMENDED, CONCLUDED, ENDED, Spell, ends, last_spell
+from projections.agreement import AMENDED, CONCLUDED, ENDED, Agreed, Spell, agreed_in, last_spell
 from projections.chapter_v import basis
 from projections.countries import area, within
 from projections.facts import Fact
@@ -22,7 +21,7 @@ from projections.presenting import in_order
 from projections.reading import moment, stamp, text, texts, when
 from projections.register import Column, Label, Register, Row
 from projections.rows import by_id, cases_by, of_type, row, row_key
-from projections.terms import Versions, in_force, versions
+from projections.terms import Versions, in_force
 from projections.transfer_consent import (
     GRANTED,
     WITHDRAWN,
@@ -89,45 +88,29 @@ COLUMNS = (
 STATES = {STOPPED: "ended", DISENGAGED: "ended", ENDED: "agreement_ended"}
 
 
-@dataclass(frozen=True, slots=True)
-class Agreed:
-    """What one controller agreed to, and since when: found once, for all of its transfers."""
-
-    turns: Sequence[Fact]
-    terms: Versions
-    ends: Sequence[Fact]
-    consents: Mapping[Where, Sequence[Consent]]
-
-    def given(self, where: Where, spell: Spell) -> list[Consent]:
-        """The consents for a place that counted at any time of a spell."""
-        if spell.start is None:
-            return []
-        return counted_in(self.consents.get(where, ()), *_period(spell, spell.start))
-
-    def rests_on(self, given: Sequence[Consent]) -> list[Fact]:
-        """The turns of the agreement, and of some consents."""
-        taken = [consent.withdrawn for consent in given if consent.withdrawn]
-        return [*self.turns, *(consent.granted for consent in given), *taken]
-
-
 def fold(case: str, facts: Sequence[Fact]) -> Sequence[Row]:
     """The rows of one controller."""
     controller = case.partition(":")[2]
-    turns, given = of_type(facts, CONCLUDED, AMENDED, ENDED), consents(facts)
-    agreed = Agreed(turns, versions(turns), ends(turns), by_place(given))
+    agreed, given = agreed_in(facts), consents(facts)
+    places = by_place(given)
     transfers = by_id(of_type(facts, STARTED, STOPPED), "transfer_id")
     return [
-        *(_transfer(controller, transfer, own, agreed) for transfer, own in transfers.items()),
+        *(_transfer(controller, id_, own, agreed, places) for id_, own in transfers.items()),
         *(_consent(controller, consent) for consent in given),
-        *_unrecorded(controller, facts, agreed),
+        *_unrecorded(controller, facts, agreed, places),
     ]
 
 
-def _transfer(controller: str, transfer: str, own: Sequence[Fact], agreed: Agreed) -> Row:
+Places = Mapping[Where, Sequence[Consent]]
+
+
+def _transfer(
+    controller: str, transfer: str, own: Sequence[Fact], agreed: Agreed, places: Places
+) -> Row:
     spell = last_spell(own, agreed.ends, starts=lambda fact: fact.type == STARTED)
     latest = spell.latest or own[-1]
     country, subprocessor = text(latest.data, "country"), text(latest.data, "subprocessor_id")
-    given = agreed.given((country, subprocessor), spell)
+    given = _given(spell, places.get((country, subprocessor), ()))
     values = {
         "kind": "transfer",
         "id": transfer,
@@ -136,8 +119,19 @@ def _transfer(controller: str, transfer: str, own: Sequence[Fact], agreed: Agree
         **(_chapter_v(spell.start, latest, country) if spell.start else {}),
     }
     key = row_key("transfer", transfer, controller)
-    rests_on = [*own, *agreed.rests_on(given)]
+    rests_on = [*own, *_grounds(agreed, given)]
     return row(COLUMNS, key, (controller,), values, rests_on)
+
+
+def _given(spell: Spell, given: Sequence[Consent]) -> list[Consent]:
+    """Those of the consents for a place that counted at any time of a spell."""
+    return counted_in(given, *_period(spell, spell.start)) if spell.start else []
+
+
+def _grounds(agreed: Agreed, given: Sequence[Consent]) -> list[Fact]:
+    """The turns of the agreement, and of some consents."""
+    taken = [consent.withdrawn for consent in given if consent.withdrawn]
+    return [*agreed.turns, *(consent.granted for consent in given), *taken]
 
 
 def _period(spell: Spell, start: Fact) -> Period:
@@ -211,7 +205,9 @@ def _consent(controller: str, consent: Consent) -> Row:
     return row(COLUMNS, key, (controller,), values, rests_on)
 
 
-def _unrecorded(controller: str, facts: Sequence[Fact], agreed: Agreed) -> Iterator[Row]:
+def _unrecorded(
+    controller: str, facts: Sequence[Fact], agreed: Agreed, places: Places
+) -> Iterator[Row]:
     """Subprocessors engaged outside the agreed area of which no transfer was ever recorded."""
     recorded = {
         (text(f.data, "subprocessor_id"), text(f.data, "country")) for f in of_type(facts, STARTED)
@@ -220,12 +216,12 @@ def _unrecorded(controller: str, facts: Sequence[Fact], agreed: Agreed) -> Itera
     for subprocessor, own in turns.items():
         spell = last_spell(own, agreed.ends, starts=lambda fact: fact.type == ENGAGED)
         for country in texts(spell.latest.data, "countries") if spell.latest else []:
-            given = agreed.given((country, subprocessor), spell)
+            given = _given(spell, places.get((country, subprocessor), ()))
             course = _course(spell, subprocessor, country, agreed.terms, given)
             if course.get("consent_needed") and (subprocessor, country) not in recorded:
                 values = {"kind": "engagement", "controller": controller, **course}
                 key = row_key("engagement", subprocessor, country, controller)
-                rests_on = [*own, *agreed.rests_on(given)]
+                rests_on = [*own, *_grounds(agreed, given)]
                 yield row(COLUMNS, key, (controller,), values, rests_on)
 
 

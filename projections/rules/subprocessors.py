@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from projections.agreement import AMENDED, CONCLUDED, ENDED, in_force
+from projections.agreement import AMENDED, CONCLUDED, ENDED, Agreed, agreed_in, in_force
 from projections.facts import Fact
 from projections.objections import (
     ANNOUNCED,
@@ -31,7 +31,7 @@ from projections.rows import by_id, of_type
 from projections.rules.chapter import Chapter, Judged
 from projections.rules.rule import Clock, Finding, Rule
 from projections.rules.wording import moment_text, number_of_days
-from projections.terms import TERMS_EVENTS, Versions, effective_from, versions
+from projections.terms import TERMS_EVENTS, Versions, effective_from
 from projections.terms import in_force as terms_in_force
 
 BY_TYPE = {
@@ -99,27 +99,25 @@ HEED = Rule(
 class Known:
     """What there is about one controller, found once for all engagements.
 
-    `agreed` are the turns of its agreement, `told` the announcements that reached it, by
+    `agreed` are its agreements, `told` the announcements that reached it, by
     subprocessor, and `objections` the facts of each objection, by the changes it was raised
     against and then by its id.
     """
 
     controller: str
-    agreed: Sequence[Fact]
-    terms: Versions
+    agreed: Agreed
     told: Mapping[str, Sequence[Fact]]
     objections: Mapping[str, Mapping[str, Sequence[Fact]]]
 
 
 def _known(controller: str, facts: Sequence[Fact]) -> Known:
-    agreed = of_type(facts, CONCLUDED, AMENDED, ENDED)
     objections: dict[str, dict[str, Sequence[Fact]]] = {}
     for objection, own in by_id(of_type(facts, RAISED, RESOLVED), "objection_id").items():
         for raised in of_type(own, RAISED):
             against = text(raised.data, "change_id") or ""
             objections.setdefault(against, {})[objection] = own
     told = by_id(of_type(facts, ANNOUNCED), "subprocessor_id")
-    return Known(controller, agreed, versions(agreed), told, objections)
+    return Known(controller, agreed_in(facts), told, objections)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +156,7 @@ class Engagement:
 
     def in_annex(self) -> bool:
         """Whether an agreement in force then names the subprocessor."""
-        agreed = in_force(self.known.agreed, self.at)
+        agreed = in_force(self.known.agreed.turns, self.at)
         return any(self.subprocessor in texts(f.data, "initial_subprocessors") for f in agreed)
 
     def found(self, rule: Rule, why: Label, rests_on: Sequence[Fact], **terms: int) -> Finding:
@@ -179,7 +177,7 @@ def judge(case: str, facts: Sequence[Fact]) -> Judged:
     controller = case.partition(":")[2]
     known = _known(controller, facts)
     for change, announced in announcements(facts).items():
-        yield _window(controller, change, announced, known.terms)
+        yield _window(controller, change, announced, known.agreed.terms)
     for engaged in of_type(facts, ENGAGED):
         yield from _judged(Engagement(engaged, moment(engaged, "started_at"), known))
 
@@ -233,9 +231,9 @@ def _not_told(engagement: Engagement, announcements: Sequence[Fact]) -> Finding:
 
 def _too_early(engagement: Engagement, announced: Fact) -> Judged:
     known, at = engagement.known, moment(announced, "announced_at")
-    closes = window_closes(announced, known.terms)
+    closes = window_closes(announced, known.agreed.terms)
     if engagement.at < closes:
-        agreed, made = terms_in_force(known.terms, at).objection_days, moment_text(at)
+        agreed, made = terms_in_force(known.agreed.terms, at).objection_days, moment_text(at)
         term = number_of_days(agreed)
         why = Label(
             f"voordat de termijn voor bezwaar sloot ({moment_text(closes)}, {term.nl} na "
@@ -243,7 +241,7 @@ def _too_early(engagement: Engagement, announced: Fact) -> Judged:
             f"before the window to object closed ({moment_text(closes)}, {term.en} after the "
             f"announcement on {made})",
         )
-        turns = [f for f in of_type(known.agreed, *TERMS_EVENTS) if effective_from(f) <= at]
+        turns = [f for f in of_type(known.agreed.turns, *TERMS_EVENTS) if effective_from(f) <= at]
         yield engagement.found(WAIT, why, [announced, *turns], objection_days=agreed)
 
 
@@ -269,7 +267,7 @@ def _standing(
         raised = of_type(known, RAISED)[-1:]
         if not raised or change is None or text(raised[0].data, "change_id") != change:
             continue
-        if validity(raised[0], announced, engagement.known.terms) != "valid":
+        if validity(raised[0], announced, engagement.known.agreed.terms) != "valid":
             continue
         resolved = sorted((moment(f, "at"), f.position, f) for f in of_type(known, RESOLVED))[-1:]
         outcome = text(resolved[0][2].data, "outcome") if resolved else None

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from projections.agreement import Spell, ends, spells
+from projections.agreement import Spell, agreed_in, spells
 from projections.chapter_v import Ground, basis
 from projections.countries import area, within
 from projections.facts import Fact
@@ -24,7 +24,7 @@ from projections.rows import by_id, of_type
 from projections.rules.chapter import Chapter, Judged
 from projections.rules.rule import Clock, Finding, Rule
 from projections.rules.wording import moment_text, period
-from projections.terms import in_force, versions
+from projections.terms import in_force
 from projections.transfer_consent import (
     Consent,
     Period,
@@ -111,13 +111,16 @@ class Stay:
 def judge(case: str, facts: Sequence[Fact]) -> Judged:
     """The clocks and findings about the transfers of one controller."""
     controller = case.partition(":")[2]
-    given, closing, terms = consents(facts), ends(facts), versions(facts)
+    agreed, given = agreed_in(facts), consents(facts)
     places = by_place(given)
-    stays = (*_transfers(controller, facts, closing), *_engagements(controller, facts, closing))
+    stays = (
+        *_transfers(controller, facts, agreed.ends),
+        *_engagements(controller, facts, agreed.ends),
+    )
     for stay in stays:
-        agreed = in_force(terms, stay.begin).transfer_area
+        agreed_area = in_force(agreed.terms, stay.begin).transfer_area
         given_there = places.get((stay.country, stay.subprocessor), ())
-        yield from _judged(stay, agreed, counted_in(given_there, stay.begin, stay.end))
+        yield from _judged(stay, agreed_area, counted_in(given_there, stay.begin, stay.end))
     for fact in of_type(facts, STARTED):
         yield from _ground(controller, fact)
     for consent in given:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from projections.agreement import AMENDED, CONCLUDED
+from projections.agreement import AMENDED, CONCLUDED, Agreed, agreed_in
 from projections.facts import Fact
 from projections.objections import (
     RAISED,
@@ -29,7 +29,7 @@ from projections.reading import (
 from projections.register import Row
 from projections.registers.subprocessors.columns import COLUMNS
 from projections.rows import PROCESSOR_ONLY, by_id, of_type, row, row_key
-from projections.terms import Versions, in_force, versions
+from projections.terms import Versions, in_force
 
 
 def change_row(change: str, facts: Sequence[Fact]) -> Row:
@@ -45,18 +45,18 @@ def change_row(change: str, facts: Sequence[Fact]) -> Row:
 
 def announcement_rows(controller: str, facts: Sequence[Fact]) -> Iterator[Row]:
     """One row for each announced change that reached a controller, with its window."""
-    agreed = of_type(facts, CONCLUDED, AMENDED)
-    terms = versions(agreed)
+    agreed = agreed_in(facts)
+    made = of_type(agreed.turns, CONCLUDED, AMENDED)
     for change, fact in announcements(facts).items():
         values = {
             "kind": "announcement",
             "controller": controller,
             **_announced(change, fact),
             **_delivery(controller, fact),
-            **window(fact, terms),
+            **window(fact, agreed.terms),
         }
         key = row_key("announcement", change, controller)
-        yield row(COLUMNS, key, (controller,), values, [fact, *agreed])
+        yield row(COLUMNS, key, (controller,), values, [fact, *made])
 
 
 def _announced(change: str, fact: Fact) -> dict[str, Any]:
@@ -101,32 +101,32 @@ def window(announced: Fact, terms: Versions) -> dict[str, Any]:
 
 def objection_rows(controller: str, facts: Sequence[Fact]) -> Iterator[Row]:
     """One row for each objection of a controller."""
-    agreed, told = of_type(facts, CONCLUDED, AMENDED), announcements(facts)
+    agreed, told = agreed_in(facts), announcements(facts)
     for objection, own in by_id(of_type(facts, RAISED, RESOLVED), "objection_id").items():
         change = last_text(own, "change_id")
-        yield _objection(controller, objection, own, told.get(change or ""), agreed)
+        yield _objection(controller, objection, own, change, told.get(change or ""), agreed)
 
 
 def _objection(
     controller: str,
     objection: str,
     own: Sequence[Fact],
+    change: str | None,
     announced: Fact | None,
-    agreed: Sequence[Fact],
+    agreed: Agreed,
 ) -> Row:
-    terms = versions(agreed)
     raised = of_type(own, RAISED)[-1:]
     resolved = of_type(own, RESOLVED)[-1:]
-    valid = validity(raised[0], announced, terms) if raised else None
+    valid = validity(raised[0], announced, agreed.terms) if raised else None
     outcome = text(resolved[0].data, "outcome") if resolved else None
     values = {
         "kind": "objection",
         "controller": controller,
         "state": outcome or valid,
         "subprocessor": text(announced.data, "subprocessor_id") if announced else None,
-        "change": last_text(own, "change_id"),
+        "change": change,
         "announced_at": when(announced, "announced_at") if announced else None,
-        **(window(announced, terms) if announced else {}),
+        **(window(announced, agreed.terms) if announced else {}),
         "objection": objection,
         "received_at": first_when(raised, "received_at"),
         "written": truth(raised[0].data, "written") if raised else None,
@@ -135,7 +135,8 @@ def _objection(
         "outcome": outcome,
         "resolved_at": first_when(resolved, "at"),
     }
-    rests_on = [*own, *agreed, *([announced] if announced else [])]
+    made = of_type(agreed.turns, CONCLUDED, AMENDED)
+    rests_on = [*own, *made, *([announced] if announced else [])]
     return row(
         COLUMNS, row_key("objection", objection, controller), (controller,), values, rests_on
     )
