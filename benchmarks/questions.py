@@ -9,22 +9,16 @@ else. With `--data`, a ledger that `benchmarks.filling` made is asked.
 
 from __future__ import annotations
 
-import argparse
-import json
-import tempfile
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 from statistics import median
 
-from benchmarks.filling import filled
 from benchmarks.story import EVENTS_PER_CONTROLLER
-from ledger.deployment import Home
-from ledger.opening import Ledger, open_ledger
+from benchmarks.subject import asked
+from ledger.opening import Ledger
 from projections import follow
 from projections.clocks import ask_clocks
 from projections.findings import ask_findings
@@ -53,24 +47,14 @@ class Asked:
 
 def main(arguments: list[str] | None = None) -> None:
     """Ask, print a table, and write JSON where asked."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.questions")
-    parser.add_argument("--events", type=int, default=100_000, help="size of a new ledger")
-    parser.add_argument("--data", type=Path, help="a ledger that benchmarks.filling made")
-    parser.add_argument("--json", type=Path, help="file for the result")
-    asked = parser.parse_args(arguments)
-    with ExitStack() as stack:
-        if asked.data is not None:
-            ledger = stack.enter_context(open_ledger(Home(asked.data)))
-        else:
-            directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="verantwoord-"))
-            ledger = stack.enter_context(filled(Home(Path(directory) / "data"), asked.events))
+    subject = asked("questions", arguments)
+    with subject.opened() as ledger:
         start = time.perf_counter()
         followed = follow.catch_up(ledger.pool)
         print(f"registers followed {followed} events in {time.perf_counter() - start:.0f} s")
         found = measure(ledger)
     show(found)
-    if asked.json is not None:
-        asked.json.write_text(json.dumps([asdict(a) for a in found], indent=2) + "\n")
+    subject.write([asdict(a) for a in found])
 
 
 def measure(ledger: Ledger) -> list[Asked]:

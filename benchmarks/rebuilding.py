@@ -9,14 +9,8 @@ the entries of the same log. With `--data`, a ledger that `benchmarks.filling` m
 
 from __future__ import annotations
 
-import argparse
-import json
-import resource
-import tempfile
 import time
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from statistics import mean
 from typing import Any
 from uuid import UUID
@@ -27,10 +21,9 @@ from eventsourcing.persistence import Tracking
 from eventsourcing.postgres import PostgresTrackingRecorder
 from eventsourcing.projection import Projection, ProjectionRunner
 
-from benchmarks.filling import filled
 from benchmarks.references import environment, prepare
-from ledger.deployment import Home
-from ledger.opening import Ledger, open_ledger
+from benchmarks.subject import asked, most_memory
+from ledger.opening import Ledger
 from projections import follow
 
 SAMPLE = 10_000
@@ -80,26 +73,15 @@ class Counting(Projection[PostgresTrackingRecorder]):
 
 def main(arguments: list[str] | None = None) -> None:
     """Rebuild, print, and write JSON where asked."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.rebuilding")
-    parser.add_argument("--events", type=int, default=100_000, help="size of a new ledger")
-    parser.add_argument("--data", type=Path, help="a ledger that benchmarks.filling made")
-    parser.add_argument("--json", type=Path, help="file for the result")
-    asked = parser.parse_args(arguments)
-    with ExitStack() as stack:
-        if asked.data is not None:
-            ledger = stack.enter_context(open_ledger(Home(asked.data)))
-        else:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="verantwoord-"))
-            ledger = stack.enter_context(filled(Home(Path(folder) / "data"), asked.events))
+    subject = asked("rebuilding", arguments)
+    with subject.opened() as ledger:
         found = measure(ledger)
     print(
         f"{found.events} events in {found.seconds:.0f} s: {found.per_second:,.0f}/s, at most"
         f" {found.memory_mb:.0f} MB; ProjectionRunner {found.runner_before:,.0f} and"
         f" {found.runner_after:,.0f}/s: ratio {found.ratio:.1f}"
     )
-    if asked.json is not None:
-        result = {**asdict(found), "per_second": found.per_second, "ratio": found.ratio}
-        asked.json.write_text(json.dumps(result, indent=2) + "\n")
+    subject.write({**asdict(found), "per_second": found.per_second, "ratio": found.ratio})
 
 
 def measure(ledger: Ledger) -> Rebuilt:
@@ -112,7 +94,7 @@ def measure(ledger: Ledger) -> Rebuilt:
     start = time.perf_counter()
     events = follow.rebuild(ledger.pool)
     seconds = time.perf_counter() - start
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    memory = most_memory()
     return Rebuilt(events, seconds, memory, before, _runner(url, "after"))
 
 
@@ -142,7 +124,10 @@ def _runner(url: str, name: str) -> float:
         last = runner.app.recorder.max_notification_id()
         if last is None:
             raise RuntimeError("there is nothing to follow")
-        runner.wait(last, timeout=600)
+        # Its own `wait` looks ever more seldom, and would be timed along.
+        while (runner.view.max_tracking_id(runner.app_name) or 0) < last:
+            if runner.is_interrupted.wait(0.01):
+                raise RuntimeError("the library stopped following")
         return float(last) / (time.perf_counter() - start)
 
 

@@ -9,26 +9,21 @@ SHA-256 of all entries, and nothing else. With `--data`, the log of a ledger tha
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import json
-import resource
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from benchmarks.filling import filled
+from benchmarks.subject import asked, most_memory
 from ledger import entry, sources, tiles, verify
-from ledger.deployment import Home
 from ledger.entry_check import read_event
 from ledger.envelope import PAYLOAD_TYPE, pae
 from ledger.export import export_log
 from ledger.keyring import KEY_EVENTS, KeyRing
-from ledger.opening import Ledger, open_ledger
+from ledger.opening import Ledger
 
 T = TypeVar("T")
 
@@ -52,36 +47,25 @@ class Verified:
 
 def main(arguments: list[str] | None = None) -> None:
     """Export, verify, print, and write JSON where asked."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.verifying")
-    parser.add_argument("--events", type=int, default=100_000, help="size of a new ledger")
-    parser.add_argument("--data", type=Path, help="a ledger that benchmarks.filling made")
-    parser.add_argument("--json", type=Path, help="file for the result")
-    asked = parser.parse_args(arguments)
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="verantwoord-")))
-        if asked.data is not None:
-            ledger = stack.enter_context(open_ledger(Home(asked.data)))
-        else:
-            ledger = stack.enter_context(filled(Home(folder / "data"), asked.events))
-        found = measure(ledger, folder / "log")
+    subject = asked("verifying", arguments)
+    with subject.opened() as ledger, tempfile.TemporaryDirectory(prefix="verantwoord-") as folder:
+        found = measure(ledger, Path(folder) / "log")
     print(
         f"{found.entries} entries: exported in {found.export_s:.1f} s, verified in"
         f" {found.verify_s:.1f} s ({found.entries / found.verify_s:,.0f}/s), signatures and hashes"
         f" alone {found.raw_s:.1f} s: ratio {found.ratio:.2f}"
     )
     print(f"memory: {found.memory_before_mb:.0f} MB before, at most {found.memory_mb:.0f} MB")
-    if asked.json is not None:
-        result = {**asdict(found), "ratio": found.ratio}
-        asked.json.write_text(json.dumps(result, indent=2) + "\n")
+    subject.write({**asdict(found), "ratio": found.ratio})
 
 
 def measure(ledger: Ledger, log: Path) -> Verified:
     """Export to a directory, verify that, and do the raw work over the same bytes."""
-    before = _most_memory()
+    before = most_memory()
     exported, export_s = _timed(lambda: export_log(ledger.reader, ledger.vkeys(), log, latest=True))
     fetch = sources.directory(log)
     report, verify_s = _timed(lambda: verify.verify(fetch))
-    memory = _most_memory()
+    memory = most_memory()
     if report.size != exported:
         raise RuntimeError(f"{report.size} of {exported} entries were verified")
     raw_s = _raw(fetch, exported)
@@ -115,10 +99,6 @@ def _raw(fetch: verify.Fetch, size: int) -> float:
 def _timed(work: Callable[[], T]) -> tuple[T, float]:
     start = time.perf_counter()
     return work(), time.perf_counter() - start
-
-
-def _most_memory() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":
