@@ -2,8 +2,9 @@
 
 Clause 3.2 lets an agreement end only when no personal data are held, so activities, engagements and
 transfers for a controller end with its last agreement at the latest, told or not. An end that names
-an agreement ends that one and those without an id; an end that names none ends all. Acts count in
-the order of their own moments: an end told beforehand comes when it was told for.
+an agreement ends that one and those without an id; an end that names none ends all. It ends what
+was concluded before it was told, and what was concluded before it takes effect: told beforehand, it
+comes when it was told for. What is done counts in the order of its own moments.
 `tests/test_agreement.py`.
 """
 
@@ -66,18 +67,10 @@ def in_turn(facts: Iterable[Fact], starts: Callable[[Fact], bool]) -> list[Fact]
 
 def ends(facts: Iterable[Fact]) -> list[Fact]:
     """The facts that left a controller without any agreement, from the facts about it."""
-    running: set[str | None] = set()
-    found = []
-    acts = (fact for fact in facts if fact.type in (CONCLUDED, ENDED))
-    for fact in in_turn(acts, lambda fact: fact.type == CONCLUDED):
-        named = text(fact.data, "agreement_id")
-        if fact.type == CONCLUDED:
-            running.add(named)
-        else:
-            running = {other for other in running if named and other and other != named}
-            if not running:
-                found.append(fact)
-    return found
+    acts = [fact for fact in facts if fact.type in (CONCLUDED, ENDED)]
+    return [
+        end for end in acts if end.type == ENDED and not in_force(acts, moment(end, "ended_at"))
+    ]
 
 
 def agreed_in(facts: Iterable[Fact]) -> Agreed:
@@ -88,14 +81,23 @@ def agreed_in(facts: Iterable[Fact]) -> Agreed:
 
 def in_force(facts: Iterable[Fact], at: datetime) -> list[Fact]:
     """The agreements in force at a moment, as they were concluded, from the facts about one
-    controller."""
-    running: list[Fact] = []
-    for fact in facts:
-        if fact.type == CONCLUDED and effective_from(fact) <= at:
-            running.append(fact)
-        elif fact.type == ENDED and moment(fact, "ended_at") <= at:
-            running = [agreed for agreed in running if not _ends(fact, agreed)]
-    return running
+    controller in order."""
+    acts = list(facts)
+    ended = [
+        (number, end)
+        for number, end in enumerate(acts)
+        if end.type == ENDED and moment(end, "ended_at") <= at
+    ]
+    return [
+        agreed
+        for number, agreed in enumerate(acts)
+        if agreed.type == CONCLUDED
+        and effective_from(agreed) <= at
+        and not any(
+            _ends(end, agreed) and (told > number or moment(end, "ended_at") > agreed.occurred_at)
+            for told, end in ended
+        )
+    ]
 
 
 def _ends(end: Fact, agreed: Fact) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.agreement import CONCLUDED, ENDED, Spell, ends, last_spell
+from projections.agreement import CONCLUDED, ENDED, Spell, ends, in_force, last_spell
 from projections.facts import Fact, effective
 from tests.recording import Recording
 
@@ -103,7 +105,7 @@ def test_an_end_told_beforehand_comes_when_it_was_told_for() -> None:
         made.add("Started", at, {})
         facts = effective(made.events)
         turns = [fact for fact in facts if fact.type == "Started"]
-        spell = last_spell(turns, facts, starts=lambda fact: fact.type == "Started")
+        spell = last_spell(turns, ends(facts), starts=lambda fact: fact.type == "Started")
         assert (spell.end is not None) == ended
 
 
@@ -125,3 +127,25 @@ def test_turns_count_in_the_order_of_their_own_moments(stop: dict[str, str], end
     facts = effective(story.events)
     spell = last_spell(facts, facts, starts=lambda fact: fact.type == "Started")
     assert (spell.end is not None) == ended
+
+
+@pytest.mark.parametrize(
+    ("told", "at", "running"),
+    [
+        ("2024-09-27 09:00", "2024-10-17T00:00:00+02:00", False),  # told before, effective after
+        ("2024-10-20 09:00", "2024-09-30", False),  # told after, for an earlier day
+        ("2024-09-27 09:00", "2024-09-28", True),  # of an earlier agreement, whichever way
+    ],
+)
+def test_an_end_ends_what_was_concluded_before_it_in_either_order(
+    told: str, at: str, running: bool
+) -> None:
+    """Before it was told, or before it takes effect."""
+    story = Recording()
+    acts = [("2024-10-01 09:00", CONCLUDED, {}), (told, ENDED, {"ended_at": at})]
+    for when, type_, data in sorted(acts, key=lambda act: act[0]):
+        story.add(type_, when, data)
+    facts = effective(story.events)
+    later = datetime(2024, 11, 1, tzinfo=UTC)
+    assert bool(in_force(facts, later)) == running
+    assert [fact.type for fact in ends(facts)] == [ENDED]

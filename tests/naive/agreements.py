@@ -99,20 +99,32 @@ class Agreement:
 
 
 def agreements(story: Story, controller: str) -> list[Agreement]:
-    """The agreements of a controller. An end that names no agreement ends all there are."""
+    """The agreements of a controller. An end that names no agreement ends all there are.
+
+    It concerns those concluded before it was told, and those concluded before it takes effect.
+    """
     found: list[Agreement] = []
+    ends: list[Fact] = []
     for fact in story.all("ProcessingAgreementConcluded", "ProcessingAgreementEnded"):
         if fact.controller != controller:
             continue
-        if fact.type == "ProcessingAgreementConcluded":
-            found.append(Agreement(fact, fact.when("effective_from"), None))
+        if fact.type == "ProcessingAgreementEnded":
+            ends.append(fact)
+            for agreement in found:
+                _end(agreement, fact)
             continue
-        moment, named = fact.when("ended_at"), fact.data.get("agreement_id")
-        for agreement in found:
-            own = agreement.fact.data.get("agreement_id")
-            if named is None or own is None or named == own:
-                agreement.end = moment if agreement.end is None else min(agreement.end, moment)
+        found.append(Agreement(fact, fact.when("effective_from"), None))
+        for end in ends:
+            if fact.occurred < end.when("ended_at"):
+                _end(found[-1], end)
     return found
+
+
+def _end(agreement: Agreement, end: Fact) -> None:
+    moment, named = end.when("ended_at"), end.data.get("agreement_id")
+    own = agreement.fact.data.get("agreement_id")
+    if named is None or own is None or named == own:
+        agreement.end = moment if agreement.end is None else min(agreement.end, moment)
 
 
 def in_force(story: Story, controller: str, at: datetime) -> list[Agreement]:
