@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import time
+from base64 import urlsafe_b64encode
 from datetime import datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,6 +17,15 @@ from ledger.events import EVENT_TYPES, latest
 from ledger.personal_data import BSN, EMAIL, PHONE, PersonalData, find, is_bsn, kinds_in
 from tests.test_events import golden
 from tests.vectors import shared
+
+
+def b64(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def sealed(**header: Any) -> str:
+    """A JWE with this header, whose encrypted text reads as a BSN."""
+    return f"{b64(json.dumps(header).encode())}..{'A' * 16}.111222333.{'A' * 22}"
 
 
 @pytest.mark.parametrize(
@@ -107,12 +118,34 @@ def test_a_telephone_number_is_found(text: str) -> None:
         "a" * 30 + "111222333" + "b" * 25,
         "C@E",
         "entry 4711 of 90000",
-        "eyJhbGciOiJkaXIifQ..AAAA.111222333.BBBB",
+        sealed(alg="dir", enc="A256GCM"),
+        sealed(alg="A256KW", enc="A256GCM", kid="s-1"),
     ],
 )
 def test_ids_dates_and_hashes_are_left_alone(text: str) -> None:
     """What only resembles personal data is not refused."""
     assert list(kinds_in(text)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "eyJa.111222333.a.b.c",
+        f"eyJa..{'A' * 16}.111222333.{'A' * 22}",
+        f"eyJhbGciOiJkaXIifQ..{'A' * 16}.111222333.{'A' * 22}",
+        f"{b64(b'[' * 9000)}..{'A' * 16}.111222333.{'A' * 22}",
+        f"{b64(b'{}')}..{'A' * 16}.111222333.{'A' * 22}",
+        sealed(alg="dir"),
+        sealed(alg="none", enc="none"),
+        sealed(alg=["dir"], enc="A256GCM"),
+        sealed(alg="dir", enc="A256GCM", note="BSN 111222333"),
+        sealed(alg="dir", enc="A256GCM") + ".x",
+        sealed(alg="dir", enc="A256GCM").replace("A" * 22, "A" * 9),
+    ],
+)
+def test_what_only_has_the_form_of_sealed_text_is_searched(text: str) -> None:
+    """Its header must say how it was sealed, and no more than that."""
+    assert BSN in set(kinds_in(text))
 
 
 @given(st.integers(0, 999_999_999))

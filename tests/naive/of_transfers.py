@@ -126,13 +126,17 @@ def severity(country: str) -> str:
 def stretches(story: Story, stay: Stay) -> Iterator[datetime]:
     """When each stretch without consent begins.
 
-    At its start; at a withdrawal, unless it ends within 24 hours; or when a consent expires.
+    At its start; at a withdrawal, unless it ends within 24 hours; or when a consent expires. Where
+    one consent expires at the moment at which another is withdrawn, the other would have gone on:
+    it is the withdrawal that ends them.
     """
     if not consented(story, stay, stay.begin):
         yield stay.begin
+    ended: dict[datetime, bool] = {}
     for granted, until, withdrawn in consent_spans(story, stay):
-        if until is None or granted >= until or until > story.now:
-            continue
+        if until is not None and granted < until <= story.now:
+            ended[until] = ended.get(until, False) or withdrawn
+    for until, withdrawn in ended.items():
         during = stay.begin < until and (stay.end is None or until < stay.end)
         if not during or consented(story, stay, until):
             continue

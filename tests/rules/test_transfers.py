@@ -208,6 +208,16 @@ def test_what_expired_is_not_withdrawn_any_more() -> None:
     assert stretches(until, withdrawn("2025-03-31 23:59:59"), end) == []
 
 
+def test_expired_at_the_moment_at_which_another_is_withdrawn() -> None:
+    """The other would have gone on, so it is the withdrawal that took the cover away: there is a
+    day to wind down, and after it the stretch is found from the withdrawal on."""
+    until = (GRANTED, "2025-03-01 09:00", consent(valid_until="2025-03-31"))
+    other = (GRANTED, "2025-03-01 09:00", consent("T-2"))
+    steps = (until, other, withdrawn("2025-04-01 00:00", "T-2"))
+    assert stretches(*steps, stopped("2025-04-02 00:00")) == []
+    assert stretches(*steps, stopped("2025-04-02 00:01")) == ["2025-04-01 00:00"]
+
+
 def test_each_stretch_is_found() -> None:
     """Before the first consent, and after it expired until the second."""
     first = (GRANTED, "2025-03-05 09:00", consent(valid_until="2025-03-31"))
