@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cache, lru_cache
 from typing import Any
 
 from eventsourcing.dcb.domain import Decision, Selector, Slice
@@ -51,20 +51,31 @@ class Seen(Decision):
         """An event as the log has it; `tags` for one accepted earlier in the same batch."""
         return DECISIONS[topic](topic, position, leaf, tags)
 
-    @cached_property
+    @property
     def entry(self) -> entry.Entry:
         """The entry."""
-        return entry.parse(self._leaf)
+        return _entry(self._leaf)
 
-    @cached_property
+    @property
     def event(self) -> cloudevent.CloudEvent:
         """The event."""
-        return cloudevent.parse(self.entry.payload)
+        return _event(self._leaf)
 
     @property
     def name(self) -> str:
         """The name of its event type."""
         return EVENT_TYPES[self.topic].name
+
+
+# Nearly every append looks at the same few entries: its keys, the parties of its events.
+@lru_cache(maxsize=1024)
+def _entry(leaf: bytes) -> entry.Entry:
+    return entry.parse(leaf)
+
+
+@lru_cache(maxsize=1024)
+def _event(leaf: bytes) -> cloudevent.CloudEvent:
+    return cloudevent.parse(_entry(leaf).payload)
 
 
 def _decision_class(topic: str, name: str) -> type[Seen]:
@@ -77,9 +88,10 @@ DECISIONS = {topic: _decision_class(topic, t.name) for topic, t in EVENT_TYPES.i
 """A decision class for each event type, by its topic."""
 
 
-def decisions(*names: str) -> list[type[Seen]]:
+@cache
+def decisions(*names: str) -> tuple[type[Seen], ...]:
     """The decision classes of every version of some event types."""
-    return [DECISIONS[t.topic] for name in names for t in versions(name)]
+    return tuple(DECISIONS[t.topic] for name in names for t in versions(name))
 
 
 @dataclass(frozen=True, slots=True)

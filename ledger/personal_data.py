@@ -53,6 +53,11 @@ _PHONE = re.compile(
     r"(?!\w|-\w)",
     re.ASCII,
 )
+FEWEST_DIGITS = 8
+"""Of a telephone number with its country; a BSN has nine."""
+
+_NO_DIGITS = bytes(set(range(128)) - set(b"0123456789"))
+
 _DATE = re.compile(
     r"(?<!\d)"
     r"(?:(?:19|20)\d\d-\d\d-\d\d(?:[T ]\d\d:\d\d)?|\d{1,2}([-./])\d{1,2}\1(?:19|20)\d\d)"
@@ -79,13 +84,19 @@ class PersonalData:
     kind: str
 
 
+FIXED = frozenset({"specversion", "type", "time", "occurredat"})
+"""Attributes whose form leaves no room for anything (`ledger/cloudevent.py`)."""
+
+
 def find(raw: Mapping[str, Any], event_type: EventType) -> list[PersonalData]:
-    """The personal data in an event, over all its text, its keys and its free numbers."""
+    """The personal data in an event that was read, over all its text, its keys and its free
+    numbers."""
     allowed = _allowed(event_type)
     data = raw.get("data")
+    searched = ((key, value) for key, value in raw.items() if key not in FIXED)
     if isinstance(data, dict) and "field_changes" in data:
         allowed = {**allowed, **_allowed_in_changes(data["field_changes"])}
-    return [found for key, value in raw.items() for found in _walk(key, value, "", "", allowed)]
+    return [found for key, value in searched for found in _walk(key, value, "", "", allowed)]
 
 
 def is_bsn(digits: str) -> bool:
@@ -101,7 +112,7 @@ def kinds_in(text: str) -> Iterator[str]:
         text = unicodedata.normalize("NFKC", text).translate(_PLAIN)
     if "@" in text and _EMAIL.search(text):
         yield EMAIL
-    if len(text) < 9 or _is_sealed(text):
+    if _has_few_digits(text) or _is_sealed(text):
         return
     # A date is no part of a number, and a telephone number no BSN.
     text, phones = _PHONE.subn(";", _DATE.sub(";", text))
@@ -109,6 +120,13 @@ def kinds_in(text: str) -> Iterator[str]:
         yield PHONE
     if any(is_bsn(re.sub(r"\D", "", digits)) for digits in _NINE_DIGITS.findall(text)):
         yield BSN
+
+
+def _has_few_digits(text: str) -> bool:
+    """Whether there are too few for any number: most text is passed over here."""
+    if not text.isascii():  # other scripts have digits of their own
+        return len(text) < FEWEST_DIGITS
+    return len(text.encode().translate(None, _NO_DIGITS)) < FEWEST_DIGITS
 
 
 def _is_sealed(text: str) -> bool:

@@ -257,7 +257,12 @@ DIGITS = st.integers(100_000_000, 999_999_999).map(str)
 AROUND = st.text("abcXYZ,;:()\n\u00e9", max_size=5)
 
 
-@given(DIGITS.filter(is_bsn), AROUND, AROUND)
+BSNS = st.integers(1_000_000, 9_999_999).map(
+    lambda first: next(bsn for n in range(100) if is_bsn(bsn := f"{first}{n:02d}"))
+)
+
+
+@given(BSNS, AROUND, AROUND)
 def test_every_bsn_standing_alone_is_found(digits: str, before: str, after: str) -> None:
     """Between spaces, whatever stands around it."""
     assert BSN in kinds_in(f"{before} {digits} {after}")

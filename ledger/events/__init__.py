@@ -7,6 +7,7 @@ fields have, `schema` how it looks to others.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
 from types import MappingProxyType
 
 from ledger.events import (  # noqa: F401 - importing a group enters its types
@@ -35,6 +36,11 @@ from ledger.events.schema import json_schema
 EVENT_TYPES: Mapping[str, EventType] = MappingProxyType(REGISTRY)
 """Event types by topic."""
 
+_VERSIONS = {
+    name: tuple(sorted(same, key=lambda t: t.version))
+    for name, same in groupby(sorted(REGISTRY.values(), key=lambda t: t.name), lambda t: t.name)
+}
+
 __all__ = [
     "EVENT_TYPES",
     "EventData",
@@ -45,9 +51,9 @@ __all__ = [
 ]
 
 
-def versions(name: str) -> list[EventType]:
+def versions(name: str) -> tuple[EventType, ...]:
     """Every version of a type by its name, oldest first; empty for an unknown name."""
-    return sorted((t for t in EVENT_TYPES.values() if t.name == name), key=lambda t: t.version)
+    return _VERSIONS.get(name, ())
 
 
 def latest(name: str) -> EventType:
