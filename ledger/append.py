@@ -111,7 +111,7 @@ def read_seen(
     pairs = sorted(wanted)
     rows = conn.execute(
         "SELECT t.type, t.tag, t.position, e.leaf"
-        " FROM unnest(%s::text[], %s::text[]) AS wanted (type, tag)"
+        " FROM unnest(%b::text[], %b::text[]) AS wanted (type, tag)"
         " JOIN tags t ON t.tag = wanted.tag AND (wanted.type = '' OR t.type = wanted.type)"
         " JOIN entries e ON e.position = t.position"
         " ORDER BY t.position",

@@ -275,7 +275,7 @@ def _enrol_own_keys(
         recorded_at,
         entries,
         origin=identity.origin,
-        sign=lambda _, checkpoint: sign_checkpoint(checkpoint, own.log),
+        sign=lambda _conn, checkpoint, _entries: sign_checkpoint(checkpoint, own.log),
     )
     return extension.note
 

@@ -1,9 +1,10 @@
 """The head of the log: locked by every append, extended in the same transaction.
 
 The lock makes the order of positions the order of commits, so a reader that has seen position n
-never meets a smaller one later. Taking the lock and reading under it are separate statements: a
-statement that waited for the lock would still see the snapshot from before it waited. Hashes are
-those of RFC 6962, tiles those of C2SP tlog-tiles. `tests/test_append.py` interleaves writers.
+never meets a smaller one later. Taking the lock and reading entries under it are separate
+statements: a statement that waited for the lock would still see the entries from before it waited.
+All that is written is one statement. Hashes are those of RFC 6962, tiles those of C2SP tlog-tiles.
+`tests/test_append.py` interleaves writers.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import LiteralString
 
+import orjson
 import psycopg
 
 from ledger.checkpoint import Checkpoint
@@ -20,8 +23,40 @@ from ledger.merkle import Frontier, leaf_hash, perfect_root, prove_new_leaves
 from ledger.numbers import State
 from ledger.tiles import WIDTH
 
-Sign = Callable[[psycopg.Connection, Checkpoint], str]
-"""Signs a checkpoint, in the transaction that wrote its entries; gives a C2SP signed note."""
+WRITE = """
+    WITH written AS (
+        INSERT INTO entries (position, type, recorded_at, tags, leaf, leaf_hash)
+        SELECT %(size)s + number, type, %(recorded_at)s,
+               ARRAY(SELECT json_array_elements_text(tags::json)), leaf, leaf_hash
+        FROM unnest(%(types)b::text[], %(tags)b::text[], %(leaves)b::bytea[], %(hashes)b::bytea[])
+             WITH ORDINALITY AS new (type, tags, leaf, leaf_hash, number)
+        RETURNING position, type, tags
+    ), tagged AS (
+        INSERT INTO tags (tag, position, type)
+        SELECT tag, position, type FROM written, unnest(written.tags) AS tag
+    ), numbered AS (
+        INSERT INTO numbers (controller, number, position, chain)
+        SELECT * FROM unnest(%(controllers)b::text[], %(numbers)b::bigint[],
+                             %(positions)b::bigint[], %(chains)b::bytea[])
+    ), filled AS (
+        INSERT INTO tiles (level, index, hashes, root)
+        SELECT * FROM unnest(%(levels)b::smallint[], %(indexes)b::bigint[], %(tiles)b::bytea[],
+                             %(roots)b::bytea[])
+    ), signed AS (
+        INSERT INTO checkpoints (size, root, recorded_at, note)
+        VALUES (%(grown)s, %(root)s, %(recorded_at)s, %(note)s)
+    )
+    UPDATE head SET size = %(grown)s, recorded_at = %(recorded_at)s, frontier = %(frontier)b
+    WHERE size = %(size)s
+    RETURNING pg_notify(current_schema() || '_head', %(grown)s::text)
+"""
+"""All that an append writes."""
+
+Sign = Callable[[psycopg.Connection, Checkpoint, Sequence["NewEntry"]], str]
+"""Signs a checkpoint over what is committed and new entries; gives a C2SP signed note.
+
+Called under the lock of the head, before the entries are written.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +90,20 @@ class Extension:
 
 
 def lock(conn: psycopg.Connection) -> Head:
-    """Lock the head until the transaction ends, and read it."""
-    conn.execute("SELECT FROM head FOR UPDATE")
-    return read(conn)
+    """Lock the head until the transaction ends, and read it.
+
+    Of the row that it waited for, a statement sees what it became; of others it does not.
+    """
+    return _read(conn, "SELECT size, recorded_at, frontier FROM head FOR UPDATE")
 
 
 def read(conn: psycopg.Connection) -> Head:
     """Read the head as it is now."""
-    row = conn.execute("SELECT size, recorded_at, frontier FROM head").fetchone()
+    return _read(conn, "SELECT size, recorded_at, frontier FROM head")
+
+
+def _read(conn: psycopg.Connection, statement: LiteralString) -> Head:
+    row = conn.execute(statement).fetchone()
     if row is None:
         raise ConfigurationError("this schema holds no log; run `verantwoord init`")
     size, recorded_at, hashes = row
@@ -82,21 +123,34 @@ def extend(
     first = head.frontier.size
     leaf_hashes = [leaf_hash(entry.leaf) for entry in entries]
     grown = head.frontier.append(leaf_hashes)
-    _insert_entries(conn, first + 1, recorded_at, entries, leaf_hashes)
-    _insert_numbers(conn, first + 1, entries)
-    _insert_tiles(conn, first, leaf_hashes)
-    note = sign(conn, Checkpoint(origin, grown.size, grown.root()))
-    conn.execute(
-        "INSERT INTO checkpoints (size, root, recorded_at, note) VALUES (%s, %s, %s, %s)",
-        (grown.size, grown.root(), recorded_at, note),
-    )
+    root = grown.root()
+    note = sign(conn, Checkpoint(origin, grown.size, root), entries)
+    numbers = [
+        (controller, state.number, position, state.chain)
+        for position, entry in enumerate(entries, start=first + 1)
+        for controller, state in entry.numbers.items()
+    ]
     moved = conn.execute(
-        "UPDATE head SET size = %s, recorded_at = %s, frontier = %s WHERE size = %s",
-        (grown.size, recorded_at, list(grown.hashes), first),
+        WRITE,
+        {
+            "size": first,
+            "recorded_at": recorded_at,
+            "types": [entry.type for entry in entries],
+            "tags": [orjson.dumps(entry.tags).decode() for entry in entries],
+            "leaves": [entry.leaf for entry in entries],
+            "hashes": leaf_hashes,
+            **_columns(("controllers", "numbers", "positions", "chains"), numbers),
+            **_columns(
+                ("levels", "indexes", "tiles", "roots"), _full_tiles(conn, first, leaf_hashes)
+            ),
+            "grown": grown.size,
+            "root": root,
+            "note": note,
+            "frontier": list(grown.hashes),
+        },
     )
     if moved.rowcount != 1:  # compare and swap: nobody may ever sign two trees
         raise Unavailable("the head of the log moved under its lock")
-    conn.execute("SELECT pg_notify(current_schema() || '_head', %s)", (str(grown.size),))
     return Extension(first, note, prove_new_leaves(head.frontier, leaf_hashes))
 
 
@@ -116,54 +170,18 @@ def read_hashes(conn: psycopg.Connection, level: int, start: int, end: int) -> l
     return [row[0] for row in rows]
 
 
-def _insert_entries(
-    conn: psycopg.Connection,
-    first_position: int,
-    recorded_at: datetime,
-    entries: Sequence[NewEntry],
-    leaf_hashes: Sequence[bytes],
-) -> None:
-    with conn.cursor().copy(
-        "COPY entries (position, type, recorded_at, tags, leaf, leaf_hash) FROM STDIN"
-        " WITH (FORMAT binary)"
-    ) as copy:
-        copy.set_types(["int8", "text", "timestamptz", "text[]", "bytea", "bytea"])
-        for position, (entry, hashed) in enumerate(
-            zip(entries, leaf_hashes, strict=True), start=first_position
-        ):
-            copy.write_row(
-                (position, entry.type, recorded_at, list(entry.tags), entry.leaf, hashed)
-            )
-    rows = [
-        (tag, position, entry.type)
-        for position, entry in enumerate(entries, start=first_position)
-        for tag in entry.tags
-    ]
-    conn.execute(
-        "INSERT INTO tags (tag, position, type)"
-        " SELECT * FROM unnest(%s::text[], %s::bigint[], %s::text[])",
-        [list(column) for column in zip(*rows, strict=True)] if rows else ([], [], []),
-    )
+def _columns(names: Sequence[str], rows: Sequence[tuple[object, ...]]) -> dict[str, list[object]]:
+    """Rows as an array for each column, which is how one statement takes any number of them."""
+    columns = zip(*rows, strict=True) if rows else ((),) * len(names)
+    return {name: list(column) for name, column in zip(names, columns, strict=True)}
 
 
-def _insert_numbers(
-    conn: psycopg.Connection, first_position: int, entries: Sequence[NewEntry]
-) -> None:
-    rows = [
-        (controller, state.number, position, state.chain)
-        for position, entry in enumerate(entries, start=first_position)
-        for controller, state in entry.numbers.items()
-    ]
-    if rows:
-        conn.execute(
-            "INSERT INTO numbers (controller, number, position, chain)"
-            " SELECT * FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bytea[])",
-            [list(column) for column in zip(*rows, strict=True)],
-        )
-
-
-def _insert_tiles(conn: psycopg.Connection, old_size: int, leaf_hashes: Sequence[bytes]) -> None:
-    """Store the tiles that became full, and the tiles above that became full by them."""
+def _full_tiles(
+    conn: psycopg.Connection, old_size: int, leaf_hashes: Sequence[bytes]
+) -> list[tuple[int, int, bytes, bytes]]:
+    """Level, index, hashes and root of the tiles that become full, and of those above that become
+    full by them."""
+    found = []
     level, first, new = 0, old_size, list(leaf_hashes)
     # `new` are hashes number `first` and on of this level; those before them are in the tables.
     while first % WIDTH + len(new) >= WIDTH:
@@ -171,12 +189,9 @@ def _insert_tiles(conn: psycopg.Connection, old_size: int, leaf_hashes: Sequence
         hashes = [*read_hashes(conn, level, start, first), *new]
         full = [hashes[i : i + WIDTH] for i in range(0, len(hashes) - WIDTH + 1, WIDTH)]
         first, new = start // WIDTH, [perfect_root(tile) for tile in full]
-        with conn.cursor() as cursor:
-            cursor.executemany(
-                "INSERT INTO tiles (level, index, hashes, root) VALUES (%s, %s, %s, %s)",
-                [
-                    (level, index, b"".join(tile), root)
-                    for index, (tile, root) in enumerate(zip(full, new, strict=True), start=first)
-                ],
-            )
+        found += [
+            (level, index, b"".join(tile), root)
+            for index, (tile, root) in enumerate(zip(full, new, strict=True), start=first)
+        ]
         level += 1
+    return found

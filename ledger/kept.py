@@ -64,9 +64,11 @@ class Turn:
         self.signed: str | None = None
         self._sign = sign
 
-    def sign(self, conn: psycopg.Connection, checkpoint: Checkpoint) -> str:
+    def sign(
+        self, conn: psycopg.Connection, checkpoint: Checkpoint, entries: Sequence[head.NewEntry]
+    ) -> str:
         """Sign a checkpoint, to be kept when it is committed."""
-        self.signed = self._sign(conn, checkpoint)
+        self.signed = self._sign(conn, checkpoint, entries)
         return self.signed
 
 

@@ -68,7 +68,7 @@ def latest(conn: psycopg.Connection, controllers: Collection[str], size: int) ->
         return {}
     rows = conn.execute(
         "SELECT wanted.controller, last.number, last.chain"
-        " FROM unnest(%s::text[]) AS wanted (controller)"
+        " FROM unnest(%b::text[]) AS wanted (controller)"
         " CROSS JOIN LATERAL (SELECT number, chain FROM numbers"
         "  WHERE controller = wanted.controller AND position <= %s"
         "  ORDER BY number DESC LIMIT 1) AS last",
@@ -99,7 +99,7 @@ def concerned_by(
         return []
     return conn.execute(
         "SELECT DISTINCT wanted.tag, numbers.controller"
-        " FROM unnest(%(tags)s::text[]) AS wanted (tag)"
+        " FROM unnest(%(tags)b::text[]) AS wanted (tag)"
         " JOIN tags about ON about.tag = wanted.tag AND about.position <= %(size)s"
         " JOIN entries e ON e.position = about.position"
         # The first two tags of an event are those of its source and id, and of its id.

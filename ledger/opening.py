@@ -38,6 +38,7 @@ from ledger.deployment import (
     read_vkeys,
 )
 from ledger.errors import ConfigurationError, Refused, UnknownKey
+from ledger.head import NewEntry
 from ledger.kept import Kept
 from ledger.keyring import KEY_EVENTS, EnrolledKey, KeyRing
 from ledger.listener import Listener
@@ -172,7 +173,7 @@ class Ledger:
     def log_keys(self) -> LogKeys:
         """The keys of this log, as its events have them; second signers are not among them."""
         with self.pool.connection() as conn:
-            return self._log_keys.read(conn, committed=True)
+            return self._log_keys.read(conn)
 
     def vkeys(self) -> LogKeys:
         """What `log.vkey` says, for whoever verifies: the keys of the log and its second signers.
@@ -183,13 +184,19 @@ class Ledger:
         second = [key for key in published.keys if key.second] if published else []
         return LogKeys((*self.log_keys().keys, *second))
 
-    def sign(self, conn: psycopg.Connection, checkpoint: Checkpoint) -> str:
+    def sign(
+        self, conn: psycopg.Connection, checkpoint: Checkpoint, entries: Sequence[NewEntry]
+    ) -> str:
         """Sign a checkpoint with the keys that the log has at its size.
 
-        A connection in the transaction that wrote its entries tells which these are. Raises
-        SigningRefused when one of them is not here.
+        Which these are is told by what a connection sees committed, and by the entries that are
+        about to be. Raises SigningRefused when one of them is not here.
         """
-        log_keys = self._log_keys.read(conn, committed=False)
+        log_keys = self._log_keys.read(conn)
+        first = checkpoint.size - len(entries) + 1
+        for position, new in enumerate(entries, start=first):
+            if new.type in KEY_TYPES:
+                log_keys = log_keys.apply(position, *_read(new.leaf))
         return self.signing.signers.sign(checkpoint, log_keys, int(self.clock().timestamp()))
 
     @property
@@ -311,25 +318,18 @@ class _LogKeys:
         self._position = 0
         self._lock = threading.Lock()
 
-    def read(self, conn: psycopg.Connection, *, committed: bool) -> LogKeys:
-        """The keys as a connection sees them.
-
-        Within a transaction that may yet be undone (not `committed`) nothing is remembered.
-        """
+    def read(self, conn: psycopg.Connection) -> LogKeys:
+        """The keys as a connection that wrote nothing sees them."""
         with self._lock:
-            known, position = self._known, self._position
-        rows = conn.execute(
-            "SELECT position, leaf FROM entries WHERE type = ANY(%s) AND position > %s"
-            " ORDER BY position",
-            (KEY_TYPES, position),
-        )
-        for found, leaf in rows:
-            known, position = known.apply(found, *_read(leaf)), found
-        if committed:
-            with self._lock:
-                if position > self._position:
-                    self._known, self._position = known, position
-        return known
+            rows = conn.execute(
+                "SELECT position, leaf FROM entries WHERE type = ANY(%s) AND position > %s"
+                " ORDER BY position",
+                (KEY_TYPES, self._position),
+            )
+            for position, leaf in rows:
+                self._known = self._known.apply(position, *_read(leaf))
+                self._position = position
+            return self._known
 
 
 def _read(leaf: bytes) -> tuple[str, dict[str, Any]]:
