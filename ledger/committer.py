@@ -66,6 +66,14 @@ class Committer(Generic[E, A]):
 
         Raises Unavailable when too much waits already, or the database stays away.
         """
+        return self.submit(events).result()
+
+    def submit(self, events: Sequence[E]) -> Future[Sequence[A]]:
+        """As `append`, for a caller that has something else to do: the future has the answers.
+
+        Raises Unavailable when too much waits already. What is cancelled before its turn is not
+        committed.
+        """
         request: _Request[E, A] = _Request(events)
         with self._changed:
             if self._closing.is_set():
@@ -75,7 +83,7 @@ class Committer(Generic[E, A]):
             self._queue.append(request)
             self._queued += len(events)
             self._changed.notify()
-        return request.answer.result()
+        return request.answer
 
     def close(self) -> None:
         """Commit what waits, and stop."""
@@ -85,19 +93,23 @@ class Committer(Generic[E, A]):
         self._thread.join()
 
     def _run(self) -> None:
-        while requests := self._take():
-            self._settle(requests)
+        while (requests := self._take()) is not None:
+            if requests:
+                self._settle(requests)
 
-    def _take(self) -> list[_Request[E, A]]:
+    def _take(self) -> list[_Request[E, A]] | None:
+        """The next requests that are still wanted; None when there will be no more."""
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._closing.is_set())
+            if not self._queue:
+                return None
             taken: list[_Request[E, A]] = []
             size = 0
             while self._queue and (not taken or size + len(self._queue[0].events) <= self._batch):
                 taken.append(self._queue.popleft())
                 size += len(taken[-1].events)
             self._queued -= size
-            return taken
+            return [r for r in taken if r.answer.set_running_or_notify_cancel()]
 
     def _settle(self, requests: Sequence[_Request[E, A]]) -> None:
         try:

@@ -7,6 +7,7 @@ set back (`ledger/kept.py`). `tests/test_deployment.py`.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -38,6 +39,7 @@ from ledger.deployment import (
     read_vkeys,
 )
 from ledger.errors import ConfigurationError, Refused, UnknownKey
+from ledger.form_rules import AlreadyRecorded
 from ledger.head import NewEntry
 from ledger.kept import Kept
 from ledger.keyring import KEY_EVENTS, EnrolledKey, KeyRing
@@ -116,6 +118,20 @@ class Ledger:
             for (number, _), outcome in zip(admitted, outcomes, strict=True):
                 answers[number] = self._answer(outcome)
         return [answers[number] for number in range(len(envelopes))]
+
+    async def append_one(self, envelope: bytes) -> Appended:
+        """`append` for one envelope, on an event loop, which is never kept waiting for the
+        database. Raises Refused and Unavailable."""
+        try:
+            admitted = admission.admit(envelope, self._ring.find, self.clock(), self.limits)
+        except UnknownKey:
+            admitted = await asyncio.to_thread(self.admit, envelope)
+        (outcome,) = await asyncio.wrap_future(self._committer.submit([admitted]))
+        if isinstance(outcome, AlreadyRecorded):
+            return await asyncio.to_thread(self._answer_again, outcome)
+        if isinstance(outcome, Refused):
+            raise outcome
+        return outcome
 
     def append_in_order(self, envelopes: Sequence[bytes]) -> list[Appended | Refused]:
         """Append envelopes as far as they are taken: the last answer may be of a refused one, and
@@ -279,8 +295,9 @@ class Ledger:
         self.signing.kept.cover(self.pool.connection, size)
 
     def _answer(self, outcome: Outcome) -> Appended | Refused:
-        if isinstance(outcome, Appended | Refused):
-            return outcome
+        return self._answer_again(outcome) if isinstance(outcome, AlreadyRecorded) else outcome
+
+    def _answer_again(self, outcome: AlreadyRecorded) -> Appended:
         index = outcome.position - 1
         recorded_at = self.reader.entry(index).recorded_at
         return Appended(index, recorded_at, self.reader.receipt(index), created=False)

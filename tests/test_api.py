@@ -18,7 +18,7 @@ from api import problems
 from api.access import hash_reader as reads_hashes
 from api.access import reader as reads
 from api.app import ROUTERS, VERSION
-from api.events import BATCH_LIMIT, ENVELOPE_LIMIT
+from api.events import BATCH_LIMIT, ENVELOPE_LIMIT, BatchAnswers, Receipt
 from ledger import checkpoint, errors, receipt
 from ledger.errors import LedgerError
 from ledger.merkle import check_consistency
@@ -74,6 +74,7 @@ def test_an_append_is_answered_with_its_receipt(http: httpx.Client, ledger: Test
     again = http.post("/v1/events", content=sent)
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.json() == again.json()
+    assert Receipt.model_validate(first.json()).model_dump() == first.json()
     assert first.headers["location"] == f"/v1/events/{first.json()['index']}"
     assert first.headers["api-version"] == VERSION
     found = receipt.check(first.json()["receipt"], ledger.verifier)
@@ -96,6 +97,9 @@ def test_a_batch_has_an_answer_for_each_line(http: httpx.Client, ledger: TestLed
     assert [answer["status"] for answer in answers] == [201, 400, 200, 422]
     assert answers[1]["problem"]["type"] == "/v1/problems/envelope-malformed"
     assert answers[0]["receipt"] == answers[2]["receipt"]
+    assert BatchAnswers.model_validate(response.json()).model_dump(exclude_none=True) == {
+        "answers": answers
+    }
     check_ledger(ledger)
 
 
