@@ -2,7 +2,8 @@
 
 Appending needs no token: an event carries the signature of its producer. What is made of hashes
 alone may be public, when the operator says so. Every route declares one of these ways or that it is
-public; `tests/test_api.py` walks all routes.
+public; `tests/test_api.py` walks all routes. Nothing here waits for anything, so it is done on the
+event loop.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _bearer = HTTPBearer(
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-def reader(request: Request, credentials: Credentials) -> None:
+async def reader(request: Request, credentials: Credentials) -> None:
     """Let a holder of the read token pass; 401 otherwise."""
     expected = ledger_of(request).identity.read_token_sha256
     if credentials is None or not token_matches(credentials.credentials, expected):
@@ -34,10 +35,10 @@ READS = Depends(reader)
 """The dependency of every route that reads."""
 
 
-def hash_reader(request: Request, credentials: Credentials) -> None:
+async def hash_reader(request: Request, credentials: Credentials) -> None:
     """Let everybody pass where hashes are public; elsewhere as `reader`."""
     if not state_of(request).public_hashes:
-        reader(request, credentials)
+        await reader(request, credentials)
 
 
 READS_HASHES = Depends(hash_reader)

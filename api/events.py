@@ -50,7 +50,7 @@ LARGEST = 2**53
 
 Index = Annotated[int, Path(ge=0, le=LARGEST, description="Leaf index in the log, from 0")]
 
-router = APIRouter(tags=["events"])
+router = APIRouter(prefix="/v1", tags=["events"])
 
 
 class Receipt(BaseModel):

@@ -21,7 +21,7 @@ from ledger.export_controller import export_controller
 from ledger.opening import Ledger
 from projections.withheld import withheld_from
 
-router = APIRouter(tags=["log"], dependencies=[READS])
+router = APIRouter(prefix="/v1", tags=["log"], dependencies=[READS])
 
 
 @dataclass(frozen=True, slots=True)

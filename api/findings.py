@@ -31,7 +31,7 @@ LONGEST = 3660
 
 Controller = Annotated[str | None, Query(max_length=64, description="Id of a controller")]
 
-router = APIRouter(tags=["findings"], dependencies=[READS])
+router = APIRouter(prefix="/v1", tags=["findings"], dependencies=[READS])
 
 
 def _instant(text: str) -> str:

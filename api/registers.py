@@ -24,7 +24,7 @@ Format = Literal["json", "csv"]
 AS_OF = Query(description="What was the case at this moment (RFC 3339, or a date)")
 KNOWN_AT = Query(description="What was known at this moment, or in the first so many entries")
 
-router = APIRouter(tags=["registers"], dependencies=[READS])
+router = APIRouter(prefix="/v1", tags=["registers"], dependencies=[READS])
 
 
 @router.get("/registers")

@@ -33,13 +33,13 @@ GZIP_LEVEL = 6
 _NOT_AT_ALL = re.compile(r"q=0(?:\.0{0,3})?")
 
 
-def one_spelling(request: Request) -> None:
+async def one_spelling(request: Request) -> None:
     """404 for an address with escapes: `%30` is another name for `0` to every cache on the way."""
     if request.scope["raw_path"] != request.scope["path"].encode():
         raise HTTPException(404)
 
 
-router = APIRouter(tags=["tiles"], dependencies=[Depends(one_spelling)])
+router = APIRouter(prefix="/log", tags=["tiles"], dependencies=[Depends(one_spelling)])
 
 
 class Octets(Response):

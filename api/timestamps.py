@@ -16,7 +16,7 @@ from api.access import READS
 from api.state import state_of
 from ledger.timestamps import Standing
 
-router = APIRouter(tags=["log"], dependencies=[READS])
+router = APIRouter(prefix="/v1", tags=["log"], dependencies=[READS])
 
 
 class Timestamp(BaseModel):

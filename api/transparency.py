@@ -19,7 +19,7 @@ from api.state import ledger_of
 IMMUTABLE = {"Cache-Control": "private, max-age=31536000, immutable"}
 FRESH = {"Cache-Control": "no-cache"}
 
-router = APIRouter(tags=["log"])
+router = APIRouter(prefix="/v1", tags=["log"])
 
 
 class Key(BaseModel):

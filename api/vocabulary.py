@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 
 from ledger.events import EVENT_TYPES, EventType, json_schema, versions
 
-router = APIRouter(tags=["vocabulary"])
+router = APIRouter(prefix="/v1", tags=["vocabulary"])
 
 
 @router.get("/event-types")

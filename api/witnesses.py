@@ -18,7 +18,7 @@ from ledger.errors import WitnessAlarm
 from ledger.policy import Witness
 from ledger.publish import LastCosigned, Publisher, Standing, last_cosigned
 
-router = APIRouter(tags=["log"], dependencies=[READS])
+router = APIRouter(prefix="/v1", tags=["log"], dependencies=[READS])
 
 
 class Cosigned(BaseModel):

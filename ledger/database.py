@@ -7,9 +7,11 @@ server that does not keep what it acknowledges is refused (`tests/test_deploymen
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import sql
@@ -22,6 +24,10 @@ OLDEST_SERVER = 150000
 """PostgreSQL 15, as `server_version_num`."""
 
 DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": ("on", "remote_apply")}
+
+TRUSTED = 1.0
+"""Seconds for which a connection is not asked again whether it still works: asking takes as long as
+reading an entry. Whoever gets a broken one has an OperationalError, as when it breaks later."""
 
 UNREPLICATED = ("57014", "57P01")
 """SQLSTATEs of the warning that a commit stopped waiting for its synchronous standby."""
@@ -69,17 +75,29 @@ class Database:
         return conn
 
     def pool(self, size: int) -> ConnectionPool:
-        """A pool of up to `size` serving connections, which are checked before they are lent."""
+        """A pool of up to `size` serving connections, which are checked before they are lent, when
+        nobody used them lately."""
         return ConnectionPool(
             self.url,
             min_size=1,
             max_size=size,
             kwargs={"autocommit": True, "fallback_application_name": self.application_name},
             configure=self._configure,
-            check=ConnectionPool.check_connection,
+            check=self._check(),
             timeout=10,
             open=True,
         )
+
+    def _check(self) -> Callable[[psycopg.Connection], None]:
+        checked: WeakKeyDictionary[psycopg.Connection, float] = WeakKeyDictionary()
+
+        def check(conn: psycopg.Connection) -> None:
+            now = time.monotonic()
+            if now - checked.get(conn, 0.0) > TRUSTED or conn.closed:
+                ConnectionPool.check_connection(conn)
+                checked[conn] = now
+
+        return check
 
     def _configure(self, conn: psycopg.Connection) -> None:
         conn.execute(sql.SQL("SET search_path = {}").format(sql.Identifier(self.schema)))

@@ -35,6 +35,15 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
+def level_above(level: bytes) -> bytes:
+    """The hashes of pairs, of hashes that are joined; an odd last one has no pair here."""
+    # One slice for two hashes: most of what a proof takes is this.
+    return b"".join(
+        hashlib.sha256(b"\x01" + level[start : start + 2 * HASH]).digest()
+        for start in range(0, len(level) - HASH, 2 * HASH)
+    )
+
+
 def perfect_root(hashes: Sequence[bytes]) -> bytes:
     """The root over hashes whose number is a power of two."""
     level = list(hashes)

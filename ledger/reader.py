@@ -2,7 +2,7 @@
 
 Positions count from 1 and are those of the library; indexes count from 0 and are those of the tree
 (`index = position - 1`). No tree is computed per request: a proof reads the tiles it needs, and
-full tiles are kept in memory. `tests/test_reader.py`.
+tiles are kept in memory. `tests/test_reader.py`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ from ledger import note as notes
 from ledger import receipt as receipts
 from ledger import tokens
 from ledger.head import read_hashes
-from ledger.merkle import HashReader, prove_consistency, prove_inclusion
-from ledger.tiles import WIDTH, Tile, format_bundle, hash_reader, width_at
+from ledger.merkle import HASH, HashReader, prove_consistency, prove_inclusion
+from ledger.tiles import WIDTH, OpenTile, Tile, format_bundle, node_reader, width_at
 
-CACHED_TILES = 4096
-"""Full hash tiles kept in memory: 8 KiB each, 32 MiB together."""
+CACHED_TILES = 2048
+"""Full hash tiles kept in memory: 16 KiB each with the roots within, 32 MiB together."""
+
+EDGE = 64
+"""Partial hash tiles kept in memory: a log has one for each level, as it is now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +64,19 @@ class Reader:
         self._pool = pool
         self._before_showing = before_showing
         self._full_tile = lru_cache(maxsize=CACHED_TILES)(self._read_full_tile)
-        self._seen = 0  # a size the log has had; it only grows
+        self._edge: dict[tuple[int, int], OpenTile] = {}  # as much of a tile as was asked for
+        self._seen = 0  # the last size of the log that was met
 
     def size(self) -> int:
         """The number of entries."""
         with self._pool.connection() as conn:
-            return _size(conn)
+            size = _size(conn)
+        self._saw(size)
+        return size
 
     def checkpoint(self) -> StoredCheckpoint:
         """The latest checkpoint."""
         return self._checkpoint("ORDER BY size DESC LIMIT 1")
-
-    def checkpoint_covering(self, index: int) -> StoredCheckpoint:
-        """The first checkpoint that covers a leaf: the one its receipt was made with.
-
-        Raises LookupError when there is none yet.
-        """
-        return self._checkpoint("WHERE size > %s ORDER BY size LIMIT 1", index)
 
     def checkpoint_upto(self, size: int) -> StoredCheckpoint:
         """The last checkpoint of at most so many entries. Raises LookupError when there is none."""
@@ -95,10 +94,7 @@ class Reader:
 
     def published_or_latest(self) -> StoredCheckpoint:
         """The published checkpoint; the latest as long as nothing was published."""
-        try:
-            return self.published()
-        except LookupError:
-            return self.cosigned(self.checkpoint())
+        return self.cosigned(self._checkpoint(PUBLISHED_OR_LATEST))
 
     def cosigned(self, checkpoint: StoredCheckpoint) -> StoredCheckpoint:
         """A checkpoint with the cosignatures that were kept of it under its note."""
@@ -189,14 +185,9 @@ class Reader:
 
     def tile(self, level: int, index: int, width: int = WIDTH) -> bytes:
         """One hash tile, 32 bytes a hash. Raises LookupError when the log does not have it."""
-        if width == WIDTH:
-            return self._full_tile(level, index)
-        start = index * WIDTH
-        with self._pool.connection() as conn:
-            hashes = read_hashes(conn, level, start, start + width)
-        if len(hashes) != width:
-            raise LookupError((level, index, width))
-        return b"".join(hashes)
+        if width == WIDTH or width_at(level, index, self._seen) == WIDTH:
+            return self._full_tile(level, index).hashes[: width * HASH]
+        return self._partial_tile(level, index, width).hashes[: width * HASH]
 
     def entry_bundle(self, index: int, width: int = WIDTH) -> bytes:
         """One entry bundle (tlog-tiles). Raises LookupError when the log does not have it."""
@@ -216,19 +207,26 @@ class Reader:
 
     def hash_reader(self, size: int) -> HashReader:
         """Reads hashes of the tree of a size, through its tiles."""
-        return hash_reader(self.tile, size)
+
+        def open_tile(level: int, index: int, width: int) -> OpenTile:
+            if width_at(level, index, self._seen) == WIDTH:  # also a partial one of an earlier tree
+                return self._full_tile(level, index)
+            return self._partial_tile(level, index, width)
+
+        return node_reader(open_tile, size)
 
     def receipt(self, index: int, checkpoint: StoredCheckpoint | None = None) -> str:
         """The receipt of an entry: the one it was answered with, or one under another checkpoint.
 
         Raises LookupError when the log, or that checkpoint, does not have the entry.
         """
-        entry = self.entry(index)
-        under = checkpoint or self.checkpoint_covering(index)
-        if index >= under.size:
+        if checkpoint is None:
+            leaf, size, note = self._recorded(index)
+        else:
+            leaf, size, note = self.entry(index).leaf, checkpoint.size, checkpoint.note
+        if index >= size:
             raise LookupError(index)
-        proof = self.prove_inclusion(index, under.size)
-        return receipts.format(index, proof, under.note, entry.leaf)
+        return receipts.format(index, self.prove_inclusion(index, size), note, leaf)
 
     def refreshed_receipt(self, index: int) -> str:
         """The receipt of an entry with what others have said since. Raises LookupError.
@@ -255,9 +253,29 @@ class Reader:
         lines = [notes.format_line(tokens.token_line(name, answer)) for name, answer in rows]
         return replace(checkpoint, note=checkpoint.note + "".join(lines))
 
+    def _recorded(self, index: int) -> tuple[bytes, int, str]:
+        """An entry, and size and note of the first checkpoint that covers it: what its receipt was
+        made with. Raises LookupError."""
+        with self._pool.connection() as conn:
+            row = conn.execute(RECORDED, (index + 1,)).fetchone()
+        if row is None:
+            raise LookupError(index)
+        leaf, size, note, now = row
+        self._saw(now)
+        self._before_showing(size)
+        return leaf, size, note
+
+    def _saw(self, size: int) -> None:
+        """Take notice of the size of the log. It only grows; a database that was set back has it
+        smaller, and may have other rows than those that were read before."""
+        if size < self._seen:
+            self._full_tile.cache_clear()
+            self._edge.clear()
+        self._seen = size
+
     def _holds(self, tile: Tile) -> bool:
         if width_at(tile.level or 0, tile.index, self._seen) < tile.width:
-            self._seen = max(self._seen, self.size())
+            self.size()
         return width_at(tile.level or 0, tile.index, self._seen) >= tile.width
 
     def _checkpoint(self, condition: str, *args: object) -> StoredCheckpoint:
@@ -271,17 +289,39 @@ class Reader:
         self._before_showing(row[0])
         return StoredCheckpoint(*row)
 
-    def _read_full_tile(self, level: int, index: int) -> bytes:
+    def _partial_tile(self, level: int, index: int, width: int) -> OpenTile:
+        known = self._edge.get((level, index))
+        if known is None or len(known.hashes) < width * HASH:
+            known = self._read_partial_tile(level, index, width)
+            if len(self._edge) >= EDGE:
+                self._edge.clear()
+            self._edge[level, index] = known
+        return known
+
+    def _read_partial_tile(self, level: int, index: int, width: int) -> OpenTile:
+        start = index * WIDTH
+        with self._pool.connection() as conn:
+            hashes = read_hashes(conn, level, start, start + width)
+        if len(hashes) != width:
+            raise LookupError((level, index, width))
+        return OpenTile(b"".join(hashes), width)
+
+    def _read_full_tile(self, level: int, index: int) -> OpenTile:
         with self._pool.connection() as conn:
             row = conn.execute(
                 "SELECT hashes FROM tiles WHERE level = %s AND index = %s", (level, index)
             ).fetchone()
         if row is None:
             raise LookupError((level, index))
-        return bytes(row[0])
+        return OpenTile(row[0], WIDTH)
 
 
 ALL = f"SELECT {COLUMNS} FROM entries WHERE position > %s ORDER BY position LIMIT %s"  # noqa: S608
+RECORDED = """
+    SELECT e.leaf, c.size, c.note, head.size FROM head, entries e CROSS JOIN LATERAL (
+        SELECT size, note FROM checkpoints WHERE size >= e.position ORDER BY size LIMIT 1) AS c
+    WHERE e.position = %s
+"""
 LEAVES = "SELECT leaf FROM entries WHERE position > %s ORDER BY position LIMIT %s"
 TYPED = f"""
     SELECT {COLUMNS} FROM entries WHERE position > %s AND type = ANY(%s)
@@ -297,6 +337,9 @@ SEQUENCE = """
     WHERE n.controller = %s AND n.position > %s
     AND (%s::text[] = '{}' OR e.type = ANY(%s::text[]))
     ORDER BY n.number LIMIT %s
+"""
+PUBLISHED_OR_LATEST = """
+    WHERE size = coalesce((SELECT max(size) FROM publications), (SELECT max(size) FROM checkpoints))
 """
 TIMESTAMPED = """
     SELECT coalesce(

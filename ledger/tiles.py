@@ -11,10 +11,11 @@ import re
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 
 from ledger.errors import TileMalformed
-from ledger.merkle import HASH, HashReader, perfect_root
+from ledger.merkle import HASH, HashReader, level_above
 
 WIDTH = 256
 """Hashes in a full tile, entries in a full bundle."""
@@ -84,24 +85,56 @@ def width_at(level: int, index: int, size: int) -> int:
 
 def hashes_of(tile: bytes, width: int) -> list[bytes]:
     """The hashes of a tile. Raises TileMalformed when it is not `width` hashes long."""
-    if len(tile) != width * HASH:
-        raise TileMalformed(f"a tile of {width} hashes has {width * HASH} bytes, not {len(tile)}")
+    _check_length(tile, width)
     return [tile[i : i + HASH] for i in range(0, len(tile), HASH)]
 
 
-def hash_reader(fetch: Fetch, size: int) -> HashReader:
-    """Reads the perfect subtrees of a tree through its tiles."""
+def _check_length(tile: bytes, width: int) -> None:
+    if len(tile) != width * HASH:
+        raise TileMalformed(f"a tile of {width} hashes has {width * HASH} bytes, not {len(tile)}")
+
+
+class OpenTile:
+    """A tile and the roots of the perfect subtrees within it, which are made when asked for.
+
+    `hashes` are those of the tile, joined. Raises TileMalformed when it is not `width` hashes long.
+    """
+
+    def __init__(self, hashes: bytes, width: int) -> None:
+        _check_length(hashes, width)
+        self._levels = [hashes]
+
+    @property
+    def hashes(self) -> bytes:
+        """The hashes of the tile, joined."""
+        return self._levels[0]
+
+    def node(self, below: int, index: int) -> bytes:
+        """The root over hashes `index << below` and on, `1 << below` of them."""
+        while len(self._levels) <= below:
+            self._levels.append(level_above(self._levels[-1]))
+        return self._levels[below][index * HASH : (index + 1) * HASH]
+
+
+def node_reader(open_tile: Callable[[int, int, int], OpenTile], size: int) -> HashReader:
+    """Reads the perfect subtrees of a tree through its tiles: of a level, an index and a width."""
 
     def read(level: int, index: int) -> bytes:
         tile_level, below = divmod(level, LEVEL_BITS)
-        first = index << below
-        tile = first // WIDTH
-        width = width_at(tile_level, tile, size)
-        hashes = hashes_of(fetch(tile_level, tile, width), width)
-        start = first % WIDTH
-        return perfect_root(hashes[start : start + (1 << below)])
+        tile, inside = divmod(index, WIDTH >> below)
+        return open_tile(tile_level, tile, width_at(tile_level, tile, size)).node(below, inside)
 
     return read
+
+
+def hash_reader(fetch: Fetch, size: int) -> HashReader:
+    """As `node_reader`, from the bytes of tiles, each of which is fetched once."""
+
+    @cache
+    def open_tile(level: int, index: int, width: int) -> OpenTile:
+        return OpenTile(fetch(level, index, width), width)
+
+    return node_reader(open_tile, size)
 
 
 def cut(full: bytes, width: int, level: int | None) -> bytes:

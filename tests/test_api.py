@@ -379,8 +379,8 @@ def test_an_address_with_a_slash_too_many_is_not_found(http: httpx.Client) -> No
 def routes() -> list[tuple[str, APIRoute]]:
     """Every route of the application, with its whole path."""
     return [
-        (prefix + route.path_format, route)
-        for prefix, router in ROUTERS
+        (route.path_format, route)
+        for router in ROUTERS
         for route in router.routes
         if isinstance(route, APIRoute)
     ]
@@ -430,7 +430,7 @@ def test_an_unexpected_error_says_nothing(
     def fail() -> None:
         raise RuntimeError("secret detail of table entries")
 
-    monkeypatch.setattr(ledger.ledger.reader, "checkpoint", fail)
+    monkeypatch.setattr(ledger.ledger.reader, "published_or_latest", fail)
     with reader(ledger) as http:
         found = problem(http.get("/v1/checkpoint"), 500, "internal")
     assert "secret" not in json.dumps(found)
@@ -444,7 +444,7 @@ def test_too_much_at_once_is_pushed_back(
     def full(events: object) -> None:
         raise errors.Unavailable("more events wait than the ledger can hold", retry_after=2)
 
-    monkeypatch.setattr(ledger.ledger._committer, "append", full)
+    monkeypatch.setattr(ledger.ledger._committer, "submit", full)
     with reader(ledger) as http:
         response = http.post("/v1/events", content=ledger.instruction(1))
     problem(response, 503, "unavailable")
