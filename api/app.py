@@ -36,6 +36,9 @@ VERSION = "1.0.0"
 AT_ONCE = 200
 """Requests that are worked on at once, most of them waiting for a commit they share."""
 
+LATE = 0.4
+"""Seconds the event loop may be late before requests are pushed back."""
+
 
 def create_app(state: State) -> FastAPI:
     """The application that serves one ledger."""
@@ -50,7 +53,7 @@ def create_app(state: State) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.served = state
-    app.add_middleware(PushBack, most=AT_ONCE)
+    app.add_middleware(PushBack, most=AT_ONCE, late=LATE)
     app.add_middleware(_Headers)
     problems.install(app)
     for router in ROUTERS:

@@ -1,12 +1,15 @@
 """Push-back: more requests than can be worked on are told to come back, at once.
 
 A request that waits holds memory and a connection, and a queue of them only grows; 503 with
-Retry-After lets the client wait instead. `tests/test_pushback.py` sends more than there is room
-for.
+Retry-After lets the client wait instead. There are too many when too many are inside, or when the
+event loop comes round so late that those outside wait longer than they should: what is bound by the
+processor never gets far inside. `tests/test_pushback.py` sends more than there is room for, and
+keeps the loop busy.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -17,19 +20,30 @@ RETRY_AFTER = b"1"
 """Seconds."""
 
 
-class PushBack:
-    """Lets at most `most` requests in at a time; answers the others with a problem document."""
+BEAT = 0.05
+"""Seconds between two looks at how late the event loop is."""
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
+
+class PushBack:
+    """Lets at most `most` requests in at a time, and none while the event loop is more than `late`
+    seconds late; answers the others with a problem document."""
+
+    def __init__(self, app: ASGIApp, most: int, late: float) -> None:
         self._app = app
         self._most = most
+        self._late = late
         self._inside = 0
+        self._lateness = 0.0
+        self._beats = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse it."""
+        if not self._beats:
+            self._beats = True
+            self._beat(asyncio.get_running_loop().time())
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif self._inside >= self._most:
+        elif self._inside >= self._most or self._lateness > self._late:
             await _refuse(send)
         else:
             self._inside += 1
@@ -37,6 +51,13 @@ class PushBack:
                 await self._app(scope, receive, send)
             finally:
                 self._inside -= 1
+
+    def _beat(self, due: float) -> None:
+        """Look how late it is, and again in a while."""
+        loop = asyncio.get_running_loop()
+        self._lateness = loop.time() - due
+        due = loop.time() + BEAT
+        loop.call_at(due, self._beat, due)
 
 
 async def _refuse(send: Send) -> None:

@@ -13,12 +13,7 @@ import argparse
 import json
 import os
 import platform
-import re
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean
@@ -29,6 +24,7 @@ import psycopg
 from benchmarks import load, references
 from benchmarks.load import Measured, Producer, Run
 from benchmarks.references import References
+from benchmarks.service import served
 from ledger import cloudevent, deployment, envelope, keys, opening
 from ledger.append import Appended
 from ledger.deployment import Home
@@ -84,11 +80,11 @@ def measure(directory: Path, seconds: float) -> Result:
         machine = _machine(server.url())
         references.prepare(server.url())
         with opening.open_ledger(home) as ledger:
-            producer = _enrol(home, ledger)
+            producer = enrol(home, ledger)
         before = references.measure(server.url(), seconds)
         vkey = home.vkey_file.read_text().strip()
-        with _served(home) as port:
-            runs = [load.measure(port, vkey, producer, run) for run in _runs(seconds)]
+        with served(home) as service:
+            runs = [load.measure(service.port, vkey, producer, run) for run in _runs(seconds)]
         after = references.measure(server.url(), seconds)
     return Result(machine, before, runs, after)
 
@@ -117,7 +113,7 @@ def _machine(url: str) -> dict[str, Any]:
         }
 
 
-def _enrol(home: Home, ledger: Ledger) -> Producer:
+def enrol(home: Home, ledger: Ledger) -> Producer:
     """A producer with a key in force, and the parties of its events."""
     key = keys.make_key("k-crm")
     administrator = keys.load(keys.key_file(home.keys, ADMINISTRATOR))
@@ -150,27 +146,6 @@ def _append(
     (answer,) = ledger.append([envelope.format(key.sign(payload))])
     if not isinstance(answer, Appended):
         raise answer
-
-
-@contextmanager
-def _served(home: Home) -> Iterator[int]:
-    """The service as users start it, on a free port."""
-    program = str(Path(sys.executable).with_name("verantwoord"))
-    with subprocess.Popen(
-        [program, "serve", "--port", "0", "--data", str(home.data)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    ) as server:
-        try:
-            assert server.stdout is not None
-            for line in server.stdout:
-                if found := re.search(r"at http://[\d.]+:(\d+)", line):
-                    yield int(found[1])
-                    return
-            raise RuntimeError("the service ended before it served")
-        finally:
-            server.terminate()
 
 
 def show(result: Result) -> None:

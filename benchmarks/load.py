@@ -6,7 +6,6 @@ before. Every answer must be a receipt, and some of them are verified afterwards
 
 from __future__ import annotations
 
-import http.client
 import itertools
 import json
 import multiprocessing
@@ -20,6 +19,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from benchmarks.wire import Connection, request
 from ledger import cloudevent, envelope, receipt
 from ledger.note import parse_vkey
 
@@ -92,17 +92,15 @@ class _Client:
     def run(self, port: int, path: str, until: float) -> None:
         """Send until the time is over or nothing is left."""
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-            for body in self.requests:
-                sent = time.perf_counter()
-                if sent > until:
-                    break
-                connection.request("POST", path, body)
-                answer = connection.getresponse()
-                text = answer.read()
-                self.times.append((sent, time.perf_counter()))
-                self.receipts += _receipts(answer.status, text)
-            connection.close()
+            with Connection(port) as connection:
+                for body in self.requests:
+                    raw = request("POST", path, body)
+                    sent = time.perf_counter()
+                    if sent > until:
+                        break
+                    status, text = connection.send(raw)
+                    self.times.append((sent, time.perf_counter()))
+                    self.receipts += _receipts(status, text)
         except BaseException as error:
             self.failure = error
 

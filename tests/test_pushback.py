@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import Any
 
-from api.pushback import PushBack
+from api.pushback import BEAT, PushBack
 from tests.ledgers import TestLedger
 from tests.serving import reader
 
@@ -21,7 +22,7 @@ def test_only_so_many_requests_are_let_in() -> None:
             await go.wait()
             await send({"type": "http.response.start", "status": 200, "headers": []})
 
-        guarded, answers = PushBack(app, most=2), []
+        guarded, answers = PushBack(app, most=2, late=60), []
 
         async def send(message: Any) -> None:
             answers.append(message)
@@ -44,6 +45,32 @@ def test_only_so_many_requests_are_let_in() -> None:
     assert json.loads(answers[1]["body"])["type"] == "/v1/problems/busy"
 
 
+def test_nobody_is_let_in_while_the_loop_is_late() -> None:
+    """Whoever comes after something kept the loop busy is refused, until it is in time again."""
+
+    async def run() -> list[int]:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+
+        guarded, statuses = PushBack(app, most=2, late=0.2), []
+
+        async def send(message: Any) -> None:
+            statuses.append(message.get("status"))
+
+        async def request() -> None:
+            await guarded({"type": "http"}, None, send)  # type: ignore[arg-type]
+
+        await request()
+        time.sleep(BEAT + 0.3)  # noqa: ASYNC251 - this is what must not happen
+        await asyncio.sleep(0)
+        await request()
+        await asyncio.sleep(2 * BEAT)
+        await request()
+        return [status for status in statuses if status]
+
+    assert asyncio.run(run()) == [200, 503, 200]
+
+
 def test_a_request_that_fails_makes_room() -> None:
     """Leaving by an error counts as leaving."""
 
@@ -51,7 +78,7 @@ def test_a_request_that_fails_makes_room() -> None:
         async def app(scope: Any, receive: Any, send: Any) -> None:
             raise RuntimeError
 
-        guarded = PushBack(app, most=1)
+        guarded = PushBack(app, most=1, late=60)
         for _ in range(3):
             try:
                 await guarded({"type": "http"}, None, None)  # type: ignore[arg-type]
