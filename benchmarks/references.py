@@ -71,7 +71,7 @@ def environment(url: str) -> dict[str, str]:
 
 def measure(url: str, seconds: float) -> References:
     """Measure each for so many seconds."""
-    return References(_application(url, seconds), _insert(url, seconds), _verify(seconds))
+    return References(_application(url, seconds), insert_ms(url, seconds), _verify(seconds))
 
 
 def rate(work: Callable[[], object], seconds: float) -> float:
@@ -99,7 +99,7 @@ def _application(url: str, seconds: float) -> float:
         application.close()
 
 
-def _insert(url: str, seconds: float) -> float:
+def insert_ms(url: str, seconds: float) -> float:
     times: list[float] = []
     with psycopg.connect(url, dbname=DATABASE, autocommit=True) as conn:
         conn.execute("CREATE TABLE IF NOT EXISTS durable (id bigserial PRIMARY KEY, text text)")

@@ -1,0 +1,145 @@
+"""What an append and a proof cost as the log grows, from a thousand entries to ten million.
+
+    python -m benchmarks.growth DIR [--most 7] [--json FILE]
+
+A new ledger in DIR grows by entries that hold no event, through the append itself and in large
+transactions: tree, tiles and checkpoints are the real ones, and `benchmarks.serving --data DIR` can
+ask for its proofs. At each power of ten signed events are appended one by one, and receipts and
+consistency proofs made for places all over the log. Each figure is a median in milliseconds, in the
+process itself, without HTTP; beside them, at each size, stands what a durable row takes then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import random
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import TypeVar
+
+from benchmarks import references
+from benchmarks.append import KVK, enrol
+from benchmarks.load import Producer
+from ledger import deployment, head, opening
+from ledger.append import Appended
+from ledger.deployment import Home
+from ledger.head import NewEntry
+from ledger.opening import Ledger
+from projections import sql
+
+BATCH = 5_000
+APPENDS = 100
+PROOFS = 300
+T = TypeVar("T")
+
+TOPIC = "nothing.to.see.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """Medians in milliseconds at a size, and the entries a second since the size before."""
+
+    size: int
+    grown_per_second: float
+    append_ms: float
+    receipt_ms: float
+    consistency_ms: float
+    insert_ms: float
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Grow, measure, print, and write JSON where asked."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth")
+    parser.add_argument("directory", type=Path, help="where the ledger is made")
+    parser.add_argument("--most", type=int, default=7, help="the last power of ten")
+    parser.add_argument("--json", type=Path, help="file for the result")
+    asked = parser.parse_args(arguments)
+    names = ("entries", "grown/s", "append ms", "receipt", "consistency", "INSERT")
+    print("".join(f"{name:>12}" for name in names))
+    found = []
+    for grown in measure(Home(asked.directory), asked.most):
+        times = (grown.append_ms, grown.receipt_ms, grown.consistency_ms, grown.insert_ms)
+        first = f"{grown.size:>12,}{grown.grown_per_second:>12,.0f}"
+        print(first + "".join(f"{time:>12.2f}" for time in times), flush=True)
+        found.append(asdict(grown))
+        if asked.json is not None:
+            asked.json.write_text(json.dumps(found, indent=2) + "\n")
+
+
+def measure(home: Home, most: int) -> Iterable[Grown]:
+    """A new ledger at each power of ten, from 1,000 on."""
+    deployment.init(
+        home, origin="benchmark.example/log", kvk=KVK, tables=[sql.text("registers.sql")]
+    )
+    with opening.open_ledger(home) as ledger:
+        references.prepare(ledger.database.url)
+        producer = enrol(home, ledger)
+        for power in range(3, most + 1):
+            before, begun = ledger.reader.size(), time.perf_counter()
+            _grow(ledger, 10**power)
+            grown = (10**power - before) / (time.perf_counter() - begun)
+            with ledger.database.connect_as_owner() as conn:
+                conn.execute("ANALYZE")  # as autovacuum does, but now
+                conn.execute("UPDATE followed SET position = %s", (10**power,))
+            yield _measured(ledger, producer, power, grown)
+
+
+def _grow(ledger: Ledger, size: int) -> None:
+    """Let the log have so many entries."""
+    while (at := ledger.reader.size()) < size:
+        entries = [
+            NewEntry(
+                TOPIC, (), b"entry %d %b" % (n, hashlib.sha256(b"%d" % n).hexdigest().encode())
+            )
+            for n in range(at, min(at + BATCH, size))
+        ]
+        kept = ledger.signing.kept
+        with ledger.pool.connection() as conn, kept.transaction(conn, ledger.sign) as turn:
+            recorded_at = max(ledger.clock(), turn.head.recorded_at)
+            origin = ledger.identity.origin
+            head.extend(conn, turn.head, recorded_at, entries, origin=origin, sign=turn.sign)
+
+
+def _leaf(number: int) -> bytes:
+    return b"entry %d %b" % (number, hashlib.sha256(b"%d" % number).hexdigest().encode())
+
+
+def _measured(ledger: Ledger, producer: Producer, power: int, grown: float) -> Grown:
+    choice = random.Random(power)  # noqa: S311 - the same places each time
+    size, reader = ledger.reader.size(), ledger.reader
+    indexes = [choice.randrange(size) for _ in range(PROOFS)]
+    olds = [choice.randrange(1, size) for _ in range(PROOFS)]
+    sent = [producer.sign(f"{power}-{n}", producer.controllers[n % 20]) for n in range(APPENDS)]
+    insert = references.insert_ms(ledger.database.url, 1.0)
+    return Grown(
+        size=size,
+        grown_per_second=grown,
+        append_ms=_median(sent, lambda envelope: _append(ledger, envelope)),
+        receipt_ms=_median(indexes, reader.receipt),
+        consistency_ms=_median(olds, lambda old: reader.prove_consistency(old, size)),
+        insert_ms=insert,
+    )
+
+
+def _append(ledger: Ledger, envelope: bytes) -> None:
+    (answer,) = ledger.append([envelope])
+    if not isinstance(answer, Appended):
+        raise answer
+
+
+def _median(asked: list[T], answer: Callable[[T], object]) -> float:
+    times = []
+    for one in asked:
+        begun = time.perf_counter()
+        answer(one)
+        times.append(time.perf_counter() - begun)
+    return median(times) * 1000
+
+
+if __name__ == "__main__":
+    main()
