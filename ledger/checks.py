@@ -6,9 +6,8 @@ blame, the index of the first one. `tests/test_verify.py` has an attack for each
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from types import MappingProxyType
+from collections.abc import Mapping
+from types import MappingProxyType, TracebackType
 
 from ledger.errors import Refused, VerificationFailed
 
@@ -27,15 +26,32 @@ CHECKS: Mapping[int, str] = MappingProxyType(
 )
 
 
-@contextmanager
-def check(number: int, index: int | None = None) -> Iterator[None]:
+class check:  # noqa: N801 - read as `with check(5, index):`
     """Whatever fails inside failed check `number`, at entry `index` or the one the failure names.
 
     A refusal counts as a failure: what admission would refuse cannot be in a log.
     """
-    try:
-        yield
-    except (VerificationFailed, Refused) as error:
+
+    # A class, since four of these are entered for every entry of a log.
+    __slots__ = ("_index", "_number")
+
+    def __init__(self, number: int, index: int | None = None) -> None:
+        self._number = number
+        self._index = index
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not isinstance(error, VerificationFailed | Refused):
+            return
+        index = self._index
         if isinstance(error, VerificationFailed) and error.index is not None:
             index = error.index
-        raise VerificationFailed(f"check {number} failed: {error}", index, number) from error
+        reason = f"check {self._number} failed: {error}"
+        raise VerificationFailed(reason, index, self._number) from error

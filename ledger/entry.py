@@ -54,20 +54,26 @@ def format(entry: Entry) -> bytes:
         raise ValueError(f"the commitment to the numbers of an entry has {NUMBERS} bytes")
     # Not strftime: it leaves the year 999 unpadded.
     recorded_at = entry.recorded_at.astimezone(UTC).isoformat(timespec="microseconds")
-    record: dict[str, Any] = {
-        "recorded_at": recorded_at.replace("+00:00", "Z"),
-        "payload": entry.payload.decode("utf-8"),
-        "signatures": [
-            {"keyid": s.keyid, "sig": base64.b64encode(s.sig).decode()} for s in entry.signatures
-        ],
-    }
-    if entry.numbers is not None:
-        record["numbers"] = base64.b64encode(entry.numbers).decode()
-    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
-    leaf = text.encode("utf-8")
+    signatures = ",".join(
+        f'{{"keyid":{_text(s.keyid)},"sig":"{_base64(s.sig)}"}}' for s in entry.signatures
+    )
+    numbers = "" if entry.numbers is None else f',"numbers":"{_base64(entry.numbers)}"'
+    leaf = (
+        f'{{"recorded_at":"{recorded_at.replace("+00:00", "Z")}"'
+        f',"payload":{_text(entry.payload.decode("utf-8"))}'
+        f',"signatures":[{signatures}]{numbers}}}'
+    ).encode()
     if len(leaf) > MAX_ENTRY:
         raise TooLarge(f"the entry would be {len(leaf)} bytes; at most {MAX_ENTRY} fit in the log")
     return leaf
+
+
+_text = json.JSONEncoder(ensure_ascii=False).encode
+"""A text as JSON, which escapes no more than it must."""
+
+
+def _base64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
 
 
 def parse(leaf: bytes) -> Entry:

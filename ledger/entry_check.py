@@ -14,6 +14,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from ledger import entry as entries
@@ -161,6 +162,7 @@ def read_event(payload: bytes) -> Event:
     return Event(type_name(topic), source, identifier, data)
 
 
+@lru_cache(maxsize=1024)
 def type_name(topic: str) -> str:
     """`BreachConfirmed` of `nl.verwerkersovereenkomsten.breach-confirmed.v1`.
 

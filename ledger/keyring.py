@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -66,7 +67,7 @@ class EnrolledKey:
 
     def verifier(self) -> Ed25519PublicKey:
         """The key that checks its signatures."""
-        return Ed25519PublicKey.from_public_bytes(self.public_key)
+        return _verifier(self.public_key)
 
     def check_in_force(self, at: datetime) -> None:
         """Raises KeyNotInForce unless the key may sign what is recorded at this moment."""
@@ -94,6 +95,11 @@ class EnrolledKey:
     def _not_in_force(self, what: str) -> KeyNotInForce:
         detail = f"key {self.key_id} {what} by the ledger's clock"
         return KeyNotInForce(detail, Fault("/signatures", "key-in-force", detail))
+
+
+@lru_cache(maxsize=1024)
+def _verifier(public_key: bytes) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(public_key)
 
 
 class KeyRing:

@@ -32,13 +32,7 @@ def loads(raw: bytes) -> Any:
     if text.startswith("\ufeff"):
         raise ValueError("the text begins with a byte order mark")
     _check_depth(raw)
-    value = json.loads(
-        text,
-        object_pairs_hook=_object,
-        parse_constant=_no_constant,
-        parse_float=_float,
-        parse_int=_integer,
-    )
+    value = _DECODER.decode(text)
     if b"\\" in raw:  # the parser itself refuses what is not escaped
         _check_strings(value)
     return value
@@ -46,6 +40,8 @@ def loads(raw: bytes) -> Any:
 
 def _check_depth(raw: bytes) -> None:
     # Counted before parsing: the parser itself recurses.
+    if raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH:
+        return
     depth = 0
     for byte in _STRING.sub(b"", raw):
         if byte in b"[{":
@@ -78,6 +74,15 @@ def _integer(text: str) -> int:
     if len(text) > 17 or abs(int(text)) > MAX_INTEGER:
         raise ValueError("an integer is beyond 2^53")
     return int(text)
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_constant=_no_constant,
+    parse_float=_float,
+    parse_int=_integer,
+)
+"""One for all: `json.loads` would make one for each text."""
 
 
 def _check_strings(value: Any) -> None:

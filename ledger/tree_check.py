@@ -8,7 +8,7 @@ tile is held (C2SP tlog-tiles, 256 hashes), so memory does not grow with the log
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from ledger.checks import check
 from ledger.errors import ProofInvalid, TileMalformed
@@ -33,16 +33,22 @@ class TreeCheck:
         self._keep_root()
 
     def entries(self, tile: Tile, bundle: bytes) -> Iterator[tuple[int, bytes]]:
-        """The index and bytes of each entry of a bundle, once it has its place in the tree."""
+        """The index and bytes of each entry of a bundle, once it is where its tile has it."""
         first = tile.index * WIDTH
+        with check(3, first):
+            hashes = hashes_of(self._fetch(0, tile.index, tile.width), tile.width)
         entries = parse_bundle(bundle, tile.width)
-        for index in range(first, first + tile.width):
+        for index, hashed in enumerate(hashes, first):
             with check(3, index):
                 entry = next(entries)
-            self._add(entry)
+                if leaf_hash(entry) != hashed:
+                    raise TileMalformed(f"tile {tile.index} of level 0 has another hash")
             yield index, entry
         with check(3, first + tile.width - 1):
             next(entries, None)  # raises when the bundle goes on
+        self._grow(hashes)
+        if tile.width == WIDTH:
+            self._place(1, tile.index, perfect_root(hashes))
 
     def finish(self, root: bytes) -> None:
         """Check the root of the tree, once every bundle was read."""
@@ -50,16 +56,19 @@ class TreeCheck:
             if self._frontier.root() != root:
                 raise ProofInvalid("the entries do not lead to the root of the checkpoint")
 
-    def _add(self, entry: bytes) -> None:
-        hashed = leaf_hash(entry)
-        self._place(0, self._frontier.size, hashed)
-        self._frontier = self._frontier.append([hashed])
-        self._keep_root()
+    def _grow(self, hashes: Sequence[bytes]) -> None:
+        begin = self._frontier.size
+        end = begin + len(hashes)
+        for size in sorted({end, *(n for n in self._remember if begin < n < end)}):
+            self._frontier = self._frontier.append(
+                hashes[self._frontier.size - begin : size - begin]
+            )
+            self._keep_root()
 
     def _place(self, level: int, number: int, hashed: bytes) -> None:
-        """Find hash `number` of a level in its tile, and a full tile in the one above."""
+        """Find hash `number` of a level above 0 in its tile, and a full tile in the one above."""
         tile, place = divmod(number, WIDTH)
-        with check(4 if level else 3, number << LEVEL_BITS * level):
+        with check(4, number << LEVEL_BITS * level):
             if place == 0:
                 width = width_at(level, tile, self._size)
                 self._tiles[level] = hashes_of(self._fetch(level, tile, width), width)
