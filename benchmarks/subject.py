@@ -27,17 +27,22 @@ class Subject:
     result: Path | None
 
     @contextmanager
+    def home(self) -> Iterator[Home]:
+        """The home of the ledger, which is there for the block."""
+        if self.data is not None:
+            yield Home(self.data)
+        else:
+            with tempfile.TemporaryDirectory(prefix="verantwoord-") as folder:
+                home = Home(Path(folder) / "data")
+                with filled(home, self.events):
+                    pass
+                yield home
+
+    @contextmanager
     def opened(self) -> Iterator[Ledger]:
         """The ledger, open for the block."""
-        if self.data is not None:
-            with open_ledger(Home(self.data)) as ledger:
-                yield ledger
-        else:
-            with (
-                tempfile.TemporaryDirectory(prefix="verantwoord-") as folder,
-                filled(Home(Path(folder) / "data"), self.events) as ledger,
-            ):
-                yield ledger
+        with self.home() as home, open_ledger(home) as ledger:
+            yield ledger
 
     def write(self, found: Any) -> None:
         """Write the result as JSON, where asked."""
