@@ -53,16 +53,16 @@ def touched(
     """The cases whose rows may change because of events."""
     found: Touched = {name: {} for name in registers}
     versions = list(_versions(conn, events, upto))
+    named = [frozenset(ids(fact.data, *CONTROLLERS)) for _, fact in versions]
     for name, register in registers.items():
-        for position, fact in versions:
+        for (position, fact), controllers in zip(versions, named, strict=True):
             if fact.type in register.types:
-                controllers = set(ids(fact.data, *CONTROLLERS))
                 if fact.type in register.wide:
-                    controllers.add(EVERYONE)
+                    controllers |= {EVERYONE}
                 for case in register.cases(fact):
                     # An event may name thousands of controllers; the case of one is of that alone.
                     tag, _, id_ = case.partition(":")
-                    concerned = {id_} if tag == "controller" else controllers
+                    concerned = frozenset({id_}) if tag == "controller" else controllers
                     _touch(found[name], case, position, concerned)
         if register.context:
             resting = [(p, fact) for p, fact in versions if fact.type in register.context]
@@ -84,14 +84,17 @@ def _versions(
     amending = [event for event in events if event.type in history.AMENDMENTS]
     if not amending:
         return
-    chains = history.with_amendments(conn, amending, upto=upto)
-    for event in amending:
-        known = [e for e in chains if e.position <= event.position]
-        yield from ((event.position, fact) for fact in effective(known[:-1]))
-        yield from ((event.position, fact) for fact in effective(known))
+    positions = {event.position for event in amending}
+    for chain in history.chains(history.with_amendments(conn, amending, upto=upto)):
+        for number, event in enumerate(chain):
+            if event.position in positions:
+                yield from ((event.position, fact) for fact in effective(chain[:number]))
+                yield from ((event.position, fact) for fact in effective(chain[: number + 1]))
 
 
-def _touch(cases: dict[str, Touch], case: str, position: int, controllers: set[str]) -> None:
+def _touch(
+    cases: dict[str, Touch], case: str, position: int, controllers: AbstractSet[str]
+) -> None:
     known = cases.get(case)
     if known is None:
         cases[case] = Touch(position, position, set(controllers))

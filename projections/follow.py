@@ -184,7 +184,7 @@ def _unchanged(
     stored: dict[str, list[tuple[str, str | None, str]]] = {case: [] for case in resting}
     for case, *stands in conn.execute(
         "SELECT case_key, key, controller, body FROM register_rows"
-        " WHERE generation = %s AND register = %s AND case_key = ANY(%s)",
+        " WHERE generation = %s AND register = %s AND case_key = ANY(%b)",
         (generation, register, resting),
     ):
         stored[case].append(tuple(stands))
@@ -204,7 +204,7 @@ def _replace(
     rows: Mapping[str, Sequence[Row]],
 ) -> None:
     conn.execute(
-        "DELETE FROM register_rows WHERE generation = %s AND register = %s AND case_key = ANY(%s)",
+        "DELETE FROM register_rows WHERE generation = %s AND register = %s AND case_key = ANY(%b)",
         (generation, register, sorted(touched)),
     )
     with conn.cursor().copy(

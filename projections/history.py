@@ -85,14 +85,40 @@ def with_amendments(
     return [found[position] for position in sorted(found)]
 
 
+def chains(events: Iterable[Recorded]) -> list[list[Recorded]]:
+    """Events, by position, as the chains that they form: each with whatever amends it, and what
+    amends that."""
+    by_name: dict[str, list[Recorded]] = {}
+    for event in events:
+        known = {id(by_name[name]): by_name[name] for name in _names(event) if name in by_name}
+        chain = sorted(
+            [event, *(e for chain in known.values() for e in chain)], key=lambda e: e.position
+        )
+        by_name.update((name, chain) for member in chain for name in _names(member))
+    return list({id(chain): chain for chain in by_name.values()}.values())
+
+
+def _names(event: Recorded) -> Iterator[str]:
+    """What an event is named by, and what it names: events of one chain share one of these."""
+    yield f"event-id:{event.id}"
+    yield f"source-id:{event.source} {event.id}"
+    if event.type in AMENDMENTS:
+        yield _amended(event)
+
+
 def _links(event: Recorded) -> Iterable[str]:
     """Tags of what this event amends and of what amends it."""
     yield f"concerns:{event.id}"
     yield f"concerns:{event.source} {event.id}"
     if event.type in AMENDMENTS:
-        named = ("corrects_event_id", "retracts_event_id", "event_id")
-        target = next(event.data[name] for name in named if name in event.data)
-        yield f"source-id:{target}" if " " in target else f"event-id:{target}"
+        yield _amended(event)
+
+
+def _amended(event: Recorded) -> str:
+    """The tag of the event that an amendment names."""
+    named = ("corrects_event_id", "retracts_event_id", "event_id")
+    target = next(event.data[name] for name in named if name in event.data)
+    return f"source-id:{target}" if " " in target else f"event-id:{target}"
 
 
 def _tagged(
@@ -102,7 +128,7 @@ def _tagged(
         return []
     rows = conn.execute(
         "SELECT position, leaf FROM entries WHERE position IN (SELECT position FROM tags"
-        " WHERE tag = ANY(%(tags)s) AND position <= %(upto)s"
+        " WHERE tag = ANY(%(tags)b) AND position <= %(upto)s"
         " AND (%(topics)s::text[] IS NULL OR type = ANY(%(topics)s::text[])))",
         {"tags": sorted(set(tags)), "upto": upto, "topics": topics},
     )

@@ -32,8 +32,11 @@ def texts(data: Mapping[str, Any], *fields: str) -> list[str]:
     found: set[str] = set()
     for field in fields:
         value = data.get(field)
-        items = value if isinstance(value, list) else [value]
-        found.update(item for item in items if isinstance(item, str) and item)
+        if isinstance(value, str):
+            found.add(value)
+        elif isinstance(value, list):
+            found.update(item for item in value if isinstance(item, str))
+    found.discard("")
     return sorted(found)
 
 
@@ -45,8 +48,18 @@ def objects(data: Mapping[str, Any], field: str) -> list[Mapping[str, Any]]:
 
 def ids(data: Mapping[str, Any], *fields: str) -> list[str]:
     """Every id in some fields: one id, or a list of ids and of deliveries to controllers."""
-    named = (text(item, "controller") for field in fields for item in objects(data, field))
-    return sorted({*texts(data, *fields), *(name for name in named if name)})
+    found: set[str] = set()
+    for field in fields:  # every event is asked for its controllers, so no step more than needed
+        value = data.get(field)
+        if isinstance(value, str):
+            found.add(value)
+        elif isinstance(value, list):
+            for item in value:
+                named = item.get("controller") if isinstance(item, Mapping) else item
+                if isinstance(named, str):
+                    found.add(named)
+    found.discard("")
+    return sorted(found)
 
 
 def members(data: Mapping[str, Any], field: str) -> Mapping[str, Any]:

@@ -40,8 +40,8 @@ def keep(
     conn.execute(
         "INSERT INTO register_cases AS known (generation, register, case_key,"
         " first_position, last_position, first_occurred, last_occurred)"
-        " SELECT %s, %s, * FROM unnest(%s::text[], %s::bigint[], %s::bigint[],"
-        " %s::timestamptz[], %s::timestamptz[])"
+        " SELECT %s, %s, * FROM unnest(%b::text[], %b::bigint[], %b::bigint[],"
+        " %b::timestamptz[], %b::timestamptz[])"
         " ON CONFLICT (generation, register, case_key) DO UPDATE SET"
         " first_position = least(known.first_position, excluded.first_position),"
         " last_position = greatest(known.last_position, excluded.last_position),"
@@ -59,7 +59,7 @@ def keep(
     concerned = [(case, who) for case in cases for who in sorted(touches[case].controllers)]
     conn.execute(
         "INSERT INTO case_controllers (generation, register, case_key, controller)"
-        " SELECT %s, %s, * FROM unnest(%s::text[], %s::text[]) ON CONFLICT DO NOTHING",
+        " SELECT %s, %s, * FROM unnest(%b::text[], %b::text[]) ON CONFLICT DO NOTHING",
         (generation, register.name, [c for c, _ in concerned], [who for _, who in concerned]),
     )
 
