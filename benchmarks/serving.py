@@ -116,7 +116,6 @@ def _paths(size: int) -> dict[str, list[str]]:
         "receipt": [f"/v1/events/{index}/proof" for index in indexes],
         "consistency proof": [f"/v1/consistency?old={old}&new={size}" for old in olds],
         "hash tile": [f"/log/tile/0/{_path(tile)}" for tile in full],
-        "event": [f"/v1/events/{index}" for index in indexes],
         "checkpoint": ["/v1/checkpoint"],
     }
 
