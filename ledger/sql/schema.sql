@@ -117,18 +117,15 @@ CREATE TABLE timestamps (
 -- "The first one that covers": what a receipt is refreshed with.
 CREATE INDEX timestamps_size ON timestamps (size);
 
--- What only grows is looked at after so many new rows, not after a fifth of all of them: on a log of
--- years that would be a vacuum that freezes and analyses millions of rows at once, and until then
--- index-only scans would visit the heap.
+-- What only grows is vacuumed after so many new rows, not after a fifth of all of them: on a log of
+-- years that would freeze millions of rows at once, and until then index-only scans would visit the
+-- heap. It is analysed as PostgreSQL does by itself: a young log needs it soonest.
 ALTER TABLE entries SET (autovacuum_vacuum_insert_scale_factor = 0,
-    autovacuum_vacuum_insert_threshold = 200000,
-    autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 200000);
+    autovacuum_vacuum_insert_threshold = 200000);
 ALTER TABLE tags SET (autovacuum_vacuum_insert_scale_factor = 0,
-    autovacuum_vacuum_insert_threshold = 1000000,
-    autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 1000000);
+    autovacuum_vacuum_insert_threshold = 1000000);
 ALTER TABLE numbers SET (autovacuum_vacuum_insert_scale_factor = 0,
-    autovacuum_vacuum_insert_threshold = 200000,
-    autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 200000);
+    autovacuum_vacuum_insert_threshold = 200000);
 
 -- Rights are what protects the entries; the triggers refuse everyone else, the owner included.
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
