@@ -37,15 +37,24 @@ SENDERS = 6
 class Service:
     """`verantwoord serve` as a process, on one port for the whole test."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *options: str) -> None:
         self.data = data
+        self.options = options
         self.port = 0
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
         """Start it and wait until it answers."""
         self.process = subprocess.Popen(
-            [str(PROGRAM), "serve", "--data", str(self.data), "--port", str(self.port)],
+            [
+                str(PROGRAM),
+                "serve",
+                "--data",
+                str(self.data),
+                "--port",
+                str(self.port),
+                *self.options,
+            ],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvicorn
 
 from api.app import create_app
 from api.cli.options import (
@@ -30,6 +29,7 @@ from api.cli.options import (
 from api.cli.output import console, progress
 from api.cli.read import print_register
 from api.state import State
+from api.workers import Served, beside, run
 from ledger import feed, fsck, keys, noting
 from ledger import replay as replaying
 from ledger.authorities import Authority
@@ -108,6 +108,15 @@ def serve(
     port: Port = 8480,
     public_hashes: PublicHashes = False,
     policy: PolicyFile = None,
+    workers: Annotated[
+        int,
+        typer.Option(
+            envvar="VERANTWOORD_WORKERS",
+            help="Processes that serve; one for each core that the database leaves.",
+            min=1,
+            max=64,
+        ),
+    ] = 1,
     publish_interval: Annotated[
         float,
         typer.Option(help="Seconds between two rounds of asking witnesses, at least.", min=0.1),
@@ -134,7 +143,7 @@ def serve(
         timedelta(minutes=timestamp_every),
     )
     notes = Schedule(note_every, note_after)
-    _serve(where, host, port, others, public_hashes=public_hashes, notes=notes)
+    _serve(where, host, port, others, workers, public_hashes=public_hashes, notes=notes)
 
 
 def demo(
@@ -198,6 +207,7 @@ def _serve(
     host: str,
     port: int,
     others: Others | None = None,
+    workers: int = 1,
     *,
     public_hashes: bool = False,
     notes: Schedule | None = None,
@@ -210,9 +220,11 @@ def _serve(
         _noting(where, ledger, notes),
     ):
         follower = Follower(ledger.pool, ledger.listener)
-        listening = listen(host, port)
+        listening = [listen(host, port)]
+        if workers > 1:
+            listening.append(listen("127.0.0.1", 0))
         try:
-            address = f"http://{host}:{listening.getsockname()[1]}"
+            address = f"http://{host}:{listening[0].getsockname()[1]}"
             origin = ledger.identity.origin
             console.print(f"Serving {origin} at [bold]{address}[/]", highlight=False)
             console.print(
@@ -226,15 +238,13 @@ def _serve(
                 highlight=False,
                 soft_wrap=True,
             )
-            config = uvicorn.Config(
-                create_app(State(ledger, follower, public_hashes, publishing, timestamps)),
-                log_level="warning",
-                server_header=False,
-                timeout_graceful_shutdown=5,
-            )
-            uvicorn.Server(config).run(sockets=[listening])
+            app = create_app(State(ledger, follower, public_hashes, publishing, timestamps))
+            first = listening[-1].getsockname()[1]
+            with beside(Served(where, listening[0], first, public_hashes), workers - 1):
+                run(app, *listening)
         finally:
-            listening.close()
+            for each in listening:
+                each.close()
             follower.close()
 
 

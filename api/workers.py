@@ -1,0 +1,158 @@
+"""Several processes that serve one log: `verantwoord serve --workers N`.
+
+    the first process     follows, publishes, stamps and notes, and serves
+    N - 1 beside it       serve on the same socket, over the same database
+
+One interpreter computes on one core; the order of the log is kept by the lock of its head, whoever
+appends. Every process follows as well: the one that is free takes the next batch. What only the
+first one knows, what witnesses and authorities last answered it, the others ask of it, with the
+token of whoever asked them. A process that ends is started again, and none outlives the first, also
+when that is killed. `tests/test_workers.py` kills both kinds under load.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+
+import httpx
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api import problems
+from api.app import create_app
+from api.state import State
+from ledger.deployment import Home
+from ledger.opening import open_ledger
+from projections.follow import Follower
+
+OF_THE_FIRST = ("/v1/witnesses", "/v1/timestamps")
+"""What is answered from the memory of the first process."""
+
+PAUSE = 1.0
+"""Seconds before a process that ended is started again."""
+
+PATIENCE = 10.0
+"""Seconds to wait for the first process."""
+
+_HOP_BY_HOP = frozenset({"connection", "transfer-encoding", "content-length", "host"})
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What every process serves: the ledger of a home, on a socket; and the port of this machine
+    at which the first process answers alone."""
+
+    home: Home
+    listening: socket.socket
+    first: int
+    public_hashes: bool
+
+
+def run(app: ASGIApp, *listening: socket.socket) -> None:
+    """Serve an application on sockets until the process is told to end."""
+    config = uvicorn.Config(
+        app, log_level="warning", server_header=False, timeout_graceful_shutdown=5
+    )
+    uvicorn.Server(config).run(sockets=list(listening))
+
+
+@contextmanager
+def beside(served: Served, count: int) -> Iterator[None]:
+    """Let so many more processes serve until the block ends."""
+    closing = threading.Event()
+    # Nothing is sent: the pipe breaks when the first process is gone, however it went.
+    alive, ours = multiprocessing.Pipe(duplex=False)
+    keepers = [
+        threading.Thread(target=_keep, args=(served, alive, closing), name=f"worker {number + 2}")
+        for number in range(count)
+    ]
+    for keeper in keepers:
+        keeper.start()
+    try:
+        yield
+    finally:
+        closing.set()
+        ours.close()
+        alive.close()
+        for keeper in keepers:
+            keeper.join()
+
+
+def _keep(served: Served, alive: Connection, closing: threading.Event) -> None:
+    """Have one process serve, and another when it ends."""
+    while not closing.is_set():
+        process = multiprocessing.get_context("spawn").Process(
+            target=_serve, args=(served, alive), daemon=True
+        )
+        process.start()
+        process.join()
+        if not closing.is_set():
+            log.error("a serving process ended and is started again", status=process.exitcode)
+            closing.wait(PAUSE)
+
+
+def _serve(served: Served, alive: Connection) -> None:
+    """One process beside the first."""
+    os.setsid()  # an interrupt from the keyboard is for the first, which ends the others
+    threading.Thread(target=_end_after, args=(alive,), daemon=True).start()
+    with open_ledger(served.home) as ledger:
+        follower = Follower(ledger.pool, ledger.listener)
+        try:
+            app = create_app(State(ledger, follower, served.public_hashes))
+            run(AskFirst(app, served.first), served.listening)
+        finally:
+            follower.close()
+
+
+def _end_after(alive: Connection) -> None:
+    wait([alive])
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+class AskFirst:
+    """An application that has some of its answers from the first process."""
+
+    def __init__(self, app: FastAPI, port: int) -> None:
+        self._app = app
+        self._client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or live as long as the application does."""
+        if scope["type"] == "lifespan":
+            async with self._client:
+                await self._app(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"] in OF_THE_FIRST:
+            response = await self._ask(Request(scope, receive))
+            await response(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _ask(self, request: Request) -> Response:
+        path = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+        try:
+            answer = await self._client.request(
+                request.method, path, headers=_passed_on(request.headers.items())
+            )
+        except httpx.TransportError:
+            body = problems.of_status(503, "The first process of this service does not answer.")
+            return JSONResponse(body, 503, media_type=problems.MEDIA_TYPE)
+        headers = _passed_on(answer.headers.items())
+        return Response(answer.content, answer.status_code, headers)
+
+
+def _passed_on(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    return {name: value for name, value in headers if name.lower() not in _HOP_BY_HOP}
