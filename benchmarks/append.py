@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import tempfile
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean
@@ -83,20 +84,31 @@ def measure(directory: Path, seconds: float) -> Result:
             producer = enrol(home, ledger)
         before = references.measure(server.url(), seconds)
         vkey = home.vkey_file.read_text().strip()
-        with served(home) as service:
-            runs = [load.measure(service.port, vkey, producer, run) for run in _runs(seconds)]
+        runs = []
+        for workers, of_these in _runs(seconds).items():
+            with served(home, "--workers", str(workers)) as service:
+                if workers > 1:
+                    time.sleep(5)  # the others come up after the first
+                runs += [load.measure(service.port, vkey, producer, run) for run in of_these]
         after = references.measure(server.url(), seconds)
     return Result(machine, before, runs, after)
 
 
-def _runs(seconds: float) -> list[Run]:
-    """More events are signed than any machine of today appends in the time."""
+def _runs(seconds: float) -> dict[int, list[Run]]:
+    """By the processes that serve. More events are signed than any machine of today appends."""
     counted = seconds + load.WARM_UP
-    return [
-        Run("single", clients=1, batch=1, seconds=seconds, most=int(counted * 2_000)),
-        Run("concurrent", clients=64, batch=1, seconds=seconds, most=int(counted * 4_000)),
-        Run("batched", clients=1, batch=500, seconds=seconds, most=int(counted * 8_000)),
-    ]
+
+    def run(name: str, clients: int, batch: int, most: int) -> Run:
+        return Run(name, clients=clients, batch=batch, seconds=seconds, most=int(counted * most))
+
+    return {
+        1: [
+            run("single", 1, 1, 2_000),
+            run("concurrent", 64, 1, 4_000),
+            run("batched", 1, 500, 8_000),
+        ],
+        2: [run("concurrent-2-workers", 64, 1, 4_000), run("batched-2-workers", 2, 500, 8_000)],
+    }
 
 
 def _machine(url: str) -> dict[str, Any]:
@@ -156,13 +168,13 @@ def show(result: Result) -> None:
     verify = mean([before.verify, after.verify])
     print(", ".join(f"{name} {value}" for name, value in result.machine.items()))
     print(
-        f"\n{'run':<12}{'clients':>8}{'batch':>7}{'events/s':>10}{'p50 ms':>9}{'p99 ms':>9}"
+        f"\n{'run':<23}{'clients':>8}{'batch':>7}{'events/s':>10}{'p50 ms':>9}{'p99 ms':>9}"
         f"{'x save()':>10}{'p50/INSERT':>12}{'x verify':>10}"
     )
     for run in result.runs:
         speed = run.events_per_second
         print(
-            f"{run.name:<12}{run.clients:>8}{run.batch:>7}{speed:>10,.0f}"
+            f"{run.name:<23}{run.clients:>8}{run.batch:>7}{speed:>10,.0f}"
             f"{run.p50_ms:>9.1f}{run.p99_ms:>9.1f}"
             f"{speed / save:>10.2f}{run.p50_ms / insert:>12.0f}{speed / verify:>10.3f}"
         )

@@ -32,5 +32,7 @@ def test_appends_are_measured(tmp_path: Path) -> None:
     result = tmp_path / "append.json"
     append.main(["--seconds", "2", "--json", str(result)])
     found = json.loads(result.read_text())
-    assert [run["name"] for run in found["runs"]] == ["single", "concurrent", "batched"]
+    names = [run["name"] for run in found["runs"]]
+    assert names[:3] == ["single", "concurrent", "batched"]
+    assert names[3:] == ["concurrent-2-workers", "batched-2-workers"]
     assert all(run["events_per_second"] > 0 for run in found["runs"])
