@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from benchmarks import __main__ as all_of_them
 from benchmarks import append, questions
 from benchmarks.filling import filled
 from ledger.deployment import Home
@@ -36,3 +39,15 @@ def test_appends_are_measured(tmp_path: Path) -> None:
     assert names[:3] == ["single", "concurrent", "batched"]
     assert names[3:] == ["concurrent-2-workers", "batched-2-workers"]
     assert all(run["events_per_second"] > 0 for run in found["runs"])
+
+
+@pytest.mark.long
+def test_all_of_them_run(tmp_path: Path) -> None:
+    """One after the other on small ledgers, each with its result."""
+    all_of_them.main([str(tmp_path), "--events", "1500", "--seconds", "2", "--most", "4"])
+    results = {file.stem: json.loads(file.read_text()) for file in tmp_path.glob("*.json")}
+    assert results.keys() >= {"append", "strain", "sizes", "serving", "verifying", "rebuilding"}
+    assert [one["size"] for one in results["growth"]] == [1_000, 10_000]
+    assert results["strain"]["half"]["taken"] > 0
+    assert all(one["per_second"] > 0 for one in results["serving-grown"]["answered"])
+    assert results["verifying"]["entries"] > 1_500
