@@ -34,6 +34,7 @@ EXPLAINED = {
     "auto_explain.log_analyze": "on",
     "auto_explain.log_buffers": "on",
     "auto_explain.log_timing": "off",
+    "auto_explain.log_parameter_max_length": "0",
 }
 
 _PLAN = re.compile(
