@@ -158,7 +158,7 @@ def test_a_note_that_fails_is_tried_again(
     failed = threading.Event()
     sign = ledger.ledger.sign
 
-    def refuse(conn: psycopg.Connection, said: checkpoint.Checkpoint) -> str:
+    def refuse(*told: object) -> str:
         failed.set()
         raise psycopg.OperationalError("the disk is full")
 
