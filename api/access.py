@@ -1,45 +1,227 @@
-"""Who may read: until people have roles, whoever holds the read token of `verantwoord init`.
+"""Who may call what: every route declares the roles that it answers, or that it is open.
 
-Appending needs no token: an event carries the signature of its producer. What is made of hashes
-alone may be public, when the operator says so. Every route declares one of these ways or that it is
-public; `tests/test_api.py` walks all routes. Nothing here waits for anything, so it is done on the
-event loop.
+A bearer is the operator with the read token of `verantwoord init`, or whoever was granted the token
+(`ledger/access_tokens.py`). Appending needs none: an event carries the signature of its producer.
+What is made of hashes alone may be public, when the operator says so. An application with a route
+that declares nothing does not start (`declared`). `tests/test_access.py` walks all routes.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Annotated, Any, cast
 
 from fastapi import Depends, HTTPException, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.routing import BaseRoute
 
 from api.state import ledger_of, state_of
+from ledger import access_tokens
+from ledger import entry as entries
+from ledger.database import Connections
+from ledger.errors import KeyNotInForce
+from ledger.isolation import OneController
 from ledger.keys import token_matches
+from ledger.opening import Ledger
+from ledger.reader import Reader, StoredEntry
+from ledger.roles import EVERYBODY, READERS, WATCHERS, Holder, Role
+from projections.withheld import withheld_from
+
+OPERATOR = Holder(Role.OPERATOR, "operator")
+"""The bearer of the read token."""
 
 _bearer = HTTPBearer(
-    auto_error=False, scheme_name="read-token", description="The token in DIR/read.token"
+    auto_error=False,
+    scheme_name="token",
+    description="A token of `verantwoord grant token`, or the one in DIR/read.token",
 )
-
 
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-async def reader(request: Request, credentials: Credentials) -> None:
-    """Let a holder of the read token pass; 401 otherwise."""
-    expected = ledger_of(request).identity.read_token_sha256
-    if credentials is None or not token_matches(credentials.credentials, expected):
-        raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
+class Declared:
+    """What a route declares about who may call it."""
 
 
-READS = Depends(reader)
-"""The dependency of every route that reads."""
+class Open(Declared):
+    """Anybody may call it. `why` is for whoever reads the code, and for the table in the docs."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+    async def __call__(self) -> None:
+        """Let everybody pass."""
 
 
-async def hash_reader(request: Request, credentials: Credentials) -> None:
-    """Let everybody pass where hashes are public; elsewhere as `reader`."""
-    if not state_of(request).public_hashes:
-        await reader(request, credentials)
+class Allowed(Declared):
+    """The bearers of some roles may call it; with `whole`, those that see the whole ledger."""
+
+    def __init__(
+        self,
+        roles: frozenset[Role],
+        *,
+        whole: bool = False,
+        hashes: bool = False,
+        name: str | None = None,
+    ) -> None:
+        self.roles = roles
+        self.whole = whole
+        self.hashes = hashes
+        self.name = name
+
+    async def __call__(self, request: Request, credentials: Credentials) -> None:
+        """Let a bearer of one of the roles pass; 401 for an unknown one, 403 for another role."""
+        if self.hashes and state_of(request).public_hashes:
+            return
+        holder = await _holder(request, credentials)
+        if holder.role not in self.roles or (self.whole and not holder.sees_all):
+            raise HTTPException(403)
+        request.state.holder = holder
+        if self.name is not None:
+            require(request, self.name)
 
 
-READS_HASHES = Depends(hash_reader)
+PUBLIC = Depends(Open("tells nothing about anybody"))
+SIGNED = Depends(Open("what is appended carries the signature of its producer"))
+
+READS = Depends(Allowed(READERS))
+"""The dependency of a register, which looks by its name whether it was granted (`require`)."""
+
+READS_ALL = Depends(Allowed(WATCHERS, whole=True))
+"""The dependency of what cannot be shown in part."""
+
+EVERY_ROLE = Depends(Allowed(EVERYBODY))
+"""The dependency of what every role may know: which registers and rules there are."""
+
+CHECKS = Depends(Allowed(EVERYBODY - {Role.CONTROLLER_READER}, whole=True))
+"""The dependency of what an act would bring, which may be about anybody."""
+
+READS_HASHES = Depends(Allowed(EVERYBODY, hashes=True))
 """The dependency of routes that tell hashes, sizes and keys of the log, and no event."""
+
+
+def reads(name: str, roles: frozenset[Role] = READERS) -> Any:
+    """The dependency of what is read about a controller, or about all, under this name."""
+    return Depends(Allowed(roles, name=name))
+
+
+def require(request: Request, name: str) -> None:
+    """403 when what is read under a name was not granted."""
+    granted = holder_of(request).registers
+    if granted is not None and name not in granted:
+        raise HTTPException(403)
+
+
+def declared(routes: Iterable[BaseRoute]) -> dict[str, Declared]:
+    """What each route declares, by its path. Raises TypeError for one that declares nothing."""
+    found: dict[str, Declared] = {}
+    for route in routes:
+        if isinstance(route, APIRoute):
+            said = [*_declared(route.dependant)]
+            if len(said) != 1:
+                raise TypeError(
+                    f"{route.path} declares {len(said)} times who may call it, not once"
+                )
+            found[f"{min(route.methods or ())} {route.path}"] = said[0]
+    return found
+
+
+def _declared(dependant: Dependant) -> Iterable[Declared]:
+    for each in dependant.dependencies:
+        if isinstance(each.call, Declared):
+            yield each.call
+
+
+async def _holder(request: Request, credentials: HTTPAuthorizationCredentials | None) -> Holder:
+    ledger = ledger_of(request)
+    if credentials is None:
+        raise _unknown()
+    token = credentials.credentials
+    if token_matches(token, ledger.identity.read_token_sha256):
+        return OPERATOR
+    found = await asyncio.to_thread(_granted, ledger, token)
+    if found is None:
+        raise _unknown()
+    return found
+
+
+def _granted(ledger: Ledger, token: str) -> Holder | None:
+    with ledger.pool.connection() as conn:
+        found = access_tokens.find(conn, token, ledger.clock())
+    if found is None or not _key_in_force(ledger, found.key_id):
+        return None
+    return found.grants
+
+
+def _key_in_force(ledger: Ledger, key_id: str | None) -> bool:
+    if key_id is None:
+        return True
+    key = ledger.find_key(key_id)
+    try:
+        if key is not None:
+            key.check_in_force(ledger.clock())
+    except KeyNotInForce:
+        return False
+    return key is not None
+
+
+def _unknown() -> HTTPException:
+    # One answer to a token that is missing, malformed, unknown, expired or revoked.
+    return HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
+
+
+def holder_of(request: Request) -> Holder:
+    """Who asks, on a route that declared roles."""
+    return cast("Holder", request.state.holder)
+
+
+def seen_by(request: Request, controller: str | None) -> tuple[Connections, str | None]:
+    """What a question about a controller, or about all, is asked of; and of whom it is asked.
+
+    For whoever has a scope of controllers it is one of them, named or the only one, through
+    connections that see no other: 403 for another one, 422 when it has to be named.
+    """
+    ledger, holder = ledger_of(request), holder_of(request)
+    if holder.controllers is None:
+        return ledger.pool, controller
+    if controller is None and len(holder.controllers) > 1:
+        raise HTTPException(422, "controller is needed: which of those you may ask about?")
+    named = holder.controllers[0] if controller is None else controller
+    if named not in holder.controllers:
+        raise HTTPException(403)
+    return one_controller(ledger, named), named
+
+
+def one_controller(ledger: Ledger, controller: str) -> OneController:
+    """What a controller may read now: up to what it may not be told of yet (4.7)."""
+    size = ledger.reader.size()
+    with ledger.pool.connection() as conn:
+        withheld = withheld_from(conn, controller, upto=size)
+    upto = size if withheld is None else withheld
+    return OneController(ledger.pool, ledger.database, controller, upto)
+
+
+def entry_seen_by(request: Request, index: int) -> StoredEntry:
+    """One entry, when whoever asks may read it; 404 when not, as when there is none.
+
+    A service reads what it signed. Whoever has a scope of controllers reads what one of them may.
+    """
+    ledger, holder = ledger_of(request), holder_of(request)
+    if holder.controllers is None:
+        readers = [ledger.reader]
+    else:
+        readers = [Reader(one_controller(ledger, each)) for each in holder.controllers]
+    for reader in readers:
+        with suppress(LookupError):
+            stored = reader.entry(index)
+            if holder.role is not Role.SERVICE or _signed_by(stored, holder.key_id):
+                return stored
+    raise HTTPException(404)
+
+
+def _signed_by(stored: StoredEntry, key_id: str | None) -> bool:
+    return any(signature.keyid == key_id for signature in entries.parse(stored.leaf).signatures)

@@ -27,6 +27,7 @@ from api import (
     vocabulary,
     witnesses,
 )
+from api.access import PUBLIC, declared
 from api.pushback import PushBack
 from api.state import State
 
@@ -41,7 +42,7 @@ LATE = 0.4
 
 
 def create_app(state: State) -> FastAPI:
-    """The application that serves one ledger."""
+    """The application that serves one ledger. Raises TypeError when a route declares no role."""
     app = FastAPI(
         title="Verantwoord",
         version=VERSION,
@@ -60,10 +61,11 @@ def create_app(state: State) -> FastAPI:
         # Not `include_router`: a router that is included is matched again for each request, which
         # takes longer than many an answer.
         app.router.routes.extend(router.routes)
+    declared(app.routes)
     return app
 
 
-problem_types = APIRouter(prefix="/v1", tags=["problems"])
+problem_types = APIRouter(prefix="/v1", tags=["problems"], dependencies=[PUBLIC])
 
 ROUTERS = (
     events.router,

@@ -18,15 +18,17 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
 from api import problems
-from api.access import READS
+from api.access import READS_ALL, SIGNED, entry_seen_by, reads, seen_by
 from api.body import body_up_to
 from api.state import ledger_of
 from ledger import entry as entries
 from ledger.append import Appended
 from ledger.errors import Refused
 from ledger.events import EVENT_TYPES, versions
+from ledger.isolation import OneController
 from ledger.opening import Ledger
-from ledger.reader import StoredEntry
+from ledger.reader import Reader, StoredEntry
+from ledger.roles import EVERYBODY
 
 ENVELOPE_LIMIT = 128 * 1024
 """Bytes of one envelope as it travels; admission has the exact limits."""
@@ -119,6 +121,7 @@ ENVELOPE_SCHEMA = {
 
 @router.post(
     "/events",
+    dependencies=[SIGNED],
     status_code=201,
     response_model=Receipt,
     responses={200: {"model": Receipt, "description": "The same event was recorded before"}},
@@ -140,6 +143,7 @@ async def append_event(
 
 @router.post(
     "/events:batch",
+    dependencies=[SIGNED],
     response_model=BatchAnswers,
     openapi_extra={
         "requestBody": {
@@ -159,7 +163,7 @@ def append_batch(
     return _json({"answers": answers}, 200)
 
 
-@router.get("/events", response_model=Events, dependencies=[READS])
+@router.get("/events", response_model=Events, dependencies=[reads("events")])
 def list_events(
     request: Request,
     after: Annotated[int, Query(ge=-1, le=LARGEST, description="Index after which to begin")] = -1,
@@ -175,11 +179,18 @@ def list_events(
     topics = _topics(type)
 
     def page() -> list[Event]:
-        if controller is None:
-            found = ledger.reader.events(after=after + 1, types=topics, limit=limit)
-            return [_event(stored) for stored in found]
-        own = ledger.reader.sequence(controller, after=after + 1, types=topics, limit=limit)
-        return [NumberedEvent(number=n, **_event(stored).model_dump()) for n, stored in own]
+        connections, _ = seen_by(request, controller)
+        reader = ledger.reader if connections is ledger.pool else Reader(connections)
+        if controller is not None:
+            own = reader.sequence(controller, after=after + 1, types=topics, limit=limit)
+            return [NumberedEvent(number=n, **_event(stored).model_dump()) for n, stored in own]
+        if isinstance(connections, OneController):
+            found = reader.visible(
+                connections.controller, after=after + 1, types=topics, limit=limit
+            )
+        else:
+            found = reader.events(after=after + 1, types=topics, limit=limit)
+        return [_event(stored) for stored in found]
 
     size = ledger.reader.size()
     found = page()
@@ -193,7 +204,7 @@ def list_events(
     return Events(events=[*found], size=size, next=following)
 
 
-@router.get("/events/stream", dependencies=[READS])
+@router.get("/events/stream", dependencies=[READS_ALL])
 def stream_events(
     request: Request,
     after: Annotated[int, Query(ge=-1, le=LARGEST, description="Index after which to begin")] = -1,
@@ -213,15 +224,11 @@ def stream_events(
     )
 
 
-@router.get("/events/{index}", response_model=Event, dependencies=[READS])
+@router.get("/events/{index}", response_model=Event, dependencies=[reads("events", EVERYBODY)])
 def get_event(request: Request, index: Index) -> JSONResponse:
     """One event. It never changes, so it may be kept."""
-    try:
-        stored = ledger_of(request).reader.entry(index)
-    except LookupError:
-        raise HTTPException(404) from None
     return JSONResponse(
-        _event(stored).model_dump(),
+        _event(entry_seen_by(request, index)).model_dump(),
         headers={"Cache-Control": "private, max-age=31536000, immutable"},
     )
 

@@ -13,15 +13,16 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import StreamingResponse
 
-from api.access import READS
+from api.access import reads, seen_by
 from api.events import LARGEST
 from api.state import ledger_of
 from ledger.errors import ConfigurationError
 from ledger.export_controller import export_controller
+from ledger.isolation import OneController
 from ledger.opening import Ledger
 from projections.withheld import withheld_from
 
-router = APIRouter(prefix="/v1", tags=["log"], dependencies=[READS])
+router = APIRouter(prefix="/v1", tags=["log"], dependencies=[reads("export")])
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +62,11 @@ def prepare(
         with ledger.pool.connection() as conn:
             withheld = withheld_from(conn, controller, upto=checkpoint.size)
     ends = [size for size in (before, withheld) if size is not None]
+    shown = OneController(ledger.pool, ledger.database, controller, min([*ends, checkpoint.size]))
     export = export_controller(
         reader,
         ledger.pool,
+        shown,
         keys,
         ledger.log_keys().vkey,
         checkpoint,
@@ -87,6 +90,7 @@ def get_export(
 ) -> StreamingResponse:
     """Every entry that concerns a controller, with the proofs that none is left out, for
     `verantwoord verify`."""
+    seen_by(request, controller)
     try:
         prepared = prepare(ledger_of(request), controller, before=before)
     except ConfigurationError:

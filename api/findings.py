@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api import problems
-from api.access import READS
+from api.access import CHECKS, EVERY_ROLE, reads, seen_by
 from api.registers import AS_OF, KNOWN_AT, Format, Language, answered, as_csv
 from api.state import ledger_of
 from ledger import candidate
@@ -31,7 +31,7 @@ LONGEST = 3660
 
 Controller = Annotated[str | None, Query(max_length=64, description="Id of a controller")]
 
-router = APIRouter(prefix="/v1", tags=["findings"], dependencies=[READS])
+router = APIRouter(prefix="/v1", tags=["findings"])
 
 
 def _instant(text: str) -> str:
@@ -52,13 +52,13 @@ class Act(BaseModel):
     data: dict[str, Any] = Field(description="The data of the event, as its schema says")
 
 
-@router.get("/rules")
+@router.get("/rules", dependencies=[EVERY_ROLE])
 def list_rules(lang: Language = "en") -> dict[str, list[dict[str, Any]]]:
     """Every rule: its clause, version, severity, and the terms of the agreement it reads."""
     return {"rules": [judged.rule_json(rule, lang) for rule in RULES.values()]}
 
 
-@router.get("/findings")
+@router.get("/findings", dependencies=[reads("findings")])
 def get_findings(
     request: Request,
     controller: Controller = None,
@@ -73,14 +73,15 @@ def get_findings(
     unknown = sorted({*(rule or ())} - RULES.keys())
     if unknown:
         raise HTTPException(422, "rule is none of the rules that GET /v1/rules lists.")
-    ledger = ledger_of(request)
+    now = ledger_of(request).now()
+    connections, asked = seen_by(request, controller)
 
     def ask(moment: Moment) -> Response:
         answer = ask_findings(
-            ledger.pool,
-            ledger.now(),
+            connections,
+            now,
             moment,
-            controller=controller,
+            controller=asked,
             rules=rule or (),
             severities=severity or (),
         )
@@ -91,7 +92,7 @@ def get_findings(
     return answered(as_of, known_at, ask)
 
 
-@router.get("/clocks")
+@router.get("/clocks", dependencies=[reads("clocks")])
 def get_clocks(
     request: Request,
     within: Annotated[
@@ -108,14 +109,15 @@ def get_clocks(
     format: Format = "json",
 ) -> Response:
     """Duties with a term, the soonest due first: the privacy officer's worklist."""
-    ledger = ledger_of(request)
+    now = ledger_of(request).now()
+    connections, asked = seen_by(request, controller)
 
     def ask(moment: Moment) -> Response:
         answer = ask_clocks(
-            ledger.pool,
-            ledger.now(),
+            connections,
+            now,
             moment,
-            controller=controller,
+            controller=asked,
             states=state or (),
             within=None if within is None else timedelta(days=within),
         )
@@ -126,7 +128,7 @@ def get_clocks(
     return answered(as_of, known_at, ask)
 
 
-@router.post("/checks")
+@router.post("/checks", dependencies=[CHECKS])
 def post_check(request: Request, act: Act, lang: Language = "en") -> dict[str, Any]:
     """May this act happen now? The rules that an event would break if it were recorded; nothing is
     written, and whatever the answer is, the event can be recorded when it has happened."""

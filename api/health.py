@@ -8,9 +8,10 @@ from __future__ import annotations
 import psycopg
 from fastapi import APIRouter, HTTPException, Request
 
+from api.access import PUBLIC
 from api.state import state_of
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], dependencies=[PUBLIC])
 
 
 @router.get("/healthz")

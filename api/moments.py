@@ -22,7 +22,7 @@ class MomentError(ValueError):
 def parse_moment(as_of: str | None, known_at: str | None) -> Moment:
     """The moment of a question. Raises MomentError."""
     return Moment(
-        None if as_of is None else _instant("as_of", as_of),
+        None if as_of is None else parse_instant("as_of", as_of),
         None if known_at is None else _known_at(known_at),
     )
 
@@ -30,10 +30,11 @@ def parse_moment(as_of: str | None, known_at: str | None) -> Moment:
 def _known_at(text: str) -> datetime | int:
     if text.isascii() and text.isdigit() and len(text) < 16:
         return int(text)
-    return _instant("known_at", text)
+    return parse_instant("known_at", text)
 
 
-def _instant(name: str, text: str) -> datetime:
+def parse_instant(name: str, text: str) -> datetime:
+    """The instant of a parameter; a date is its end. Raises MomentError, which names it."""
     try:
         if len(text) == len("2025-06-28"):
             day_after = date.fromisoformat(text) + timedelta(days=1)

@@ -95,6 +95,11 @@ def explanations() -> dict[str, dict[str, Any]]:
 HTTP_PROBLEMS: dict[int, tuple[str, str, str]] = {
     400: ("bad-request", "Bad request", "The request cannot be read."),
     401: ("token-needed", "Token needed", "Reading needs a token: Authorization: Bearer …"),
+    403: (
+        "not-allowed",
+        "Not allowed",
+        "Your role, or the scope that was granted to you, does not reach this.",
+    ),
     404: ("not-found", "Not found", "There is nothing at this address, or not for you."),
     405: ("method-not-allowed", "Method not allowed", "This address does not take this method."),
     413: ("body-too-large", "Too large", "The body is larger than this address takes."),

@@ -11,9 +11,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, Response
 
-from api.access import READS
+from api.access import EVERY_ROLE, READS, require, seen_by
 from api.moments import MomentError, parse_moment
-from api.state import ledger_of
 from projections.exports import tables
 from projections.question import Moment, ask
 from projections.registers import REGISTERS
@@ -24,10 +23,10 @@ Format = Literal["json", "csv"]
 AS_OF = Query(description="What was the case at this moment (RFC 3339, or a date)")
 KNOWN_AT = Query(description="What was known at this moment, or in the first so many entries")
 
-router = APIRouter(prefix="/v1", tags=["registers"], dependencies=[READS])
+router = APIRouter(prefix="/v1", tags=["registers"])
 
 
-@router.get("/registers")
+@router.get("/registers", dependencies=[EVERY_ROLE])
 def list_registers(lang: Language = "en") -> dict[str, list[dict[str, Any]]]:
     """The registers, with their columns and the clause or article each column comes from."""
     return {
@@ -47,7 +46,7 @@ def list_registers(lang: Language = "en") -> dict[str, list[dict[str, Any]]]:
     }
 
 
-@router.get("/registers/{name}")
+@router.get("/registers/{name}", dependencies=[READS])
 def get_register(
     request: Request,
     name: str,
@@ -63,9 +62,11 @@ def get_register(
     register = REGISTERS.get(name)
     if register is None:
         raise HTTPException(404, "There is no register of this name.")
+    require(request, name)
+    connections, asked = seen_by(request, controller)
 
     def answer(moment: Moment) -> Response:
-        rows = ask(ledger_of(request).pool, register, moment, controller=controller)
+        rows = ask(connections, register, moment, controller=asked)
         if format == "csv":
             return as_csv(name, tables.to_csv(rows, lang))
         return JSONResponse(tables.to_json(rows, lang))

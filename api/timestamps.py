@@ -12,11 +12,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from api.access import READS
+from api.access import READS_ALL
 from api.state import state_of
 from ledger.timestamps import Standing
 
-router = APIRouter(prefix="/v1", tags=["log"], dependencies=[READS])
+router = APIRouter(prefix="/v1", tags=["log"], dependencies=[READS_ALL])
 
 
 class Timestamp(BaseModel):

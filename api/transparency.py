@@ -12,9 +12,10 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
-from api.access import READS, READS_HASHES
+from api.access import READS_HASHES, entry_seen_by, reads
 from api.events import LARGEST, Index
 from api.state import ledger_of
+from ledger.roles import EVERYBODY
 
 IMMUTABLE = {"Cache-Control": "private, max-age=31536000, immutable"}
 FRESH = {"Cache-Control": "no-cache"}
@@ -68,7 +69,11 @@ def get_checkpoint(
     return PlainTextResponse(checkpoint.note, headers=FRESH)
 
 
-@router.get("/events/{index}/proof", response_class=PlainTextResponse, dependencies=[READS])
+@router.get(
+    "/events/{index}/proof",
+    response_class=PlainTextResponse,
+    dependencies=[reads("events", EVERYBODY)],
+)
 def get_proof(
     request: Request,
     index: Index,
@@ -78,6 +83,7 @@ def get_proof(
 ) -> PlainTextResponse:
     """The receipt of an event (c2sp.org/tlog-proof@v1), as it was first given; or refreshed, under
     the first checkpoint that was timestamped, or the latest one where none was."""
+    entry_seen_by(request, index)
     reader = ledger_of(request).reader
     try:
         text = reader.refreshed_receipt(index) if latest else reader.receipt(index)

@@ -10,9 +10,10 @@ from typing import Any
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import JSONResponse
 
+from api.access import PUBLIC
 from ledger.events import EVENT_TYPES, EventType, json_schema, versions
 
-router = APIRouter(prefix="/v1", tags=["vocabulary"])
+router = APIRouter(prefix="/v1", tags=["vocabulary"], dependencies=[PUBLIC])
 
 
 @router.get("/event-types")

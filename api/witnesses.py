@@ -11,14 +11,14 @@ from datetime import datetime
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from api.access import READS
+from api.access import READS_ALL
 from api.state import state_of
 from ledger.cosignature import ALGORITHM
 from ledger.errors import WitnessAlarm
 from ledger.policy import Witness
 from ledger.publish import LastCosigned, Publisher, Standing, last_cosigned
 
-router = APIRouter(prefix="/v1", tags=["log"], dependencies=[READS])
+router = APIRouter(prefix="/v1", tags=["log"], dependencies=[READS_ALL])
 
 
 class Cosigned(BaseModel):

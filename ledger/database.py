@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 from weakref import WeakKeyDictionary
 
 import psycopg
@@ -33,6 +34,13 @@ UNREPLICATED = ("57014", "57P01")
 """SQLSTATEs of the warning that a commit stopped waiting for its synchronous standby."""
 
 
+class Connections(Protocol):
+    """Lends connections to a log: a pool, or what sees a part of it (`ledger/isolation.py`)."""
+
+    def connection(self) -> AbstractContextManager[psycopg.Connection]:
+        """A connection until the block ends."""
+
+
 @dataclass(frozen=True, slots=True)
 class Database:
     """Where a log lives. `url` is a libpq connection string or URI, `schema` one log; `revive`
@@ -46,6 +54,11 @@ class Database:
     def service_role(self) -> str:
         """The role that serves: INSERT and SELECT on what is committed to the log."""
         return f"{self.schema}_service"
+
+    @property
+    def controller_role(self) -> str:
+        """The role that reads for one controller, bound by row-level security."""
+        return f"{self.schema}_controller"
 
     @property
     def application_name(self) -> str:

@@ -27,6 +27,7 @@ from psycopg import sql
 from ledger import cloudevent, entry, head, keys, log_keys, note
 from ledger import sql as sql_files
 from ledger.checkpoint import sign as sign_checkpoint
+from ledger.concerned import SHARED_TOPICS
 from ledger.database import Database, require_durable
 from ledger.embedded import EmbeddedServer
 from ledger.errors import ConfigurationError, NoteMalformed
@@ -36,7 +37,10 @@ from ledger.keys import SigningKey
 from ledger.log_keys import LogKeys
 from ledger.note import Signer
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+"""What the tables of a log are like. A log of version 2 gets those of `sql/access.sql` when it is
+opened; one of version 1 has other entries, and is not opened any more."""
+
 NUMBERS = "numbers"
 """The key whose bytes are the secret of the numbers (`ledger/numbers.py`); it signs nothing."""
 
@@ -164,7 +168,7 @@ def init(
         keys.write_secret(home.token_file, token)
         home.vkey_file.write_text(identity.vkey + "\n")
         with database.connect_as_owner() as conn, conn.transaction():
-            _create_role(conn, database)
+            _create_roles(conn, database)
             _create_schema(conn, database, identity, clock(), tables)
             first = _enrol_own_keys(conn, own, identity, kvk, clock)
             # Before the commit, other than later: there is no log yet that could be left behind.
@@ -215,19 +219,52 @@ def _create_database(url: str) -> None:
             conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
 
 
-def _create_role(conn: psycopg.Connection, database: Database) -> None:
-    role = sql.Identifier(database.service_role)
-    found = conn.execute("SELECT FROM pg_roles WHERE rolname = %s", (database.service_role,))
+def upgrade(conn: psycopg.Connection, database: Database) -> None:
+    """Give a log of an earlier program what came since, with the rights of its owner.
+
+    What is committed to the log stays as it is. Two programs that open it do this once.
+    """
+    if conn.execute("SELECT schema_version FROM log").fetchone() != (2,):
+        return
+    with conn.transaction():
+        if conn.execute("SELECT schema_version FROM log FOR UPDATE").fetchone() == (2,):
+            _create_roles(conn, database)
+            _run(conn, database, sql_files.text("access.sql"))
+            conn.execute("UPDATE log SET schema_version = 3")
+
+
+def _create_roles(conn: psycopg.Connection, database: Database) -> None:
+    missing = [
+        name
+        for name in (database.service_role, database.controller_role)
+        if conn.execute("SELECT FROM pg_roles WHERE rolname = %s", (name,)).fetchone() is None
+    ]
     try:
-        if found.fetchone() is None:
-            conn.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(role))
-        conn.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(role))
+        for name in missing:
+            conn.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(name)))
+        for name in (database.service_role, database.controller_role):
+            conn.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(name)))
     except psycopg.errors.InsufficientPrivilege:
         raise ConfigurationError(
             "this user may not create roles; let an administrator of the server run:"
-            f' CREATE ROLE "{database.service_role}" NOLOGIN;'
-            f' GRANT "{database.service_role}" TO "{conn.info.user}";'
+            + "".join(
+                f' CREATE ROLE "{name}" NOLOGIN; GRANT "{name}" TO "{conn.info.user}";'
+                for name in missing
+            )
         ) from None
+
+
+def _run(conn: psycopg.Connection, database: Database, text: str) -> None:
+    """Run a file of SQL in the schema of a log, with its names filled in."""
+    names = {
+        "{schema}": f'"{database.schema}"',
+        "{service_role}": f'"{database.service_role}"',
+        "{controller_role}": f'"{database.controller_role}"',
+        "{shared_types}": "ARRAY[" + ", ".join(f"'{topic}'" for topic in SHARED_TOPICS) + "]",
+    }
+    for name, value in names.items():
+        text = text.replace(name, value)
+    conn.execute(text.encode())
 
 
 def _create_schema(
@@ -238,9 +275,8 @@ def _create_schema(
     tables: Sequence[str],
 ) -> None:
     conn.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(database.schema)))
-    for text in (sql_files.text("schema.sql"), *tables):
-        named = text.replace("{schema}", f'"{database.schema}"')
-        conn.execute(named.replace("{service_role}", f'"{database.service_role}"').encode())
+    for text in (sql_files.text("schema.sql"), *tables, sql_files.text("access.sql")):
+        _run(conn, database, text)
     conn.execute(
         "INSERT INTO log (origin, vkey, administrator_key, read_token_sha256, numbers_key,"
         " schema_version, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s)",

@@ -17,6 +17,7 @@ from psycopg_pool import ConnectionPool
 from ledger import controller_export as exports
 from ledger import numbers
 from ledger.controller_export import Head, Line
+from ledger.database import Connections
 from ledger.errors import ConfigurationError
 from ledger.merkle import prove_inclusion
 from ledger.noting import NOTES
@@ -48,6 +49,7 @@ class Export:
 def export_controller(
     reader: Reader,
     pool: ConnectionPool,
+    shown: Connections,
     keys: ControllerKeys,
     vkey: str,
     checkpoint: StoredCheckpoint,
@@ -57,6 +59,8 @@ def export_controller(
 ) -> Export:
     """The export for a controller under a checkpoint of the log with this verifier key.
 
+    What it shows is read through `shown`, which sees that controller alone; the proofs need the
+    numbers of others as well.
     With `before` it ends with the last commitment among the first so many entries of the log, and
     has no later ones. Raises ConfigurationError when no commitment has a number of the controller.
     """
@@ -80,7 +84,7 @@ def export_controller(
         yield exports.format(
             Line(states[controller].number, noted, leaf, tuple(proof), tuple(opening), latest=True)
         )
-        for number, index, leaf, entry_states in _entries(pool, controller, size):
+        for number, index, leaf, entry_states in _entries(pool, shown, controller, size):
             path = numbers.prove(keys, numbers.at_entry(index), entry_states, controller)
             proof = prove_inclusion(index, checkpoint.size, hashes)
             yield exports.format(Line(number, index, leaf, tuple(proof), tuple(path)))
@@ -99,21 +103,21 @@ def _last_noted(conn: psycopg.Connection, size: int) -> int | None:
 
 
 def _entries(
-    pool: ConnectionPool, controller: str, size: int
+    pool: ConnectionPool, shown: Connections, controller: str, size: int
 ) -> Iterator[tuple[int, int, bytes, dict[str, State]]]:
     """Number, index and leaf of each entry of a controller among the first `size` of the log, with
     what the entry commits to for everybody whom it concerns."""
     after = 0
-    while rows := _batch(pool, controller, after, size):
+    while rows := _batch(shown, controller, after, size):
         for number, position, leaf in rows:
             yield number, position - 1, leaf, _committed(pool, position)
         after = rows[-1][0]
 
 
 def _batch(
-    pool: ConnectionPool, controller: str, after: int, size: int
+    shown: Connections, controller: str, after: int, size: int
 ) -> list[tuple[int, int, bytes]]:
-    with pool.connection() as conn:
+    with shown.connection() as conn:
         return conn.execute(
             "SELECT n.number, n.position, e.leaf FROM numbers n"
             " JOIN entries e ON e.position = n.position"

@@ -37,6 +37,7 @@ from ledger.deployment import (
     now,
     read_identity,
     read_vkeys,
+    upgrade,
 )
 from ledger.errors import ConfigurationError, Refused, UnknownKey
 from ledger.form_rules import AlreadyRecorded
@@ -384,6 +385,7 @@ def open_ledger(
                 raise ConfigurationError(
                     f"there is no ledger in {home.data}; make one with `verantwoord init`"
                 )
+            upgrade(conn, database)
         with database.connect() as conn:
             identity = read_identity(conn)
         signing = _signing(home, identity) if signs else None

@@ -13,11 +13,12 @@ from datetime import datetime
 from functools import lru_cache
 
 import psycopg
-from psycopg_pool import ConnectionPool
 
 from ledger import note as notes
 from ledger import receipt as receipts
 from ledger import tokens
+from ledger.concerned import SHARED_TOPICS
+from ledger.database import Connections
 from ledger.head import read_hashes
 from ledger.merkle import HASH, HashReader, prove_consistency, prove_inclusion
 from ledger.tiles import WIDTH, OpenTile, Tile, format_bundle, node_reader, width_at
@@ -53,13 +54,13 @@ COLUMNS = "position, type, recorded_at, tags, leaf"
 
 
 class Reader:
-    """Reads one log through a pool of connections.
+    """Reads one log, or as much of it as its connections see.
 
     `before_showing` is told the size of each stored checkpoint before it is given out.
     """
 
     def __init__(
-        self, pool: ConnectionPool, before_showing: Callable[[int], None] = lambda size: None
+        self, pool: Connections, before_showing: Callable[[int], None] = lambda size: None
     ) -> None:
         self._pool = pool
         self._before_showing = before_showing
@@ -159,6 +160,22 @@ class Reader:
         with self._pool.connection() as conn:
             rows = conn.execute(SEQUENCE, (controller, after, list(types), list(types), limit))
             return [(number, _entry(row)) for number, *row in rows]
+
+    def visible(
+        self, controller: str, *, after: int = 0, types: Sequence[str] = (), limit: int = 100
+    ) -> list[StoredEntry]:
+        """Up to `limit` entries after a position that a controller may read: those that concern it,
+        and those that every controller may read, in order, of given types."""
+        shared = [topic for topic in SHARED_TOPICS if not types or topic in types]
+        asked = {
+            "controller": controller,
+            "after": after,
+            "types": list(types),
+            "shared": shared,
+            "limit": limit,
+        }
+        with self._pool.connection() as conn:
+            return [_entry(row) for row in conn.execute(VISIBLE, asked)]
 
     def scan(
         self, *, after: int = 0, upto: int | None = None, batch: int = 1000
@@ -338,6 +355,20 @@ SEQUENCE = """
     AND (%s::text[] = '{}' OR e.type = ANY(%s::text[]))
     ORDER BY n.number LIMIT %s
 """
+# What concerns nobody has no number: that of another controller is of none of these types, or has a
+# tag that names one.
+VISIBLE = f"""
+    SELECT {COLUMNS} FROM entries WHERE position IN (
+        (SELECT n.position FROM numbers n JOIN entries e ON e.position = n.position
+         WHERE n.controller = %(controller)s AND n.position > %(after)s
+         AND (%(types)s::text[] = '{{}}' OR e.type = ANY(%(types)s::text[]))
+         ORDER BY n.number LIMIT %(limit)s)
+        UNION
+        (SELECT position FROM entries WHERE type = ANY(%(shared)s) AND position > %(after)s
+         AND array_to_string(tags, chr(10)) NOT LIKE '%%controller:%%'
+         ORDER BY position LIMIT %(limit)s)
+    ) ORDER BY position LIMIT %(limit)s
+"""  # noqa: S608
 PUBLISHED_OR_LATEST = """
     WHERE size = coalesce((SELECT max(size) FROM publications), (SELECT max(size) FROM checkpoints))
 """

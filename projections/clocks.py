@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from psycopg_pool import ConnectionPool
-
+from ledger.database import Connections
 from projections.findings import moment_of
 from projections.question import Basis, Moment, ask_all
 from projections.reading import instant
@@ -67,7 +66,7 @@ class Clocks:
 
 
 def ask_clocks(
-    pool: ConnectionPool,
+    connections: Connections,
     now: datetime,
     moment: Moment,
     *,
@@ -80,7 +79,7 @@ def ask_clocks(
     `within` keeps those due so soon, or overdue. Without `states` these are the clocks that are
     `open`. Raises LookupError when nothing had been recorded yet at `known_at`.
     """
-    basis, rows = ask_all(pool, [*JUDGED.values()], moment, controller=controller)
+    basis, rows = ask_all(connections, [*JUDGED.values()], moment, controller=controller)
     at = moment_of(moment, basis, now)
     seen = [
         clock

@@ -14,8 +14,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, cast
 
-from psycopg_pool import ConnectionPool
-
+from ledger.database import Connections
 from projections.question import Basis, Moment, ask_all
 from projections.register import Label, Row
 from projections.rules import JUDGED, RULES
@@ -59,7 +58,7 @@ class Findings:
 
 
 def ask_findings(
-    pool: ConnectionPool,
+    connections: Connections,
     now: datetime,
     moment: Moment,
     *,
@@ -72,7 +71,7 @@ def ask_findings(
 
     Raises LookupError when nothing had been recorded yet at `known_at`.
     """
-    basis, rows = ask_all(pool, [*JUDGED.values()], moment, controller=controller)
+    basis, rows = ask_all(connections, [*JUDGED.values()], moment, controller=controller)
     at = moment_of(moment, basis, now)
     held = held_at(rows, at)
     wanted = [

@@ -7,15 +7,17 @@ rests on the entries under it and names it. `tests/test_follow.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import orjson
 import psycopg
-from psycopg_pool import ConnectionPool
 
+from ledger.database import Connections
+from ledger.isolation import OneController
 from projections import cases, history, spans
 from projections.facts import Fact
 from projections.folds import FOLDS
@@ -55,7 +57,7 @@ class Answer:
 
 
 def ask(
-    pool: ConnectionPool,
+    connections: Connections,
     register: Register,
     moment: Moment = Moment(),
     *,
@@ -63,14 +65,15 @@ def ask(
 ) -> Answer:
     """The rows of a register; with `controller` its own rows and the processor-wide ones.
 
-    Raises LookupError when nothing had been recorded yet at `known_at`.
+    Connections that see one controller ask about that one. Raises LookupError when nothing had been
+    recorded yet at `known_at`.
     """
-    basis, rows = ask_all(pool, [register], moment, controller=controller)
+    basis, rows = ask_all(connections, [register], moment, controller=controller)
     return Answer(register, moment, basis, register.present(rows))
 
 
 def ask_all(
-    pool: ConnectionPool,
+    connections: Connections,
     registers: Sequence[Register],
     moment: Moment = Moment(),
     *,
@@ -78,21 +81,39 @@ def ask_all(
 ) -> tuple[Basis, list[Row]]:
     """The rows of several registers by their keys, all resting on the same entries.
 
-    Raises LookupError when nothing had been recorded yet at `known_at`.
+    Connections that see one controller ask about that one. Raises LookupError when nothing had been
+    recorded yet at `known_at`.
     """
-    with pool.connection() as conn, conn.transaction():
+    everything = connections
+    if isinstance(connections, OneController):
+        # A row of one controller may rest on what others were told: it is folded from everything.
+        controller, everything = connections.controller, connections.pool
+    if moment == Moment():
+        with _reading(connections) as conn:
+            followed = _followed(conn)
+            if followed is not None:
+                rows = _stored(conn, registers, controller)
+                return basis_at(conn, followed), _sorted(rows)
+    with _reading(everything) as conn:
+        basis = basis_at(conn, moment.known_at)
+        past = [
+            row
+            for register in registers
+            for row in _past(conn, register, basis.size, moment.as_of, controller)
+        ]
+    return basis, _sorted(past)
+
+
+@contextmanager
+def _reading(connections: Connections) -> Iterator[psycopg.Connection]:
+    """One view of the log and its registers, in which nothing can be written."""
+    with connections.connection() as conn, conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        followed = _followed(conn) if moment == Moment() else None
-        if followed is not None:
-            basis, rows = basis_at(conn, followed), _stored(conn, registers, controller)
-        else:
-            basis = basis_at(conn, moment.known_at)
-            rows = [
-                row
-                for register in registers
-                for row in _past(conn, register, basis.size, moment.as_of, controller)
-            ]
-    return basis, sorted(rows, key=lambda row: row.key)
+        yield conn
+
+
+def _sorted(rows: Iterable[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: row.key)
 
 
 def _followed(conn: psycopg.Connection) -> int | None:

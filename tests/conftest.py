@@ -40,10 +40,10 @@ def home(server_url: str, tmp_path: Path) -> Iterator[Home]:
     """Places for a new log; the schema is dropped afterwards."""
     home = Home(tmp_path / "data", server_url, f"t{os.getpid()}_{next(NUMBERS)}")
     yield home
-    role = f'"{home.schema}_service"'
     with psycopg.connect(server_url, autocommit=True) as conn:
         conn.execute(f'DROP SCHEMA IF EXISTS "{home.schema}" CASCADE'.encode())
-        conn.execute(f"DROP ROLE IF EXISTS {role}".encode())
+        for role in ("service", "controller"):
+            conn.execute(f'DROP ROLE IF EXISTS "{home.schema}_{role}"'.encode())
 
 
 @pytest.fixture

@@ -15,8 +15,6 @@ import pytest
 from fastapi.routing import APIRoute
 
 from api import problems
-from api.access import hash_reader as reads_hashes
-from api.access import reader as reads
 from api.app import ROUTERS, VERSION
 from api.events import BATCH_LIMIT, ENVELOPE_LIMIT, BatchAnswers, Receipt
 from ledger import checkpoint, errors, receipt
@@ -345,17 +343,6 @@ def test_reading_needs_the_token(http: httpx.Client) -> None:
             response = httpx.get(http.base_url.join(address), headers=headers)
             problem(response, 401, "token-needed")
             assert response.headers["www-authenticate"] == "Bearer"
-
-
-def test_every_route_declares_who_may_use_it() -> None:
-    """A route depends on the token, or on it unless hashes are public, or is on the short list of
-    those that need none."""
-    for path, route in routes():
-        guards = [d.call for d in flat(route) if d.call in (reads, reads_hashes)]
-        if path in PUBLIC or (path in SIGNED and "POST" in route.methods):
-            assert guards == [], path
-        else:
-            assert guards == [reads_hashes if path in HASHES else reads], path
 
 
 def test_public_hashes_are_public_and_nothing_else_is(ledger: TestLedger) -> None:

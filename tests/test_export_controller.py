@@ -12,6 +12,7 @@ from ledger.controller_key import ControllerKey
 from ledger.deployment import Home
 from ledger.errors import ConfigurationError
 from ledger.export_controller import Export, export_controller
+from ledger.isolation import OneController
 from ledger.keyring import LEDGER
 from ledger.noting import note
 from ledger.opening import Ledger, open_ledger
@@ -33,6 +34,7 @@ def export(ledger: Ledger, controller: str, before: int | None = None) -> Export
     return export_controller(
         ledger.reader,
         ledger.pool,
+        OneController(ledger.pool, ledger.database, controller, ledger.reader.size()),
         ledger.require_controller_keys(),
         ledger.identity.vkey,
         ledger.reader.checkpoint(),

@@ -18,6 +18,7 @@ from api.cli import (
     append,
     check,
     complete,
+    grant,
     judge,
     kept,
     keys,
@@ -50,6 +51,7 @@ app.command()(serve.demo)
 app.command()(append.replay)
 app.command()(append.append)
 app.add_typer(keys.app, name="keys")
+app.add_typer(grant.app, name="grant")
 app.add_typer(kept.app, name="kept")
 keys.app.command("log")(log_keys.log)
 keys.app.command("rotate-log")(log_keys.rotate_log)

@@ -1,0 +1,164 @@
+"""`verantwoord grant`: who may read over HTTP, what, and until when."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
+from api.cli.output import Format, console, local, print_json
+from api.moments import MomentError, parse_instant
+from ledger import access_tokens
+from ledger.access_tokens import USUAL, AccessToken
+from ledger.errors import ConfigurationError
+from ledger.opening import Ledger, open_ledger
+from ledger.roles import Role
+from projections.registers import REGISTERS
+
+app = typer.Typer(help="Who may read over HTTP: grant, list, revoke.", no_args_is_help=True)
+
+
+@app.command()
+def token(
+    role: Annotated[Role, typer.Option(help="What the holder is to this ledger.")],
+    holder: Annotated[str, typer.Option(help="Pseudonym of whoever gets it: auditor-2026-1.")],
+    controller: Annotated[
+        list[str] | None,
+        typer.Option(help="Controller it may ask about; repeat. Default: all, where the role may."),
+    ] = None,
+    register: Annotated[
+        list[str] | None, typer.Option(help="Register it may read; repeat. Default: all.")
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="Of a service: the id of its key.")] = None,
+    days: Annotated[
+        int, typer.Option(help="Days until it ends by itself.", min=1, max=366)
+    ] = USUAL.days,
+    expires: Annotated[
+        str | None, typer.Option(help="Moment at which it ends, instead: 2027-01-31.")
+    ] = None,
+    data: Data = DEFAULT_DATA,
+    database_url: DatabaseUrl = None,
+    schema: Schema = DEFAULT_SCHEMA,
+    format: Formatted = Format.TEXT,
+) -> None:
+    """Make an access token and print it, once: only its digest is kept.
+
+    An auditor and a privacy officer read, a controller-reader reads what concerns its controllers,
+    a service what it needs for appending. No token can write: what is appended is signed.
+    """
+    _check_registers(register or [])
+    with open_ledger(home(data, database_url, schema), signs=False) as ledger:
+        _check_known(ledger, controller or [], key)
+        now = ledger.clock()
+        with ledger.database.connect_as_owner() as conn:
+            made, secret = access_tokens.grant(
+                conn,
+                now,
+                role=role,
+                holder=holder,
+                expires_at=_expiry(now, days, expires),
+                controllers=controller or (),
+                registers=register or (),
+                key_id=key,
+            )
+    if format is Format.JSON:
+        print_json({**_json(made, now), "token": secret})
+        return
+    console.print(
+        f"Token {made.id} of {made.holder}, {made.role}, until {local(made.expires_at)}."
+        " It is not shown again:",
+        highlight=False,
+    )
+    console.print(secret, highlight=False)
+
+
+@app.command("list")
+def list_tokens(
+    data: Data = DEFAULT_DATA,
+    database_url: DatabaseUrl = None,
+    schema: Schema = DEFAULT_SCHEMA,
+    format: Formatted = Format.TEXT,
+) -> None:
+    """Every token that was granted, in force or not; never the tokens themselves."""
+    with open_ledger(home(data, database_url, schema), signs=False) as ledger:
+        now = ledger.clock()
+        with ledger.pool.connection() as conn:
+            found = access_tokens.all_tokens(conn)
+    if format is Format.JSON:
+        print_json({"tokens": [_json(each, now) for each in found]})
+        return
+    table = Table("token", "role", "holder", "may ask about", "ends", "state")
+    for each in found:
+        scope = [*(each.controllers or ()), *(each.registers or ()), *filter(None, [each.key_id])]
+        table.add_row(
+            each.id,
+            each.role,
+            each.holder,
+            ", ".join(scope) or "all",
+            local(each.expires_at),
+            each.state(now),
+        )
+    console.print(table, soft_wrap=False)
+
+
+@app.command()
+def revoke(
+    token: Annotated[str, typer.Argument(help="Id of the token, as `grant list` shows it.")],
+    data: Data = DEFAULT_DATA,
+    database_url: DatabaseUrl = None,
+    schema: Schema = DEFAULT_SCHEMA,
+    format: Formatted = Format.TEXT,
+) -> None:
+    """End a token now: the next request with it is answered with 401."""
+    with open_ledger(home(data, database_url, schema), signs=False) as ledger:
+        now = ledger.clock()
+        with ledger.database.connect_as_owner() as conn:
+            ended = access_tokens.revoke(conn, now, token)
+    if format is Format.JSON:
+        print_json(_json(ended, now))
+    else:
+        console.print(f"Token {ended.id} of {ended.holder} is revoked.", highlight=False)
+
+
+def _check_registers(names: list[str]) -> None:
+    for name in names:
+        if name not in REGISTERS:
+            raise ConfigurationError(
+                f"register {name} is none of these: {', '.join(sorted(REGISTERS))}"
+            )
+
+
+def _check_known(ledger: Ledger, controllers: list[str], key: str | None) -> None:
+    """A grant for whom the ledger does not know is a slip of the pen."""
+    for controller in controllers:
+        if not ledger.reader.sequence(controller, limit=1):
+            raise ConfigurationError(f"nothing was ever recorded about a controller {controller}")
+    if key is not None and ledger.find_key(key) is None:
+        raise ConfigurationError(f"no key {key} is enrolled; `verantwoord keys list` shows them")
+
+
+def _expiry(now: datetime, days: int, expires: str | None) -> datetime:
+    if expires is None:
+        return now + timedelta(days=days)
+    try:
+        return parse_instant("expires", expires)
+    except MomentError as error:
+        raise ConfigurationError(str(error)) from None
+
+
+def _json(token: AccessToken, now: datetime) -> dict[str, Any]:
+    return {
+        "id": token.id,
+        "role": token.role,
+        "holder": token.holder,
+        "controllers": token.controllers,
+        "registers": token.registers,
+        "key_id": token.key_id,
+        "created_at": token.created_at.isoformat(),
+        "expires_at": token.expires_at.isoformat(),
+        "revoked_at": token.revoked_at.isoformat() if token.revoked_at else None,
+        "state": token.state(now),
+    }

@@ -1,0 +1,66 @@
+-- Who may read, and what of it each may see. Runs in the schema of a log, as its owner, after the
+-- tables of the log and of its registers: when a log is made, or one of an earlier program opened.
+
+-- Access tokens (ledger/access_tokens.py). Granted by the operator, on the machine; whoever serves
+-- looks them up.
+CREATE TABLE access_tokens (
+    id           text PRIMARY KEY,
+    digest       bytea NOT NULL UNIQUE CHECK (octet_length(digest) = 32),  -- SHA-256 of the token
+    role         text NOT NULL,
+    holder       text NOT NULL,          -- a pseudonym
+    controllers  text[] CHECK (controllers <> '{}'),  -- null: all
+    registers    text[] CHECK (registers <> '{}'),    -- null: all
+    key_id       text,                   -- of a service: its signing key
+    created_at   timestamptz NOT NULL,
+    expires_at   timestamptz NOT NULL,
+    revoked_at   timestamptz
+);
+GRANT SELECT ON access_tokens TO {service_role};
+
+-- What concerns one controller is read as {controller_role} (ledger/isolation.py): whatever a
+-- statement asks for, this role sees the rows of that controller and those of every controller. It
+-- may change nothing, and it is told by two settings whose rows they are, and how much of the log
+-- that controller may be told of. Without them it sees next to nothing.
+GRANT USAGE ON SCHEMA {schema} TO {controller_role};
+GRANT SELECT ON head, checkpoints, entries, numbers TO {controller_role};
+
+ALTER TABLE entries ENABLE ROW LEVEL SECURITY;
+ALTER TABLE numbers ENABLE ROW LEVEL SECURITY;
+CREATE POLICY served ON entries TO {service_role} USING (true) WITH CHECK (true);
+CREATE POLICY served ON numbers TO {service_role} USING (true) WITH CHECK (true);
+
+CREATE POLICY own ON numbers FOR SELECT TO {controller_role} USING (
+    controller = nullif(current_setting('verantwoord.controller', true), '')
+    AND position <= nullif(current_setting('verantwoord.upto', true), '')::bigint
+);
+
+-- An entry has a number for each controller that it concerns. Those that concern nobody are shown by
+-- their type; a tag that names a controller is looked for all the same.
+CREATE POLICY own_and_shared ON entries FOR SELECT TO {controller_role} USING (
+    position <= nullif(current_setting('verantwoord.upto', true), '')::bigint
+    AND (
+        EXISTS (
+            SELECT FROM numbers n WHERE n.position = entries.position
+            AND n.controller = nullif(current_setting('verantwoord.controller', true), '')
+        )
+        OR (
+            type = ANY ({shared_types})
+            AND array_to_string(tags, chr(10)) NOT LIKE '%controller:%'
+        )
+    )
+);
+
+-- The rows of registers and findings, where this log keeps them.
+DO $$
+BEGIN
+    IF to_regclass('register_rows') IS NOT NULL THEN
+        ALTER TABLE register_rows ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY served ON register_rows TO {service_role} USING (true) WITH CHECK (true);
+        CREATE POLICY own_and_shared ON register_rows FOR SELECT TO {controller_role} USING (
+            controller IS NULL
+            OR controller = nullif(current_setting('verantwoord.controller', true), '')
+        );
+        GRANT SELECT ON followed, register_rows TO {controller_role};
+    END IF;
+END
+$$;

@@ -1,0 +1,246 @@
+"""Every route declares who may call it, and answers nobody else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from fastapi import APIRouter, FastAPI
+
+from api.access import READS, SIGNED, Allowed, Open, declared
+from api.app import ROUTERS, create_app
+from api.state import State
+from ledger.access_tokens import grant, revoke
+from ledger.roles import EVERYBODY, READERS, WATCHERS, Role
+from projections.follow import Follower
+from tests.ledgers import TestLedger, enrol
+from tests.serving import serving
+from tests.test_api import HASHES, PUBLIC, problem
+
+Owner = Callable[[], psycopg.Connection]
+
+OPEN = {f"GET {path}" for path in PUBLIC} - {"GET /v1/openapi.json"}
+APPENDS = {"POST /v1/events", "POST /v1/events:batch"}
+WHOLE = {
+    "GET /log/tile/entries/{place:path}",
+    "GET /v1/events/stream",
+    "GET /v1/timestamps",
+    "GET /v1/witnesses",
+}
+"""What cannot be shown in part."""
+
+OF_SERVICES = {
+    "GET /v1/events/{index}",
+    "GET /v1/events/{index}/proof",
+    "GET /v1/registers",
+    "GET /v1/rules",
+    "POST /v1/checks",
+}
+"""What services ask as well."""
+
+
+def every_route() -> dict[str, Any]:
+    """What each route of the application declares."""
+    return declared(route for router in ROUTERS for route in router.routes)
+
+
+def expected(name: str) -> frozenset[Role]:
+    """Who may call a route, said another way than the routes say it."""
+    if name.removeprefix("GET ").replace(":path", "") in HASHES:
+        return EVERYBODY
+    if name in WHOLE:
+        return WATCHERS
+    if name == "POST /v1/checks":
+        return WATCHERS | {Role.SERVICE}
+    return EVERYBODY if name in OF_SERVICES else READERS
+
+
+def test_every_route_declares_who_may_call_it() -> None:
+    """Open or for roles; which, is said here a second time."""
+    for name, said in every_route().items():
+        if name in OPEN | APPENDS:
+            assert isinstance(said, Open), name
+        else:
+            assert isinstance(said, Allowed), name
+            assert said.roles == expected(name), name
+            assert said.whole == (name in WHOLE or name == "POST /v1/checks"), name
+
+
+@pytest.mark.parametrize("said", [[], [READS, SIGNED]], ids=["nothing", "two things"])
+def test_a_route_that_declares_nothing_does_not_start(
+    ledger: TestLedger, monkeypatch: pytest.MonkeyPatch, said: list[Any]
+) -> None:
+    """Nor one that declares two things: which of them would count?"""
+    router = APIRouter()
+    router.add_api_route("/v1/secrets", lambda: {}, dependencies=said)
+    monkeypatch.setattr("api.app.ROUTERS", (*ROUTERS, router))
+    follower = Follower(ledger.ledger.pool, ledger.ledger.listener)
+    try:
+        with pytest.raises(TypeError, match="/v1/secrets"):
+            create_app(State(ledger.ledger, follower))
+    finally:
+        follower.close()
+
+
+def test_nothing_but_the_routes_answers(ledger: TestLedger) -> None:
+    """What declares nothing is the OpenAPI document alone."""
+    follower = Follower(ledger.ledger.pool, ledger.ledger.listener)
+    try:
+        app: FastAPI = create_app(State(ledger.ledger, follower))
+    finally:
+        follower.close()
+    told = {name.partition(" ")[2] for name in every_route()}
+    assert {getattr(route, "path", None) for route in app.routes} - told == {"/v1/openapi.json"}
+
+
+class Door:
+    """A served ledger, and tokens for it."""
+
+    def __init__(self, made: TestLedger, url: str, owner: Owner) -> None:
+        self.made, self.url, self._owner = made, url, owner
+
+    def token(self, role: Role, **options: Any) -> str:
+        """A token of a role for a day."""
+        now = self.made.clock.moment
+        with self._owner() as conn:
+            asked = {"holder": f"{role}-1", "expires_at": now + timedelta(days=1), **options}
+            return grant(conn, now, role=role, **asked)[1]
+
+    def as_(self, role: Role, **options: Any) -> httpx.Client:
+        """A client with a token of a role."""
+        return self.with_(self.token(role, **options))
+
+    def with_(self, token: str) -> httpx.Client:
+        """A client with a token."""
+        headers = {"Authorization": f"Bearer {token}".encode()}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=40)
+
+    def revoke_all(self) -> None:
+        """End every token."""
+        with self._owner() as conn:
+            for (id_,) in conn.execute("SELECT id FROM access_tokens").fetchall():
+                revoke(conn, self.made.clock.moment, id_)
+
+
+@contextmanager
+def opened(made: TestLedger, owner: Owner) -> Iterator[Door]:
+    """Serve a ledger to whoever has a token."""
+    with serving(made) as url:
+        yield Door(made, url, owner)
+
+
+@pytest.fixture
+def door(ledger: TestLedger, owner: Owner) -> Iterator[Door]:
+    with opened(ledger, owner) as made:
+        yield made
+
+
+SCOPES: dict[Role, dict[str, Any]] = {
+    Role.CONTROLLER_READER: {"controllers": ["C1"]},
+    Role.SERVICE: {"key_id": "k-crm"},
+}
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_role_is_answered_where_it_is_declared_and_nowhere_else(door: Door, role: Role) -> None:
+    """403 elsewhere, before anything of the request is looked at."""
+    with door.as_(role, **SCOPES.get(role, {})) as client:
+        for name, said in every_route().items():
+            method, _, path = name.partition(" ")
+            if not isinstance(said, Allowed) or path.endswith("/stream"):
+                continue
+            address = re.sub(r"\{\w+(:path)?\}", "0", path)
+            answer = client.request(method, address, json={})
+            if role in said.roles:
+                assert answer.status_code not in (401, 403) or "{controller}" in path, name
+            else:
+                problem(answer, 403, "not-allowed")
+
+
+def test_what_cannot_be_shown_in_part_is_not_shown_in_part(door: Door) -> None:
+    """An auditor of some controllers, or of some registers, sees no stream and no entry bundle."""
+    for scope in ({"controllers": ["C1"]}, {"registers": ["processing"]}):
+        with door.as_(Role.AUDITOR, **scope) as client:
+            for path in ("/v1/events/stream", "/log/tile/entries/000.p/1", "/v1/witnesses"):
+                problem(client.get(path), 403, "not-allowed")
+
+
+def test_registers_are_granted_by_name(door: Door) -> None:
+    """Findings, clocks, events and the export have a name for this too."""
+    with door.as_(Role.AUDITOR, registers=["processing", "clocks"]) as client:
+        for path in ("/v1/registers/processing", "/v1/clocks", "/v1/registers", "/v1/rules"):
+            assert client.get(path).status_code == 200, path
+        for path in (
+            "/v1/registers/breaches",
+            "/v1/findings",
+            "/v1/events",
+            "/v1/events/0",
+            "/v1/events/0/proof",
+            "/v1/controllers/C1/export",
+        ):
+            problem(client.get(path), 403, "not-allowed")
+
+
+def test_every_token_that_does_not_count_is_answered_alike(door: Door) -> None:
+    """Unknown, malformed, revoked and expired: nobody learns which tokens there were."""
+    tokens = [door.token(Role.AUDITOR), "vrw_nothing", "x" * 5000, "é", "a b"]
+    with door.with_(tokens[0]) as client:
+        assert client.get("/v1/findings").status_code == 200
+    expired = door.token(Role.AUDITOR)
+    door.made.clock.moment += timedelta(days=2)
+    tokens.append(expired)
+    door.revoke_all()
+    answers = []
+    for token in tokens:
+        with door.with_(token) as client:
+            answer = client.get("/v1/findings")
+        problem(answer, 401, "token-needed")
+        answers.append((answer.content, answer.headers["www-authenticate"]))
+    assert len(set(answers)) == 1
+
+
+def test_a_token_ends_at_the_next_request(door: Door) -> None:
+    """Nothing remembers it."""
+    with door.as_(Role.PRIVACY_OFFICER) as client:
+        assert client.get("/v1/findings").status_code == 200
+        door.revoke_all()
+        problem(client.get("/v1/findings"), 401, "token-needed")
+
+
+def test_a_service_reads_what_it_signed(door: Door) -> None:
+    """With its receipt; what others signed is not there for it. Its token ends with its key."""
+    enrol(door.made, "k-new", "crm")
+    data = {"controller_id": "C4", "legal_name": "Praktijk C4"}
+    own = door.made.append("ControllerRegistered", data, service="crm").index
+    (other,) = door.made.fill(1)
+    with (
+        door.as_(Role.SERVICE, key_id="k-crm") as client,
+        door.as_(Role.SERVICE, key_id="k-new") as newer,
+    ):
+        for path in (f"/v1/events/{own}", f"/v1/events/{own}/proof"):
+            assert client.get(path).status_code == 200
+            problem(newer.get(path), 404, "not-found")
+        problem(client.get(f"/v1/events/{other.index}"), 404, "not-found")
+        problem(client.get("/v1/events"), 403, "not-allowed")
+        revocation = {"key_id": "k-new", "suspect_since": "2026-01-01"}
+        door.made.append("SigningKeyRevoked", revocation, service="administrator")
+        problem(newer.get("/v1/rules"), 401, "token-needed")
+        assert client.get("/v1/rules").status_code == 200
+
+
+def test_a_service_asks_what_an_act_would_bring(door: Door) -> None:
+    """Before it does it; nothing is written."""
+    size = door.made.ledger.reader.size()
+    act = {
+        "type": "InstructionReceived",
+        "data": {"instruction_id": "I-1", "controller_id": "C1", "channel": "email"},
+    }
+    with door.as_(Role.SERVICE, key_id="k-crm") as client:
+        assert client.post("/v1/checks", json=act).status_code == 200
+    assert door.made.ledger.reader.size() == size
