@@ -38,12 +38,12 @@ SHARED = (
     "ApplicabilityStatementIssued",
     "ExternalAuditCompleted",
     "SubprocessingContractConcluded",
-    "SigningKeyEnrolled",
     "SigningKeyRevoked",
     "CheckpointSigned",
 )
 """Types of what concerns nobody in particular, and every controller may read; unless an event of
-them names a controller. Staff, readers, security events and findings are not among them."""
+them names a controller. Staff, readers, security events and findings are not among them, nor are
+enrolled keys: they may say for which controllers."""
 
 SHARED_TOPICS = tuple(each.topic for name in SHARED for each in versions(name))
 """The same as entries have them."""

@@ -13,6 +13,7 @@ import uvicorn
 
 from api.app import create_app
 from api.state import State
+from ledger.opening import Ledger
 from ledger.publish import Publishing
 from ledger.timestamps import Timestamps
 from projections.follow import Follower
@@ -30,12 +31,21 @@ def serving(
 ) -> Iterator[str]:
     """Serve a ledger on a free port of this machine; its address."""
     follower = follower or Follower(made.ledger.pool, made.ledger.listener)
+    with _serving(State(made.ledger, follower, public_hashes, publishing, timestamps)) as address:
+        yield address
+
+
+@contextmanager
+def serving_ledger(ledger: Ledger) -> Iterator[str]:
+    """Serve an open ledger, whoever made it; its address."""
+    with _serving(State(ledger, Follower(ledger.pool, ledger.listener))) as address:
+        yield address
+
+
+@contextmanager
+def _serving(state: State) -> Iterator[str]:
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        create_app(State(made.ledger, follower, public_hashes, publishing, timestamps)),
-        log_level="critical",
-        timeout_graceful_shutdown=1,
-    )
+    config = uvicorn.Config(create_app(state), log_level="critical", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
@@ -47,7 +57,7 @@ def serving(
         server.should_exit = True
         thread.join(10)
         listening.close()
-        follower.close()
+        state.follower.close()
 
 
 @contextmanager
