@@ -23,30 +23,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ledger.cases import AMENDS, ANSWERS
-from ledger.events import versions
 from ledger.tags import CASES
 
 CONTROLLER = "controller:"
-
-SHARED = (
-    "ProcessorRegistered",
-    "SecurityMeasureAdopted",
-    "SecurityMeasureAmended",
-    "SecurityMeasureRetired",
-    "CertificateIssued",
-    "CertificateWithdrawn",
-    "ApplicabilityStatementIssued",
-    "ExternalAuditCompleted",
-    "SubprocessingContractConcluded",
-    "SigningKeyRevoked",
-    "CheckpointSigned",
-)
-"""Types of what concerns nobody in particular, and every controller may read; unless an event of
-them names a controller. Staff, readers, security events and findings are not among them, nor are
-enrolled keys: they may say for which controllers."""
-
-SHARED_TOPICS = tuple(each.topic for name in SHARED for each in versions(name))
-"""The same as entries have them."""
 
 OWN = ("source-id", "event-id")
 REFERRED = frozenset({*OWN, *(CASES[field] for field, _ in ANSWERS.values() if field in CASES)})

@@ -27,7 +27,6 @@ from psycopg import sql
 from ledger import cloudevent, entry, head, keys, log_keys, note
 from ledger import sql as sql_files
 from ledger.checkpoint import sign as sign_checkpoint
-from ledger.concerned import SHARED_TOPICS
 from ledger.database import Database, require_durable
 from ledger.embedded import EmbeddedServer
 from ledger.errors import ConfigurationError, NoteMalformed
@@ -36,6 +35,7 @@ from ledger.keyring import ADMINISTRATOR, LEDGER
 from ledger.keys import SigningKey
 from ledger.log_keys import LogKeys
 from ledger.note import Signer
+from ledger.shared_types import SHARED_TOPICS
 
 SCHEMA_VERSION = 3
 """What the tables of a log are like. A log of version 2 gets those of `sql/access.sql` when it is

@@ -17,10 +17,10 @@ import psycopg
 from ledger import note as notes
 from ledger import receipt as receipts
 from ledger import tokens
-from ledger.concerned import SHARED_TOPICS
 from ledger.database import Connections
 from ledger.head import read_hashes
 from ledger.merkle import HASH, HashReader, prove_consistency, prove_inclusion
+from ledger.shared_types import SHARED_TOPICS
 from ledger.tiles import WIDTH, OpenTile, Tile, format_bundle, node_reader, width_at
 
 CACHED_TILES = 2048
