@@ -3,7 +3,7 @@
     python -m benchmarks.rebuilding [--events 100000] [--data DIR] [--json FILE]
 
 Beside it, on the same PostgreSQL server and before and after: the `ProjectionRunner` of the
-eventsourcing library, with a view that only counts the bytes of each event, over events that hold
+eventsourcing library, with a view that only notes that an event was seen, over events that hold
 the entries of the same log. With `--data`, a ledger that `benchmarks.filling` made is rebuilt.
 """
 

@@ -27,7 +27,8 @@ BATCH = 500
 """Events in one transaction while following."""
 
 REBUILD_BATCH = 50_000
-"""Events in one transaction while rebuilding: fewer cases are folded twice."""
+"""Events that are folded together while rebuilding: the more, the fewer cases are folded twice. All
+of a rebuild is one transaction."""
 
 GATHER = 0.1
 """Seconds in which more events may come, to be applied together: applying each alone would take as
