@@ -357,6 +357,16 @@ def test_public_hashes_are_public_and_nothing_else_is(ledger: TestLedger) -> Non
         assert httpx.get(f"{url}/v1/checkpoint").status_code == 200
 
 
+def test_a_browser_runs_nothing_of_an_answer(http: httpx.Client) -> None:
+    """Answers and errors alike: no script, no frame, no guessing of types, no address passed on."""
+    for path in ("/v1/registers", "/healthz", "/v1/nothing", "/v1/checkpoint"):
+        headers = http.get(path).headers
+        assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+    assert http.get("/v1/registers").headers["cache-control"] == "no-store"
+
+
 def test_an_address_with_a_slash_too_many_is_not_found(http: httpx.Client) -> None:
     """Neither answered nor redirected (API Design Rules)."""
     for path in ("/v1/events/", "/v1/checkpoint/", "/log/checkpoint/", "/log/tile/0/000.p/1/"):
