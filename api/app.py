@@ -117,7 +117,7 @@ class _Headers:
                 headers["API-Version"] = VERSION
                 headers.setdefault("Cache-Control", "no-store")
                 headers["X-Content-Type-Options"] = "nosniff"
-                # Opened in a browser, an answer runs nothing, loads nothing and is framed by nobody.
+                # In a browser an answer runs nothing, loads nothing and is framed by nobody.
                 headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
                 headers["Referrer-Policy"] = "no-referrer"
             await send(message)
