@@ -7,6 +7,7 @@ may get is worked out here from the feed, another way than the ledger does it.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -111,7 +112,8 @@ def allowed() -> dict[str, set[str]]:
 @pytest.fixture(scope="module")
 def scenario(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
     """The replayed scenario."""
-    home = Home(tmp_path_factory.mktemp("isolation") / "data", server_url, "isolation")
+    schema = f"isolation_{os.getpid()}"  # others may test on this server too
+    home = Home(tmp_path_factory.mktemp("isolation") / "data", server_url, schema)
     made = demo_ledger(
         home,
         scenario_file("feed.ndjson"),
@@ -125,9 +127,9 @@ def scenario(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with open_ledger(home) as ledger:
         yield ledger
     with psycopg.connect(server_url, autocommit=True) as conn:
-        conn.execute("DROP SCHEMA isolation CASCADE")
-        conn.execute("DROP ROLE isolation_service")
-        conn.execute("DROP ROLE isolation_controller")
+        conn.execute(f"DROP SCHEMA {schema} CASCADE".encode())
+        for role in ("service", "controller"):
+            conn.execute(f"DROP ROLE {schema}_{role}".encode())
 
 
 @pytest.fixture(scope="module")
