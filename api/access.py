@@ -48,10 +48,7 @@ class Declared:
 
 
 class Open(Declared):
-    """Anybody may call it. `why` is for whoever reads the code, and for the table in the docs."""
-
-    def __init__(self, why: str) -> None:
-        self.why = why
+    """Anybody may call it."""
 
     async def __call__(self) -> None:
         """Let everybody pass."""
@@ -85,8 +82,11 @@ class Allowed(Declared):
             require(request, self.name)
 
 
-PUBLIC = Depends(Open("tells nothing about anybody"))
-SIGNED = Depends(Open("what is appended carries the signature of its producer"))
+PUBLIC = Depends(Open())
+"""The dependency of what tells nothing about anybody."""
+
+SIGNED = Depends(Open())
+"""The dependency of what lets in whoever signed what is appended."""
 
 READS = Depends(Allowed(READERS))
 """The dependency of a register, which looks by its name whether it was granted (`require`)."""
@@ -185,15 +185,21 @@ def seen_by(request: Request, controller: str | None) -> tuple[Connections, str 
     For whoever has a scope of controllers it is one of them, named or the only one, through
     connections that see no other: 403 for another one, 422 when it has to be named.
     """
-    ledger, holder = ledger_of(request), holder_of(request)
-    if holder.controllers is None:
+    ledger, granted = ledger_of(request), holder_of(request).controllers
+    if granted is None:
         return ledger.pool, controller
-    if controller is None and len(holder.controllers) > 1:
+    if controller is None and len(granted) > 1:
         raise HTTPException(422, "controller is needed: which of those you may ask about?")
-    named = holder.controllers[0] if controller is None else controller
-    if named not in holder.controllers:
-        raise HTTPException(403)
+    named = granted[0] if controller is None else controller
+    require_controller(request, named)
     return one_controller(ledger, named), named
+
+
+def require_controller(request: Request, controller: str) -> None:
+    """403 when a controller is not among those that may be asked about."""
+    granted = holder_of(request).controllers
+    if granted is not None and controller not in granted:
+        raise HTTPException(403)
 
 
 def one_controller(ledger: Ledger, controller: str) -> OneController:
@@ -221,6 +227,14 @@ def entry_seen_by(request: Request, index: int) -> StoredEntry:
             if holder.role is not Role.SERVICE or _signed_by(stored, holder.key_id):
                 return stored
     raise HTTPException(404)
+
+
+def require_entry(request: Request, index: int) -> None:
+    """404 when there may be an entry that whoever asks may not read; whoever may read all is not
+    held up with looking."""
+    holder = holder_of(request)
+    if holder.controllers is not None or holder.role is Role.SERVICE:
+        entry_seen_by(request, index)
 
 
 def _signed_by(stored: StoredEntry, key_id: str | None) -> bool:

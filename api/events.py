@@ -180,7 +180,7 @@ def list_events(
 
     def page() -> list[Event]:
         connections, _ = seen_by(request, controller)
-        reader = ledger.reader if connections is ledger.pool else Reader(connections)
+        reader = Reader(connections)
         if controller is not None:
             own = reader.sequence(controller, after=after + 1, types=topics, limit=limit)
             return [NumberedEvent(number=n, **_event(stored).model_dump()) for n, stored in own]

@@ -13,7 +13,7 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import StreamingResponse
 
-from api.access import reads, seen_by
+from api.access import reads, require_controller
 from api.events import LARGEST
 from api.state import ledger_of
 from ledger.errors import ConfigurationError
@@ -90,7 +90,7 @@ def get_export(
 ) -> StreamingResponse:
     """Every entry that concerns a controller, with the proofs that none is left out, for
     `verantwoord verify`."""
-    seen_by(request, controller)
+    require_controller(request, controller)
     try:
         prepared = prepare(ledger_of(request), controller, before=before)
     except ConfigurationError:

@@ -12,7 +12,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
-from api.access import READS_HASHES, entry_seen_by, reads
+from api.access import READS_HASHES, reads, require_entry
 from api.events import LARGEST, Index
 from api.state import ledger_of
 from ledger.roles import EVERYBODY
@@ -83,7 +83,7 @@ def get_proof(
 ) -> PlainTextResponse:
     """The receipt of an event (c2sp.org/tlog-proof@v1), as it was first given; or refreshed, under
     the first checkpoint that was timestamped, or the latest one where none was."""
-    entry_seen_by(request, index)
+    require_entry(request, index)
     reader = ledger_of(request).reader
     try:
         text = reader.refreshed_receipt(index) if latest else reader.receipt(index)

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import psycopg
 
@@ -89,8 +90,8 @@ def grant(
             keys.token_digest(token),
             made.role,
             made.holder,
-            list(made.controllers) if made.controllers else None,
-            list(made.registers) if made.registers else None,
+            made.controllers and list(made.controllers),  # a tuple would be a row
+            made.registers and list(made.registers),
             made.key_id,
             made.created_at,
             made.expires_at,
@@ -137,18 +138,15 @@ def all_tokens(conn: psycopg.Connection) -> list[AccessToken]:
 COLUMNS = "id, role, holder, controllers, registers, key_id, created_at, expires_at, revoked_at"
 
 
-def _token(row: Sequence[object]) -> AccessToken:
-    id, role, holder, controllers, registers, key_id, created_at, expires_at, revoked_at = row
+def _token(row: Sequence[Any]) -> AccessToken:
+    id, role, holder, controllers, registers, *rest = row
     return AccessToken(
-        id,  # type: ignore[arg-type]
-        Role(str(role)),
-        holder,  # type: ignore[arg-type]
-        tuple(controllers) if isinstance(controllers, list) else None,
-        tuple(registers) if isinstance(registers, list) else None,
-        key_id,  # type: ignore[arg-type]
-        created_at,  # type: ignore[arg-type]
-        expires_at,  # type: ignore[arg-type]
-        revoked_at,  # type: ignore[arg-type]
+        id,
+        Role(role),
+        holder,
+        controllers and tuple(controllers),
+        registers and tuple(registers),
+        *rest,
     )
 
 

@@ -19,9 +19,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ledger import access_tokens
 from ledger.access_tokens import grant
-from ledger.deployment import Home, now
+from ledger.deployment import Home
 from ledger.isolation import OneController
 from ledger.opening import Ledger, open_ledger
 from ledger.replay import demo_ledger, replay
@@ -146,10 +145,10 @@ def client(ledger: Ledger, url: str, *controllers: str) -> httpx.Client:
     with ledger.database.connect_as_owner() as conn:
         _, token = grant(
             conn,
-            now(),
+            ledger.clock(),
             role=Role.CONTROLLER_READER,
             holder="reader-1",
-            expires_at=now() + timedelta(days=1),
+            expires_at=ledger.clock() + timedelta(days=1),
             controllers=controllers,
         )
     return httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
@@ -403,26 +402,11 @@ def test_what_is_secret_for_a_controller_is_not_listed(ledger: TestLedger) -> No
     }
     index = ledger.append("DisclosureDemandReceived", demand, service="dpo").index
     ledger.fill(2, start=2)
-    with serving_ledger(ledger.ledger) as url, client_of(ledger, url, "C1") as http:
+    with serving_ledger(ledger.ledger) as url, client(ledger.ledger, url, "C1") as http:
         listed = pages(http)
         assert max(event["index"] for event in listed) < index
         assert http.get(f"/v1/events/{index}").status_code == 404
         assert http.get(f"/v1/events/{index + 1}").status_code == 404
-
-
-def client_of(made: TestLedger, url: str, controller: str) -> httpx.Client:
-    """A controller-reader of a ledger with a clock of its own."""
-    moment = made.clock.moment
-    with made.ledger.database.connect_as_owner() as conn:
-        _, token = access_tokens.grant(
-            conn,
-            moment,
-            role=Role.CONTROLLER_READER,
-            holder="reader-1",
-            expires_at=moment + timedelta(days=1),
-            controllers=[controller],
-        )
-    return httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
 
 
 def test_the_allow_list_is_one(scenario: Ledger) -> None:
