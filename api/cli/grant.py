@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
 from api.cli.output import Format, console, local, print_json
@@ -93,7 +93,8 @@ def list_tokens(
     if format is Format.JSON:
         print_json({"tokens": [_json(each, now) for each in found]})
         return
-    table = Table("token", "role", "holder", "may ask about", "ends", "state")
+    heads = ("token", "role", "holder", "may ask about", "ends", "state")
+    table = Table(*(Column(head, overflow="fold") for head in heads))  # an id that is cut is no id
     for each in found:
         scope = [*(each.controllers or ()), *(each.registers or ()), *filter(None, [each.key_id])]
         table.add_row(
