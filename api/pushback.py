@@ -2,9 +2,10 @@
 
 A request that waits holds memory and a connection, and a queue of them only grows; 503 with
 Retry-After lets the client wait instead. There are too many when too many are inside, or when the
-event loop comes round so late that those outside wait longer than they should: what is bound by the
-processor never gets far inside. `tests/test_pushback.py` sends more than there is room for, and
-keeps the loop busy.
+event loop keeps coming round so late that those outside wait longer than they should: what is bound
+by the processor never gets far inside. Late once is a hiccup, which is over before anybody could
+come back; late twice in a row is a queue. `tests/test_pushback.py` sends more than there is room
+for, and keeps the loop busy.
 """
 
 from __future__ import annotations
@@ -25,15 +26,15 @@ BEAT = 0.05
 
 
 class PushBack:
-    """Lets at most `most` requests in at a time, and none while the event loop is more than `late`
-    seconds late; answers the others with a problem document."""
+    """Lets at most `most` requests in at a time, and none while the event loop was more than `late`
+    seconds late at each of the last two looks; answers the others with a problem document."""
 
     def __init__(self, app: ASGIApp, most: int, late: float) -> None:
         self._app = app
         self._most = most
         self._late = late
         self._inside = 0
-        self._lateness = 0.0
+        self._lateness = self._before = 0.0
         self._beats = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,7 +44,7 @@ class PushBack:
             self._beat(asyncio.get_running_loop().time())
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif self._inside >= self._most or self._lateness > self._late:
+        elif self._inside >= self._most or min(self._before, self._lateness) > self._late:
             await _refuse(send)
         else:
             self._inside += 1
@@ -55,7 +56,7 @@ class PushBack:
     def _beat(self, due: float) -> None:
         """Look how late it is, and again in a while."""
         loop = asyncio.get_running_loop()
-        self._lateness = loop.time() - due
+        self._before, self._lateness = self._lateness, loop.time() - due
         due = loop.time() + BEAT
         loop.call_at(due, self._beat, due)
 

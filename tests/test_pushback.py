@@ -46,7 +46,8 @@ def test_only_so_many_requests_are_let_in() -> None:
 
 
 def test_nobody_is_let_in_while_the_loop_is_late() -> None:
-    """Whoever comes after something kept the loop busy is refused, until it is in time again."""
+    """Whoever comes when the loop was late twice in a row is refused, until it is in time again;
+    being late once turns nobody away."""
 
     async def run() -> list[int]:
         async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -61,14 +62,15 @@ def test_nobody_is_let_in_while_the_loop_is_late() -> None:
             await guarded({"type": "http"}, None, send)  # type: ignore[arg-type]
 
         await request()
-        time.sleep(BEAT + 0.3)
-        await asyncio.sleep(0.001)  # the loop comes round
-        await request()
+        for _ in range(2):
+            time.sleep(BEAT + 0.3)
+            await asyncio.sleep(0.001)  # the loop comes round
+            await request()
         await asyncio.sleep(2 * BEAT)
         await request()
         return [status for status in statuses if status]
 
-    assert asyncio.run(run()) == [200, 503, 200]
+    assert asyncio.run(run()) == [200, 200, 503, 200]
 
 
 def test_a_request_that_fails_makes_room() -> None:
