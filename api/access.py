@@ -29,6 +29,7 @@ from ledger.keys import token_matches
 from ledger.opening import Ledger
 from ledger.reader import Reader, StoredEntry
 from ledger.roles import EVERYBODY, READERS, WATCHERS, Holder, Role
+from projections.registers import REGISTERS
 from projections.withheld import withheld_from
 
 OPERATOR = Holder(Role.OPERATOR, "operator")
@@ -39,6 +40,12 @@ _bearer = HTTPBearer(
     scheme_name="token",
     description="A token of `verantwoord grant token`, or the one in DIR/read.token",
 )
+
+BESIDE_REGISTERS = ("findings", "clocks", "events", "export")
+"""What is granted by name as registers are."""
+
+READABLE = frozenset({*REGISTERS, *BESIDE_REGISTERS, "checks"})
+"""What is recorded when somebody reads it, by its name (`api/inspected.py`)."""
 
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
@@ -64,20 +71,23 @@ class Allowed(Declared):
         whole: bool = False,
         hashes: bool = False,
         name: str | None = None,
+        of_path: bool = False,
     ) -> None:
         self.roles = roles
         self.whole = whole
         self.hashes = hashes
         self.name = name
+        self.of_path = of_path
 
     async def __call__(self, request: Request, credentials: Credentials) -> None:
         """Let a bearer of one of the roles pass; 401 for an unknown one, 403 for another role."""
         if self.hashes and state_of(request).public_hashes:
             return
-        holder = await _holder(request, credentials)
+        name = request.path_params["name"] if self.of_path else self.name
+        request.state.inspects = name if name in READABLE else None
+        holder = request.state.holder = await _holder(request, credentials)
         if holder.role not in self.roles or (self.whole and not holder.sees_all):
             raise HTTPException(403)
-        request.state.holder = holder
         if self.name is not None:
             require(request, self.name)
 
@@ -88,16 +98,19 @@ PUBLIC = Depends(Open())
 SIGNED = Depends(Open())
 """The dependency of what lets in whoever signed what is appended."""
 
-READS = Depends(Allowed(READERS))
+READS = Depends(Allowed(READERS, of_path=True))
 """The dependency of a register, which looks by its name whether it was granted (`require`)."""
 
 READS_ALL = Depends(Allowed(WATCHERS, whole=True))
-"""The dependency of what cannot be shown in part."""
+"""The dependency of how the log is kept, and whoever sees it whole may know."""
+
+READS_EVERY_EVENT = Depends(Allowed(WATCHERS, whole=True, name="events"))
+"""The dependency of events that cannot be shown in part."""
 
 EVERY_ROLE = Depends(Allowed(EVERYBODY))
 """The dependency of what every role may know: which registers and rules there are."""
 
-CHECKS = Depends(Allowed(EVERYBODY - {Role.CONTROLLER_READER}, whole=True))
+CHECKS = Depends(Allowed(EVERYBODY - {Role.CONTROLLER_READER}, whole=True, name="checks"))
 """The dependency of what an act would bring, which may be about anybody."""
 
 READS_HASHES = Depends(Allowed(EVERYBODY, hashes=True))

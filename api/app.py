@@ -28,6 +28,7 @@ from api import (
     witnesses,
 )
 from api.access import PUBLIC, declared
+from api.inspected import Inspected
 from api.pushback import PushBack
 from api.state import State
 
@@ -54,6 +55,8 @@ def create_app(state: State) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.served = state
+    if state.inspections is not None:
+        app.add_middleware(Inspected, inspections=state.inspections)
     app.add_middleware(PushBack, most=AT_ONCE, late=LATE)
     app.add_middleware(_Headers)
     problems.install(app)

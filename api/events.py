@@ -18,7 +18,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
 from api import problems
-from api.access import READS_ALL, SIGNED, entry_seen_by, reads, seen_by
+from api.access import READS_EVERY_EVENT, SIGNED, entry_seen_by, reads, seen_by
 from api.body import body_up_to
 from api.state import ledger_of
 from ledger import entry as entries
@@ -196,6 +196,7 @@ def list_events(
     found = page()
     if not found and wait and ledger.listener.wait_beyond(size, wait):
         found, size = page(), ledger.reader.size()
+    request.state.rests_on = size
     following = None
     if len(found) == limit:
         # Without host and scheme: behind a proxy they are not those this server knows.
@@ -204,7 +205,7 @@ def list_events(
     return Events(events=[*found], size=size, next=following)
 
 
-@router.get("/events/stream", dependencies=[READS_ALL])
+@router.get("/events/stream", dependencies=[READS_EVERY_EVENT])
 def stream_events(
     request: Request,
     after: Annotated[int, Query(ge=-1, le=LARGEST, description="Index after which to begin")] = -1,

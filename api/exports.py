@@ -6,6 +6,7 @@ It ends before what the controller may not be told of yet (`projections/withheld
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
@@ -13,13 +14,15 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import StreamingResponse
 
-from api.access import reads, require_controller
+from api.access import holder_of, reads, require_controller
 from api.events import LARGEST
-from api.state import ledger_of
+from api.state import ledger_of, state_of
 from ledger.errors import ConfigurationError
 from ledger.export_controller import export_controller
+from ledger.inspections import Export, Inspections
 from ledger.isolation import OneController
 from ledger.opening import Ledger
+from ledger.roles import Holder
 from projections.withheld import withheld_from
 
 router = APIRouter(prefix="/v1", tags=["log"], dependencies=[reads("export")])
@@ -95,4 +98,26 @@ def get_export(
         prepared = prepare(ledger_of(request), controller, before=before)
     except ConfigurationError:
         raise HTTPException(404, "The ledger has not committed to a number for it yet.") from None
-    return StreamingResponse(prepared.lines, media_type="application/x-ndjson")
+    lines = prepared.lines
+    inspections = state_of(request).inspections
+    if inspections is not None:
+        lines = recorded(prepared, inspections, holder_of(request), controller)
+        request.state.inspects = None  # the export itself is what is recorded
+    return StreamingResponse(lines, media_type="application/x-ndjson")
+
+
+def recorded(
+    prepared: Prepared, inspections: Inspections, reader: Holder, controller: str
+) -> Iterator[bytes]:
+    """The lines of an export as they are; what was sent is recorded at the end, whole or broken
+    off."""
+    size = prepared.covered
+    scope = f"controller {controller}, with what the first {size} entries hold of it"
+    digest, sha256 = hashlib.sha256(), None
+    try:
+        for line in prepared.lines:
+            digest.update(line)
+            yield line
+        sha256 = digest.hexdigest()
+    finally:
+        inspections.exported(Export(reader, scope, sha256, size))

@@ -85,6 +85,7 @@ def get_findings(
             rules=rule or (),
             severities=severity or (),
         )
+        request.state.rests_on = answer.basis.size
         if format == "csv":
             return as_csv("findings", judged.findings_csv(answer, lang))
         return JSONResponse(judged.findings_json(answer, lang))
@@ -121,6 +122,7 @@ def get_clocks(
             states=state or (),
             within=None if within is None else timedelta(days=within),
         )
+        request.state.rests_on = answer.basis.size
         if format == "csv":
             return as_csv("clocks", judged.clocks_csv(answer, lang))
         return JSONResponse(judged.clocks_json(answer, lang))

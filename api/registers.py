@@ -67,6 +67,7 @@ def get_register(
 
     def answer(moment: Moment) -> Response:
         rows = ask(connections, register, moment, controller=asked)
+        request.state.rests_on = rows.basis.size
         if format == "csv":
             return as_csv(name, tables.to_csv(rows, lang))
         return JSONResponse(tables.to_json(rows, lang))

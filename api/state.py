@@ -7,6 +7,7 @@ from typing import cast
 
 from fastapi import Request
 
+from ledger.inspections import Inspections
 from ledger.opening import Ledger
 from ledger.publish import Publishing
 from ledger.timestamps import Timestamps
@@ -16,7 +17,8 @@ from projections.follow import Follower
 @dataclass(frozen=True, slots=True)
 class State:
     """One served ledger. With `public_hashes`, checkpoints and hashes are read without a token;
-    `publishing` is None when there is no policy, `timestamps` where no authority is asked.
+    `publishing` is None when there is no policy, `timestamps` where no authority is asked, and
+    `inspections` where nothing can be recorded.
     """
 
     ledger: Ledger
@@ -24,6 +26,7 @@ class State:
     public_hashes: bool = False
     publishing: Publishing | None = None
     timestamps: Timestamps | None = None
+    inspections: Inspections | None = None
 
 
 def state_of(request: Request) -> State:

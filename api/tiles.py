@@ -20,7 +20,7 @@ import re
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import PlainTextResponse, Response
 
-from api.access import READS_ALL, READS_HASHES
+from api.access import READS_EVERY_EVENT, READS_HASHES
 from api.state import ledger_of, state_of
 from ledger import log_keys, tiles
 from ledger.errors import TileMalformed
@@ -64,7 +64,7 @@ def get_vkey(request: Request) -> PlainTextResponse:
     return PlainTextResponse(vkey, headers={"Cache-Control": _cached(request, A_MOMENT)})
 
 
-@router.get("/tile/entries/{place:path}", response_class=Octets, dependencies=[READS_ALL])
+@router.get("/tile/entries/{place:path}", response_class=Octets, dependencies=[READS_EVERY_EVENT])
 def get_entry_bundle(request: Request, place: str) -> Octets:
     """Up to 256 entries, each after its length in two bytes; in gzip for whoever takes it."""
     bundle = _read(request, f"tile/entries/{place}")

@@ -34,6 +34,7 @@ from api import problems
 from api.app import create_app
 from api.state import State
 from ledger.deployment import Home
+from ledger.inspections import recording
 from ledger.opening import open_ledger
 from projections.follow import Follower
 
@@ -112,8 +113,9 @@ def _serve(served: Served, alive: Connection) -> None:
     with open_ledger(served.home) as ledger:
         follower = Follower(ledger.pool, ledger.listener)
         try:
-            app = create_app(State(ledger, follower, served.public_hashes))
-            run(AskFirst(app, served.first), served.listening)
+            with recording(ledger) as inspections:
+                state = State(ledger, follower, served.public_hashes, inspections=inspections)
+                run(AskFirst(create_app(state), served.first), served.listening)
         finally:
             follower.close()
 

@@ -39,7 +39,7 @@ from ledger.errors import (
     TooLarge,
     UnknownKey,
 )
-from ledger.keyring import ADMINISTRATOR, KEY_EVENTS, LEDGER, EnrolledKey
+from ledger.keyring import ADMINISTRATOR, KEY_EVENTS, LEDGER, OF_THE_LEDGER, EnrolledKey
 from ledger.tags import controllers_of
 
 FindKey = Callable[[str], EnrolledKey | None]
@@ -117,8 +117,8 @@ def _reason_against(
         return None  # it could enrol a key for whatever it may not sign
     if name in KEY_EVENTS:
         return Fault("/type", "administrator-only", "only the administrator enrols or revokes keys")
-    if name == "CheckpointSigned" and key.key_id != LEDGER:
-        return Fault("/type", "ledger-only", "only the ledger itself notes its checkpoints")
+    if name in OF_THE_LEDGER and key.key_id != LEDGER:
+        return Fault("/type", "ledger-only", "only the ledger itself records this")
     if key.event_types is not None and name not in key.event_types:
         return Fault("/type", "own-types", "the key was not enrolled for this event type")
     if key.controllers is not None and not key.controllers.issuperset(controllers):

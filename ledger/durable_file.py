@@ -11,22 +11,22 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 
-def write(file: Path, content: bytes) -> None:
-    """Write a file; when this returns it is on the disk. Raises OSError, and then it is as it was,
-    or already new.
+def write(file: Path, content: bytes | Iterable[bytes], *, mode: int = 0o644) -> None:
+    """Write a file, whole or piece by piece; when this returns it is on the disk. Raises OSError,
+    and then it is as it was, or already new.
 
     One writer at a time. Its directory must be there: one that is made here could hide that a disk
     is not mounted.
     """
     beside = file.with_name(f"{file.name}.new")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "wb") as out:
-        out.write(content)
+        out.writelines([content] if isinstance(content, bytes) else content)
         out.flush()
         os.fsync(descriptor)
     beside.rename(file)

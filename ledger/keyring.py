@@ -36,6 +36,8 @@ KEY_EVENTS = frozenset({ENROLLED, REVOKED})
 """Event types that take the administrator's signature."""
 
 CHECKPOINT_SIGNED = "CheckpointSigned"
+OF_THE_LEDGER = frozenset({CHECKPOINT_SIGNED, "RecordsInspected", "EvidencePackExported"})
+"""What the ledger says of itself: no service signs it."""
 
 ALGORITHM = "ed25519"
 CIVIL_TIME = ZoneInfo("Europe/Amsterdam")
@@ -84,7 +86,7 @@ class EnrolledKey:
             return False
         if self.key_id == ADMINISTRATOR:
             return True  # it could enrol a key for whatever it may not sign
-        if type_name in KEY_EVENTS or (type_name == CHECKPOINT_SIGNED and self.key_id != LEDGER):
+        if type_name in KEY_EVENTS or (type_name in OF_THE_LEDGER and self.key_id != LEDGER):
             return False
         return self.event_types is None or type_name in self.event_types
 

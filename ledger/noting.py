@@ -10,19 +10,15 @@ once, since its size is the id of the event. `tests/test_noting.py`.
 from __future__ import annotations
 
 import base64
-import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from enum import StrEnum
 
-import psycopg
-import structlog
-from psycopg_pool import PoolTimeout
-
-from ledger import cloudevent, envelope
-from ledger.errors import IdAlreadyUsed, LedgerError, Refused
+from ledger import own_events
+from ledger.background import Background
+from ledger.errors import IdAlreadyUsed, Refused
 from ledger.events import versions
-from ledger.keyring import CHECKPOINT_SIGNED, CIVIL_TIME, LEDGER
+from ledger.keyring import CHECKPOINT_SIGNED, CIVIL_TIME
 from ledger.keys import SigningKey
 from ledger.opening import Ledger
 from ledger.reader import Reader, StoredEntry
@@ -34,8 +30,6 @@ NOTES = [event_type.topic for event_type in versions(CHECKPOINT_SIGNED)]
 
 LOOK = 60.0
 """Seconds after which the service looks again whether a note is due."""
-
-log = structlog.get_logger(__name__)
 
 
 class Every(StrEnum):
@@ -54,21 +48,15 @@ def note(ledger: Ledger, key: SigningKey) -> int:
     """
     stored = ledger.reader.checkpoint()
     said = ledger.log_keys().open(stored.note)
-    now = ledger.clock()
-    payload = cloudevent.format(
-        # Of twelve digits: nine by themselves could be taken for a citizen service number.
-        id=f"checkpoint-{said.size:012}",
-        source=ledger.own_source(LEDGER),
-        type=CHECKPOINT_SIGNED,
-        time=now,
-        occurred_at=now,
-        data={
-            "tree_size": said.size,
-            "root": base64.b64encode(said.root).decode(),
-            "key_id": LOG_KEY,
-        },
-    )
-    (answer,) = ledger.append([envelope.format(key.sign(payload))])
+    # Of twelve digits: nine by themselves could be taken for a citizen service number.
+    id = f"checkpoint-{said.size:012}"
+    data = {
+        "tree_size": said.size,
+        "root": base64.b64encode(said.root).decode(),
+        "key_id": LOG_KEY,
+    }
+    event = own_events.sign(ledger, key, CHECKPOINT_SIGNED, id, ledger.clock(), data)
+    (answer,) = ledger.append([event])
     if isinstance(answer, IdAlreadyUsed):
         return last_noted(ledger.reader).position - 1
     if isinstance(answer, Refused):
@@ -100,11 +88,8 @@ class Schedule:
     most: int
 
 
-class Noter:
-    """Notes the ledger in the background whenever it is due, until it is closed.
-
-    What fails is logged and tried again at the next look: appending goes on without it.
-    """
+class Noter(Background):
+    """Notes the ledger in the background whenever it is due, until it is closed."""
 
     def __init__(
         self, ledger: Ledger, key: SigningKey, schedule: Schedule, *, look: float = LOOK
@@ -112,27 +97,10 @@ class Noter:
         self._ledger = ledger
         self._key = key
         self._schedule = schedule
-        self._look = look
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="noter", daemon=True)
-        self._thread.start()
+        super().__init__("noting the checkpoint", self._note_if_due, look)
 
-    def close(self) -> None:
-        """Stop after the running note."""
-        self._closing.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._closing.is_set():
-            try:
-                if self._is_due():
-                    note(self._ledger, self._key)
-            except (LedgerError, psycopg.Error, PoolTimeout) as error:
-                log.warning("the checkpoint could not be noted", error=repr(error))
-            self._closing.wait(self._look)
-
-    def _is_due(self) -> bool:
+    def _note_if_due(self) -> None:
         last = last_noted(self._ledger.reader)
-        if begin_of(self._ledger.clock(), self._schedule.every) > last.recorded_at:
-            return True
-        return self._ledger.reader.size() - last.position >= self._schedule.most
+        is_due = begin_of(self._ledger.clock(), self._schedule.every) > last.recorded_at
+        if is_due or self._ledger.reader.size() - last.position >= self._schedule.most:
+            note(self._ledger, self._key)

@@ -43,7 +43,8 @@ from ledger.errors import ConfigurationError, Refused, UnknownKey
 from ledger.form_rules import AlreadyRecorded
 from ledger.head import NewEntry
 from ledger.kept import Kept
-from ledger.keyring import KEY_EVENTS, EnrolledKey, KeyRing
+from ledger.keyring import KEY_EVENTS, LEDGER, EnrolledKey, KeyRing
+from ledger.keys import SigningKey
 from ledger.listener import Listener
 from ledger.log_keys import LogKeys
 from ledger.note import Verifier, parse_vkey
@@ -181,6 +182,14 @@ class Ledger:
         if self.identity.origin.startswith(DEMO):
             return self.reader.checkpoint().recorded_at
         return self.clock()
+
+    def own_key(self) -> SigningKey | None:
+        """The ledger's own key, for what it records by itself; None where it records nothing: the
+        key is not here, or the clock is that of a feed."""
+        file = keys.key_file(self._home.keys, LEDGER)
+        if not self.signs or self.identity.origin.startswith(DEMO) or not file.exists():
+            return None
+        return keys.load(file)
 
     def own_source(self, system: str) -> str:
         """The `source` of a system of this processor, under the number `init` was given."""

@@ -11,18 +11,17 @@ service. `tests/test_timestamps.py` has an authority that is slow, huge, lying o
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import httpx
-import psycopg
 import structlog
 from psycopg_pool import ConnectionPool
 
 from ledger import note, rfc3161, tokens
 from ledger.authorities import Authority
+from ledger.background import Background
 from ledger.deployment import Clock
 from ledger.errors import TimestampInvalid
 from ledger.log_keys import LogKeys
@@ -181,30 +180,14 @@ class Timestamps:
             return conn.execute(query).fetchone()
 
 
-class Stamper:
+class Stamper(Background):
     """Asks the authorities when their time has come, in a thread of its own; close it when done."""
 
     LOOK = 20.0
     """Seconds between looks at whether somebody is due."""
 
     def __init__(self, timestamps: Timestamps) -> None:
-        self._timestamps = timestamps
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="stamper", daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop after the running question."""
-        self._closing.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._closing.is_set():
-            try:
-                self._timestamps.ask_due()
-            except psycopg.Error as error:
-                log.warning("timestamps wait for the database", error=type(error).__name__)
-            self._closing.wait(self.LOOK)
+        super().__init__("asking for timestamps", timestamps.ask_due, self.LOOK)
 
 
 def message(signed: str, log_keys: LogKeys) -> bytes:

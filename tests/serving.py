@@ -13,6 +13,7 @@ import uvicorn
 
 from api.app import create_app
 from api.state import State
+from ledger.inspections import Inspections
 from ledger.opening import Ledger
 from ledger.publish import Publishing
 from ledger.timestamps import Timestamps
@@ -28,10 +29,12 @@ def serving(
     *,
     public_hashes: bool = False,
     timestamps: Timestamps | None = None,
+    inspections: Inspections | None = None,
 ) -> Iterator[str]:
     """Serve a ledger on a free port of this machine; its address."""
     follower = follower or Follower(made.ledger.pool, made.ledger.listener)
-    with _serving(State(made.ledger, follower, public_hashes, publishing, timestamps)) as address:
+    state = State(made.ledger, follower, public_hashes, publishing, timestamps, inspections)
+    with _serving(state) as address:
         yield address
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import psycopg
 import pytest
 from fastapi import APIRouter, FastAPI
@@ -16,11 +14,10 @@ from fastapi import APIRouter, FastAPI
 from api.access import READS, SIGNED, Allowed, Open, declared
 from api.app import ROUTERS, create_app
 from api.state import State
-from ledger.access_tokens import grant, revoke
 from ledger.roles import EVERYBODY, READERS, WATCHERS, Role
 from projections.follow import Follower
+from tests.door import Door, opened
 from tests.ledgers import TestLedger, enrol
-from tests.serving import serving
 from tests.test_api import HASHES, PUBLIC, problem
 
 Owner = Callable[[], psycopg.Connection]
@@ -97,42 +94,6 @@ def test_nothing_but_the_routes_answers(ledger: TestLedger) -> None:
         follower.close()
     told = {name.partition(" ")[2] for name in every_route()}
     assert {getattr(route, "path", None) for route in app.routes} - told == {"/v1/openapi.json"}
-
-
-class Door:
-    """A served ledger, and tokens for it."""
-
-    def __init__(self, made: TestLedger, url: str, owner: Owner) -> None:
-        self.made, self.url, self._owner = made, url, owner
-
-    def token(self, role: Role, **options: Any) -> str:
-        """A token of a role for a day."""
-        now = self.made.clock.moment
-        with self._owner() as conn:
-            asked = {"holder": f"{role}-1", "expires_at": now + timedelta(days=1), **options}
-            return grant(conn, now, role=role, **asked)[1]
-
-    def as_(self, role: Role, **options: Any) -> httpx.Client:
-        """A client with a token of a role."""
-        return self.with_(self.token(role, **options))
-
-    def with_(self, token: str) -> httpx.Client:
-        """A client with a token."""
-        headers = {"Authorization": f"Bearer {token}".encode()}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=40)
-
-    def revoke_all(self) -> None:
-        """End every token."""
-        with self._owner() as conn:
-            for (id_,) in conn.execute("SELECT id FROM access_tokens").fetchall():
-                revoke(conn, self.made.clock.moment, id_)
-
-
-@contextmanager
-def opened(made: TestLedger, owner: Owner) -> Iterator[Door]:
-    """Serve a ledger to whoever has a token."""
-    with serving(made) as url:
-        yield Door(made, url, owner)
 
 
 @pytest.fixture

@@ -3,17 +3,18 @@ left out."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from api import exports
+from api.access import OPERATOR
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
 from api.cli.output import Format, console, print_json, progress
-from ledger import keys, noting
+from ledger import durable_file, keys, noting
+from ledger.inspections import recording
 from ledger.keyring import LEDGER
 from ledger.opening import open_ledger
 
@@ -59,13 +60,19 @@ def export_controller(
     format: Formatted = Format.TEXT,
 ) -> None:
     """Write every entry that concerns a controller, with the proofs that none is left out, for
-    `verantwoord verify`. It holds whole entries and the key of the controller: for its eyes."""
+    `verantwoord verify`. It holds whole entries and the key of the controller: for its eyes. That
+    it was made is recorded, with its SHA-256."""
     with open_ledger(home(data, database_url, schema)) as ledger:
         export = exports.prepare(
             ledger, controller, before=before, latest=latest, tell_all=tell_all
         )
-        with progress("entries", export.latest) as show:
-            written = _write(file, export, show)
+        with recording(ledger) as inspections, progress("entries", export.latest) as show:
+            lines = export.lines
+            if inspections is not None:
+                lines = exports.recorded(export, inspections, OPERATOR, controller)
+            counted = Counted(lines, show)
+            durable_file.write(file, counted, mode=0o600)
+            written = counted.entries
     answer = {
         "controller": controller,
         "entries": written,
@@ -92,14 +99,16 @@ def export_controller(
         )
 
 
-def _write(file: Path, export: exports.Prepared, show: Callable[[int], None]) -> int:
-    beside = file.with_name(f"{file.name}.new")
-    written = -2  # the first two lines are no entries of the controller
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as out:
-        for line in export.lines:
-            out.write(line)
-            written += 1
-            show(max(written, 0))
-    beside.rename(file)
-    return written
+class Counted:
+    """Lines as they pass; how many of them are entries."""
+
+    def __init__(self, lines: Iterator[bytes], show: Callable[[int], None]) -> None:
+        self._lines = lines
+        self._show = show
+        self.entries = -2  # the first two lines are no entries of the controller
+
+    def __iter__(self) -> Iterator[bytes]:
+        for line in self._lines:
+            yield line
+            self.entries += 1
+            self._show(max(self.entries, 0))

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Column, Table
 
+from api.access import BESIDE_REGISTERS
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
 from api.cli.output import Format, console, local, print_json
 from api.moments import MomentError, parse_instant
@@ -17,9 +18,6 @@ from ledger.errors import ConfigurationError
 from ledger.opening import Ledger, open_ledger
 from ledger.roles import Role
 from projections.registers import REGISTERS
-
-BESIDE_REGISTERS = ("findings", "clocks", "events", "export")
-"""What is granted by name as registers are."""
 
 app = typer.Typer(help="Who may read over HTTP: grant, list, revoke.", no_args_is_help=True)
 

@@ -30,12 +30,12 @@ from api.cli.output import console, progress
 from api.cli.read import print_register
 from api.state import State
 from api.workers import Served, beside, run
-from ledger import feed, fsck, keys, noting
+from ledger import feed, fsck, noting
 from ledger import replay as replaying
 from ledger.authorities import Authority
-from ledger.deployment import DEMO, Home
+from ledger.deployment import Home
 from ledger.errors import ConfigurationError
-from ledger.keyring import LEDGER
+from ledger.inspections import recording
 from ledger.note import parse_vkey
 from ledger.noting import Noter, Schedule
 from ledger.opening import Ledger, open_ledger
@@ -217,7 +217,8 @@ def _serve(
         _opened(where, others.policy) as ledger,
         _publishing(ledger, others.policy, others.publish_interval) as publishing,
         _stamping(ledger, others) as timestamps,
-        _noting(where, ledger, notes),
+        _noting(ledger, notes),
+        recording(ledger) as inspections,
     ):
         follower = Follower(ledger.pool, ledger.listener)
         listening = [listen(host, port)]
@@ -238,7 +239,9 @@ def _serve(
                 highlight=False,
                 soft_wrap=True,
             )
-            app = create_app(State(ledger, follower, public_hashes, publishing, timestamps))
+            app = create_app(
+                State(ledger, follower, public_hashes, publishing, timestamps, inspections)
+            )
             first = listening[-1].getsockname()[1]
             with beside(Served(where, listening[0], first, public_hashes), workers - 1):
                 run(app, *listening)
@@ -249,13 +252,13 @@ def _serve(
 
 
 @contextmanager
-def _noting(where: Home, ledger: Ledger, schedule: Schedule | None) -> Iterator[None]:
-    """Note the ledger on a schedule where it can append; not one whose clock is that of a feed."""
-    file = keys.key_file(where.keys, LEDGER)
-    if schedule is None or not file.exists() or ledger.identity.origin.startswith(DEMO):
+def _noting(ledger: Ledger, schedule: Schedule | None) -> Iterator[None]:
+    """Note the ledger on a schedule, where it records by itself."""
+    key = ledger.own_key()
+    if schedule is None or key is None:
         yield
         return
-    noter = Noter(ledger, keys.load(file), schedule)
+    noter = Noter(ledger, key, schedule)
     try:
         yield
     finally:

@@ -115,14 +115,19 @@ class CheckpointSigned(EventData):
     registers=("access_log",),
 )
 class RecordsInspected(EventData):
-    """Somebody inspected records of the ledger."""
+    """Somebody inspected records of the ledger, or was refused."""
 
     reader: f.Id = Field(description="Who read, as a pseudonym")
     projection: f.Slug = Field(description="Register that was read")
     role: f.Text | None = Field(None, description="Role")
-    query_hash: f.Digest | None = Field(None, description="SHA-256 of the query")
+    query_hash: f.Digest | None = Field(
+        None, description="SHA-256 of the queries, each followed by a line feed"
+    )
     ledger_position: f.Count | None = Field(None, description="Size of the log it rests on")
     at: f.Moment | None = Field(None, description="When it happened, if not at occurredat")
+    count: f.Count | None = Field(None, description="Number of queries, if more than one")
+    until: f.Moment | None = Field(None, description="When the last of them was")
+    refused: f.Bool | None = Field(None, description="Whether they were refused")
 
 
 @event_type(
@@ -140,7 +145,9 @@ class EvidencePackExported(EventData):
     pack_id: f.Id = Field(description="Id of the evidence pack")
     scope: f.Text | None = Field(None, description="Scope")
     ledger_position: f.Count | None = Field(None, description="Size of the log it rests on")
-    manifest_sha256: f.Digest | None = Field(None, description="SHA-256 of the manifest")
+    manifest_sha256: f.Digest | None = Field(
+        None, description="SHA-256 of the manifest, or of an export that is one file"
+    )
     at: f.Moment | None = Field(None, description="When it happened, if not at occurredat")
 
 

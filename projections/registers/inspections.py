@@ -39,7 +39,10 @@ COLUMNS = (
     Column("reader", Label("Lezer (pseudoniem)", "Reader (pseudonym)"), "11.1; art. 28(3)(h)"),
     Column("role", Label("Rol", "Role"), "11.1"),
     Column("projection", Label("Ingezien register", "Register inspected"), "11.1"),
-    Column("query_hash", Label("Hash van de vraag", "Hash of the query"), "11.1"),
+    Column("query_hash", Label("Hash van de vragen", "Hash of the queries"), "11.1"),
+    Column("count", Label("Aantal vragen", "Number of queries"), "11.1"),
+    Column("until", Label("Laatste vraag", "Last query"), "11.1"),
+    Column("refused", Label("Geweigerd", "Refused"), "11.1; art. 32(1)(b)"),
     Column("scope", Label("Reikwijdte", "Scope"), "11.1; art. 30(4)"),
     Column("manifest_sha256", Label("Hash van het manifest", "Hash of the manifest"), "11.1"),
     Column("ledger_position", Label("Omvang van het log", "Size of the log"), "11.1; art. 5(2)"),
@@ -79,6 +82,9 @@ def _inspection(fact: Fact) -> Row:
         "role": text(fact.data, "role"),
         "projection": text(fact.data, "projection"),
         "query_hash": text(fact.data, "query_hash"),
+        "count": whole(fact.data, "count") or 1,
+        "until": given(fact.data, "until"),
+        "refused": fact.data.get("refused") is True,
         "ledger_position": whole(fact.data, "ledger_position"),
     }
     return row(COLUMNS, row_key("inspection", str(fact.position)), PROCESSOR_ONLY, values, [fact])

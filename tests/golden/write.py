@@ -31,9 +31,15 @@ TEXTS = (
 """Texts of every form; a field gets the first that has its form."""
 
 
+GREW = {"RecordsInspected": 1}
+"""How often a type got further optional fields within its version: it has bytes from before and
+after each time."""
+
+
 def file_name(event_type: EventType) -> str:
-    """Where the golden bytes of a version of a type are."""
-    return f"{event_type.name}.v{event_type.version}.json"
+    """Where the golden bytes of a version of a type are, with every field that it has now."""
+    grew = f"+{GREW[event_type.name]}" if event_type.name in GREW else ""
+    return f"{event_type.name}.v{event_type.version}{grew}.json"
 
 
 def write(folder: Path = EVENTS) -> list[Path]:
