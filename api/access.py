@@ -28,21 +28,15 @@ from ledger.isolation import OneController
 from ledger.keys import token_matches
 from ledger.opening import Ledger
 from ledger.reader import Reader, StoredEntry
-from ledger.roles import EVERYBODY, READERS, WATCHERS, Holder, Role
+from ledger.roles import BESIDE_REGISTERS, EVERYBODY, OPERATOR, READERS, WATCHERS, Holder, Role
 from projections.registers import REGISTERS
 from projections.withheld import withheld_from
-
-OPERATOR = Holder(Role.OPERATOR, "operator")
-"""The bearer of the read token."""
 
 _bearer = HTTPBearer(
     auto_error=False,
     scheme_name="token",
     description="A token of `verantwoord grant token`, or the one in DIR/read.token",
 )
-
-BESIDE_REGISTERS = ("findings", "clocks", "events", "export")
-"""What is granted by name as registers are."""
 
 READABLE = frozenset({*REGISTERS, *BESIDE_REGISTERS, "checks"})
 """What is recorded when somebody reads it, by its name (`api/inspected.py`)."""

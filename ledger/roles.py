@@ -12,6 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+BESIDE_REGISTERS = ("findings", "clocks", "events", "export")
+"""What is granted by name as registers are."""
+
 
 class Role(StrEnum):
     """What somebody is to this ledger."""
@@ -51,3 +54,7 @@ class Holder:
     def sees_all(self) -> bool:
         """Whether no controller, and no register, is out of its scope."""
         return self.controllers is None and self.registers is None
+
+
+OPERATOR = Holder(Role.OPERATOR, "operator")
+"""Whoever works on the machine, and the bearer of the read token."""

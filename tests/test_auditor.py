@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from typer.main import get_command
 
-from api.cli import app
+from api.cli import load
 from ledger import auditor
 from ledger.errors import ConfigurationError
 from tests.attesting import policy_text, write_files
@@ -220,7 +219,7 @@ def test_mistakes_end_with_a_sentence(
 
 def test_both_programs_take_the_same_options() -> None:
     """`verantwoord verify` and `verantwoord-verify`, with the same words of help."""
-    verify = get_command(app).commands["verify"]  # type: ignore[attr-defined]
+    verify = load("verify")
     full = {p.name: getattr(p, "help", None) for p in verify.params if p.name != "help"}
     alone = {a.dest: a.help for a in auditor._parser()._actions if a.dest != "help"}
     assert full == alone == dict(auditor.HELP)

@@ -2,40 +2,82 @@
 
 Every command takes `--data DIR` or `--database-url URL`, prints for people or with `--format json`
 for machines, and ends with status 0 only when all is well: 1 when something was found wrong or
-refused, 2 when the call or the settings are wrong. `tests/test_cli.py` runs the real program.
+refused, 2 when the call or the settings are wrong. A command is loaded when it is asked for: most
+need neither the server nor half of the libraries. `tests/test_cli.py` runs the real program.
 """
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from typing import Any
 
 import psycopg
 import typer
 from rich.markup import escape
+from typer.core import TyperGroup
 
 from api import logs
-from api.cli import (
-    append,
-    check,
-    complete,
-    grant,
-    judge,
-    kept,
-    keys,
-    log_keys,
-    monitor,
-    publish,
-    read,
-    receipt,
-    serve,
-    setup,
-    timestamp,
-    witness,
-)
 from api.cli.output import errors
 from ledger.errors import ConfigurationError, LedgerError, LogUnreadable
 
+COMMANDS = {
+    "init": "setup.init",
+    "serve": "serve.serve",
+    "demo": "serve.demo",
+    "replay": "append.replay",
+    "append": "append.append",
+    "keys": "log_keys.app",
+    "grant": "grant.app",
+    "kept": "kept.app",
+    "register": "read.register",
+    "findings": "judge.findings",
+    "clocks": "judge.clocks",
+    "check": "judge.check",
+    "status": "judge.status",
+    "verify": "check.verify",
+    "monitor": "monitor.monitor",
+    "verify-misbehaviour": "monitor.verify_misbehaviour",
+    "receipt": "receipt.app",
+    "fsck": "check.fsck",
+    "timestamp": "timestamp.timestamp",
+    "rebuild": "read.rebuild",
+    "export-log": "read.export_log",
+    "note-checkpoint": "complete.note_checkpoint",
+    "export-controller": "complete.export_controller",
+    "publish": "publish.publish",
+    "witness": "witness.witness",
+}
+"""Where each command is, in the order in which they are listed."""
+
+
+class Commands(TyperGroup):
+    """The commands, each of which is loaded when it is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Their names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """One of them; None for an unknown name."""
+        return load(cmd_name) if cmd_name in COMMANDS else None
+
+
+def load(name: str) -> Any:  # Typer shows the class of its commands to nobody
+    """A command, or a group of them, from the module that it is in."""
+    module, _, function = COMMANDS[name].partition(".")
+    found = getattr(import_module(f"api.cli.{module}"), function)
+    if isinstance(found, typer.Typer):
+        command = typer.main.get_group(found)
+        command.name = name
+        return command
+    alone = typer.Typer(add_completion=False)
+    alone.command(name)(found)
+    return typer.main.get_command(alone)
+
+
 app = typer.Typer(
+    cls=Commands,
     name="verantwoord",
     help="The audit ledger of a processor agreement: signed events, a log that outsiders can check,"
     " registers for any moment.",
@@ -45,35 +87,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-app.command()(setup.init)
-app.command()(serve.serve)
-app.command()(serve.demo)
-app.command()(append.replay)
-app.command()(append.append)
-app.add_typer(keys.app, name="keys")
-app.add_typer(grant.app, name="grant")
-app.add_typer(kept.app, name="kept")
-keys.app.command("log")(log_keys.log)
-keys.app.command("rotate-log")(log_keys.rotate_log)
-keys.app.command("retire-log")(log_keys.retire_log)
-keys.app.command("second-signer")(log_keys.second_signer)
-app.command()(read.register)
-app.command()(judge.findings)
-app.command()(judge.clocks)
-app.command()(judge.check)
-app.command()(judge.status)
-app.command()(check.verify)
-app.command()(monitor.monitor)
-app.command("verify-misbehaviour")(monitor.verify_misbehaviour)
-app.add_typer(receipt.app, name="receipt")
-app.command()(check.fsck)
-app.command()(timestamp.timestamp)
-app.command()(read.rebuild)
-app.command("export-log")(read.export_log)
-app.command("note-checkpoint")(complete.note_checkpoint)
-app.command("export-controller")(complete.export_controller)
-app.command()(publish.publish)
-app.command()(witness.witness)
+
+@app.callback()
+def commands() -> None:
+    """Nothing is asked of every command."""
 
 
 def main() -> None:

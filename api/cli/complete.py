@@ -10,13 +10,13 @@ from typing import Annotated
 import typer
 
 from api import exports
-from api.access import OPERATOR
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
 from api.cli.output import Format, console, print_json, progress
 from ledger import durable_file, keys, noting
 from ledger.inspections import recording
 from ledger.keyring import LEDGER
 from ledger.opening import open_ledger
+from ledger.roles import OPERATOR
 
 
 def note_checkpoint(

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 from rich.table import Column, Table
 
-from api.access import BESIDE_REGISTERS
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
 from api.cli.output import Format, console, local, print_json
 from api.moments import MomentError, parse_instant
@@ -16,7 +15,7 @@ from ledger import access_tokens
 from ledger.access_tokens import USUAL, AccessToken
 from ledger.errors import ConfigurationError
 from ledger.opening import Ledger, open_ledger
-from ledger.roles import Role
+from ledger.roles import BESIDE_REGISTERS, Role
 from projections.registers import REGISTERS
 
 app = typer.Typer(help="Who may read over HTTP: grant, list, revoke.", no_args_is_help=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from api.cli.keys import app
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
 from api.cli.output import Format, console, print_json
 from ledger import key_rotation
@@ -16,6 +17,7 @@ from ledger.log_keys import LogKey, LogKeys
 from ledger.opening import open_ledger
 
 
+@app.command("rotate-log")
 def rotate_log(
     lost: Annotated[
         bool,
@@ -52,6 +54,7 @@ def rotate_log(
     _say(format, where, known, "The log has a new key, and the old one has ended.")
 
 
+@app.command("retire-log")
 def retire_log(
     key_id: Annotated[str, typer.Argument(help="Id of the key that ends, as `keys log` has it.")],
     reason: Annotated[str, typer.Option(help="Why, in the event.")] = "rotated",
@@ -72,6 +75,7 @@ def retire_log(
     _say(format, where, known, f"The key {key_id} has ended.")
 
 
+@app.command("second-signer")
 def second_signer(
     end: Annotated[bool, typer.Option("--end", help="Let it sign no more.")] = False,
     data: Data = DEFAULT_DATA,
@@ -93,6 +97,7 @@ def second_signer(
     _say(format, where, known, f"The second signer {done}.")
 
 
+@app.command("log")
 def log(
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,

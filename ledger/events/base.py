@@ -23,7 +23,7 @@ PREFIX = "nl.verwerkersovereenkomsten."
 class EventData(BaseModel):
     """The `data` of an event: fixed fields, none unknown, none null. Values stay as they came."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     event_type: ClassVar[EventType]
 

@@ -121,7 +121,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 class Part(BaseModel):
     """An object within a field: its fields are fixed, like those of an event."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     _no_nulls = model_validator(mode="before")(no_nulls)
 
@@ -283,7 +283,7 @@ class FieldChange(BaseModel):
     The old value is null, or absent, where a field is added.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     field: Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_]{1,64}(?:\.[A-Za-z0-9_]{1,64}){0,7}$")]
     old: Any = None
