@@ -107,6 +107,12 @@ EVERY_ROLE = Depends(Allowed(EVERYBODY))
 CHECKS = Depends(Allowed(EVERYBODY - {Role.CONTROLLER_READER}, whole=True, name="checks"))
 """The dependency of what an act would bring, which may be about anybody."""
 
+SEALS = Depends(Allowed(frozenset({Role.OPERATOR, Role.SERVICE})))
+"""The dependency of what hands out a key for sealing text."""
+
+ERASES = Depends(Allowed(frozenset({Role.OPERATOR, Role.PRIVACY_OFFICER}), whole=True))
+"""The dependency of what tells of sealed text, and ends it."""
+
 READS_HASHES = Depends(Allowed(EVERYBODY, hashes=True))
 """The dependency of routes that tell hashes, sizes and keys of the log, and no event."""
 

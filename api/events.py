@@ -9,7 +9,7 @@ line touches no other. Both answer only when the events are durable and under a 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import orjson
@@ -21,6 +21,7 @@ from api import problems
 from api.access import READS_EVERY_EVENT, SIGNED, entry_seen_by, reads, seen_by
 from api.body import body_up_to
 from api.state import ledger_of
+from api.unsealed import Unsealed, opener, require_unsealing
 from ledger import entry as entries
 from ledger.append import Appended
 from ledger.errors import Refused
@@ -173,8 +174,10 @@ def list_events(
     ] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     wait: Annotated[int, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wait for one")] = 0,
+    unsealed: Unsealed = False,
 ) -> Events:
     """Events in order, with paging; with `wait` it answers as soon as there is one."""
+    require_unsealing(request, unsealed)
     ledger = ledger_of(request)
     topics = _topics(type)
 
@@ -197,6 +200,8 @@ def list_events(
     if not found and wait and ledger.listener.wait_beyond(size, wait):
         found, size = page(), ledger.reader.size()
     request.state.rests_on = size
+    if unsealed:
+        _open(request, found)
     following = None
     if len(found) == limit:
         # Without host and scheme: behind a proxy they are not those this server knows.
@@ -226,12 +231,23 @@ def stream_events(
 
 
 @router.get("/events/{index}", response_model=Event, dependencies=[reads("events", EVERYBODY)])
-def get_event(request: Request, index: Index) -> JSONResponse:
-    """One event. It never changes, so it may be kept."""
+def get_event(request: Request, index: Index, unsealed: Unsealed = False) -> JSONResponse:
+    """One event. It never changes, so it may be kept; not so with the text of what is sealed."""
+    require_unsealing(request, unsealed)
+    event = _event(entry_seen_by(request, index))
+    if unsealed:
+        _open(request, [event])
+        return JSONResponse(event.model_dump())
     return JSONResponse(
-        _event(entry_seen_by(request, index)).model_dump(),
-        headers={"Cache-Control": "private, max-age=31536000, immutable"},
+        event.model_dump(), headers={"Cache-Control": "private, max-age=31536000, immutable"}
     )
+
+
+def _open(request: Request, events: Sequence[Event]) -> None:
+    """Put the text of what is sealed in place of it; `entry` stays as it was signed."""
+    show = opener(request, [event.event for event in events])
+    for event in events:
+        event.event = show(event.event)
 
 
 def _topics(name: str | None) -> list[str]:

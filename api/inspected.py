@@ -45,6 +45,7 @@ class Inspected:
                 register,
                 question,
                 refused=status in REFUSALS,
+                unsealed=told.get("unsealed", False) and status not in REFUSALS,
                 size=told.get("rests_on"),
             )
         )

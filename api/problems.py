@@ -49,6 +49,8 @@ KINDS: dict[type[LedgerError], Kind] = {
     errors.PersonalDataInClear: Kind(422, "Personal data in clear"),
     errors.IdAlreadyUsed: Kind(409, "Source and id used before with other content"),
     errors.FormRuleViolated: Kind(422, "Does not fit the events of its case"),
+    errors.KeyDestroyed: Kind(410, "Sealing key destroyed"),
+    errors.NothingSealed: Kind(404, "Nothing sealed for this subject"),
     errors.Unavailable: Kind(503, "The ledger cannot take it now"),
     errors.SigningRefused: Kind(503, "The ledger signs nothing until its operator acts"),
 }

@@ -13,9 +13,12 @@ from fastapi.responses import JSONResponse, Response
 
 from api.access import EVERY_ROLE, READS, require, seen_by
 from api.moments import MomentError, parse_moment
+from api.unsealed import Unsealed, opener, require_unsealing
+from ledger.unsealing import in_short
 from projections.exports import tables
 from projections.question import Moment, ask
 from projections.registers import REGISTERS
+from projections.showing import shown, values_of
 
 Language = Literal["nl", "en"]
 Format = Literal["json", "csv"]
@@ -57,17 +60,20 @@ def get_register(
     known_at: Annotated[str | None, KNOWN_AT] = None,
     lang: Language = "en",
     format: Format = "json",
+    unsealed: Unsealed = False,
 ) -> Response:
     """One register; with `controller` its own rows and the processor-wide ones."""
     register = REGISTERS.get(name)
     if register is None:
         raise HTTPException(404, "There is no register of this name.")
     require(request, name)
+    require_unsealing(request, unsealed)
     connections, asked = seen_by(request, controller)
 
     def answer(moment: Moment) -> Response:
-        rows = ask(connections, register, moment, controller=asked)
-        request.state.rests_on = rows.basis.size
+        found = ask(connections, register, moment, controller=asked)
+        request.state.rests_on = found.basis.size
+        rows = shown(found, opener(request, values_of(found)) if unsealed else in_short)
         if format == "csv":
             return as_csv(name, tables.to_csv(rows, lang))
         return JSONResponse(tables.to_json(rows, lang))

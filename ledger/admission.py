@@ -40,7 +40,8 @@ from ledger.errors import (
     UnknownKey,
 )
 from ledger.keyring import ADMINISTRATOR, KEY_EVENTS, LEDGER, OF_THE_LEDGER, EnrolledKey
-from ledger.tags import controllers_of
+from ledger.sealed_text import sealed_in
+from ledger.tags import SEALED, controllers_of
 
 FindKey = Callable[[str], EnrolledKey | None]
 
@@ -61,6 +62,12 @@ class Admitted:
     event: CloudEvent
     tags: tuple[str, ...]
     controllers: tuple[str, ...]
+
+    def sealed(self) -> list[tuple[str, str]]:
+        """Where it holds sealed text, and the names of the keys."""
+        if not any(tag.startswith(f"{SEALED}:") for tag in self.tags):
+            return []
+        return list(sealed_in(self.event.raw["data"], "/data"))
 
 
 def admit(raw: bytes, find_key: FindKey, now: datetime, limits: Limits) -> Admitted:

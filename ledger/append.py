@@ -17,10 +17,10 @@ from datetime import datetime
 
 import psycopg
 
-from ledger import form_rules, head
+from ledger import form_rules, head, sealing_keys
 from ledger import receipt as receipts
 from ledger.admission import Admitted
-from ledger.errors import Refused
+from ledger.errors import Fault, FormRuleViolated, Refused
 from ledger.form_rules import AlreadyRecorded, Facts, Seen
 from ledger.kept import Kept
 from ledger.numbering import Numbering
@@ -66,11 +66,14 @@ def append(
         locked = turn.head
         recorded_at = max(clock(), locked.recorded_at)
         facts = Facts(read_seen(conn, form_rules.needed(batch, recorded_at)))
+        standing = _sealing_keys(conn, batch)
         numbering = Numbering(conn, keys, batch, locked.frontier.size)
         for admitted in batch:
             position = locked.frontier.size + len(entries) + 1
             try:
                 earlier = form_rules.decide(admitted, recorded_at, facts)
+                if earlier is None:
+                    _check_sealed(admitted, standing)
             except Refused as refused:
                 outcomes.append(refused)
                 if in_order:
@@ -91,6 +94,31 @@ def append(
         _appended(outcome, extension, entries, recorded_at) if isinstance(outcome, int) else outcome
         for outcome in outcomes
     ]
+
+
+def _sealing_keys(conn: psycopg.Connection, batch: Sequence[Admitted]) -> set[str]:
+    """The keys, of those that text in a batch is sealed with, that the ledger can still destroy.
+
+    Read under the lock of the head: whoever destroys a key and takes that lock afterwards sees
+    every event that was let in before (`ledger/erasure.py`).
+    """
+    kids = {kid for admitted in batch for _, kid in admitted.sealed()}
+    if not kids:
+        return set()
+    found = sealing_keys.find(conn, kids).values()
+    return {key.kid for key in found if key.destroyed_at is None}
+
+
+def _check_sealed(admitted: Admitted, known: set[str]) -> None:
+    """Raises FormRuleViolated for text that is sealed with a key the ledger cannot destroy."""
+    detail = "is not sealed with a key of this ledger that stands: see POST /v1/sealing-keys"
+    faults = [
+        Fault(pointer, "sealed-with-a-key-that-stands", detail)
+        for pointer, kid in admitted.sealed()
+        if kid not in known
+    ]
+    if faults:
+        raise FormRuleViolated(f"{faults[0].field} {detail}", *faults, conflict=False)
 
 
 def _appended(

@@ -61,6 +61,21 @@ class Database:
         return f"{self.schema}_controller"
 
     @property
+    def erasing_role(self) -> str:
+        """The role that destroys the keys of sealed text, and can do nothing else."""
+        return f"{self.schema}_erasing"
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Every role of this log."""
+        return (self.service_role, self.controller_role, self.erasing_role)
+
+    @property
+    def sealing_schema(self) -> str:
+        """Where the keys of sealed text are: apart from the log, and from its dumps."""
+        return f"{self.schema}_sealing"
+
+    @property
     def application_name(self) -> str:
         """What PostgreSQL shows of a connection, unless the URL says something else."""
         return f"verantwoord {self.schema}"
@@ -78,7 +93,13 @@ class Database:
             )
         except psycopg.OperationalError as error:
             raise ConfigurationError(f"cannot connect to the PostgreSQL server: {error}") from None
-        conn.execute(sql.SQL("SET search_path = {}").format(sql.Identifier(self.schema)))
+        self._find_tables(conn)
+        return conn
+
+    def connect_to_erase(self) -> psycopg.Connection:
+        """A connection as the role that erases, in autocommit mode."""
+        conn = self.connect_as_owner()
+        conn.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(self.erasing_role)))
         return conn
 
     def connect(self) -> psycopg.Connection:
@@ -113,8 +134,12 @@ class Database:
         return check
 
     def _configure(self, conn: psycopg.Connection) -> None:
-        conn.execute(sql.SQL("SET search_path = {}").format(sql.Identifier(self.schema)))
+        self._find_tables(conn)
         self._serve(conn)
+
+    def _find_tables(self, conn: psycopg.Connection) -> None:
+        names = (sql.Identifier(self.schema), sql.Identifier(self.sealing_schema))
+        conn.execute(sql.SQL("SET search_path = {}, {}").format(*names))
 
     def _serve(self, conn: psycopg.Connection) -> None:
         conn.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(self.service_role)))

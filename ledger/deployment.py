@@ -1,12 +1,13 @@
 """Where a ledger lives, and making it.
 
     DIR/postgres/            the embedded server's data, unless --database-url names another server
-    DIR/keys/                log.key, administrator.key, ledger.key, numbers.key: mode 0600
+    DIR/keys/                log.key, administrator.key, ledger.key, numbers.key, sealing-1.key
     DIR/log.vkey             the verifier key that auditors pin
     DIR/read.token           the token that reads, mode 0600
     DIR/last.checkpoint      what the log signed last (`ledger/kept.py`)
     DIR/policy               which witnesses to ask (C2SP tlog-policy), when the operator puts it
     DIR/authorities          time-stamping authorities to ask, if the operator writes it
+    DIR/retention            how long sealed text is kept, if the operator writes it
 
 `init` makes all of it once. The first two entries of every log enrol its own keys: the
 administrator's, signed by itself, and the ledger's own. `tests/test_deployment.py`.
@@ -24,12 +25,12 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from ledger import cloudevent, entry, head, keys, log_keys, note
+from ledger import cloudevent, entry, head, keys, log_keys, master_keys, note
 from ledger import sql as sql_files
 from ledger.checkpoint import sign as sign_checkpoint
 from ledger.database import Database, require_durable
 from ledger.embedded import EmbeddedServer
-from ledger.errors import ConfigurationError, NoteMalformed
+from ledger.errors import ConfigurationError, MasterKeyMissing, NoteMalformed
 from ledger.kept import Kept
 from ledger.keyring import ADMINISTRATOR, LEDGER
 from ledger.keys import SigningKey
@@ -38,8 +39,11 @@ from ledger.note import Signer
 from ledger.shared_types import SHARED_TOPICS
 
 SCHEMA_VERSION = 3
-"""What the tables of a log are like. A log of version 2 gets those of `sql/access.sql` when it is
+"""What the tables of a log are like. A log of version 2 gets what stands beside it when it is
 opened; one of version 1 has other entries, and is not opened any more."""
+
+BESIDE_THE_LOG = ("access.sql", "sealing.sql")
+"""Who may read, and the keys of what is sealed: a log commits to none of it."""
 
 NUMBERS = "numbers"
 """The key whose bytes are the secret of the numbers (`ledger/numbers.py`); it signs nothing."""
@@ -92,6 +96,11 @@ class Home:
     def authorities_file(self) -> Path:
         """Whom to ask for timestamps; there is none until the operator writes it."""
         return self.data / "authorities"
+
+    @property
+    def retention_file(self) -> Path:
+        """How long sealed text is kept; there is none until the operator writes it."""
+        return self.data / "retention"
 
     @property
     def policy_file(self) -> Path:
@@ -156,6 +165,7 @@ def init(
                 )
         _check_nothing_kept(home)
         own = _make_keys(home, origin)
+        _make_master_key(home)
         kept = Kept(home.kept_files, lambda: [own.log.verifier])
         token = keys.make_token()
         identity = LogIdentity(
@@ -212,6 +222,14 @@ def _make_keys(home: Home, origin: str) -> OwnKeys:
     )
 
 
+def _make_master_key(home: Home) -> None:
+    """The first master key of sealed text, where none was given or left by an `init` before."""
+    try:
+        master_keys.load(home.keys)
+    except MasterKeyMissing:
+        master_keys.make(home.keys)
+
+
 def _create_database(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as conn:
         found = conn.execute("SELECT FROM pg_database WHERE datname = %s", (DATABASE,))
@@ -229,20 +247,21 @@ def upgrade(conn: psycopg.Connection, database: Database) -> None:
     with conn.transaction():
         if conn.execute("SELECT schema_version FROM log FOR UPDATE").fetchone() == (2,):
             _create_roles(conn, database)
-            _run(conn, database, sql_files.text("access.sql"))
+            for name in BESIDE_THE_LOG:
+                _run(conn, database, sql_files.text(name))
             conn.execute("UPDATE log SET schema_version = 3")
 
 
 def _create_roles(conn: psycopg.Connection, database: Database) -> None:
     missing = [
         name
-        for name in (database.service_role, database.controller_role)
+        for name in database.roles
         if conn.execute("SELECT FROM pg_roles WHERE rolname = %s", (name,)).fetchone() is None
     ]
     try:
         for name in missing:
             conn.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(name)))
-        for name in (database.service_role, database.controller_role):
+        for name in database.roles:
             conn.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(name)))
     except psycopg.errors.InsufficientPrivilege:
         raise ConfigurationError(
@@ -260,6 +279,8 @@ def _run(conn: psycopg.Connection, database: Database, text: str) -> None:
         "{schema}": f'"{database.schema}"',
         "{service_role}": f'"{database.service_role}"',
         "{controller_role}": f'"{database.controller_role}"',
+        "{erasing_role}": f'"{database.erasing_role}"',
+        "{sealing_schema}": f'"{database.sealing_schema}"',
         "{shared_types}": "ARRAY[" + ", ".join(f"'{topic}'" for topic in SHARED_TOPICS) + "]",
     }
     for name, value in names.items():
@@ -275,7 +296,8 @@ def _create_schema(
     tables: Sequence[str],
 ) -> None:
     conn.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(database.schema)))
-    for text in (sql_files.text("schema.sql"), *tables, sql_files.text("access.sql")):
+    access = (sql_files.text(name) for name in BESIDE_THE_LOG)
+    for text in (sql_files.text("schema.sql"), *tables, *access):
         _run(conn, database, text)
     conn.execute(
         "INSERT INTO log (origin, vkey, administrator_key, read_token_sha256, numbers_key,"

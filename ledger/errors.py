@@ -15,7 +15,8 @@
     │   ├── PartyUnknown            (11)
     │   ├── PersonalDataInClear     (12)
     │   ├── IdAlreadyUsed           (13)
-    │   └── FormRuleViolated        (14)
+    │   ├── FormRuleViolated        (14)
+    │   └── KeyDestroyed          a sealing key that was asked for is gone for good
     ├── Unavailable           the ledger cannot take it now; try again
     ├── SigningRefused        the ledger signs nothing before its operator acts
     ├── VerificationFailed    stored or received bytes do not prove what they claim
@@ -34,9 +35,11 @@
     │   ├── WitnessUnavailable    no usable answer now; asked again later
     │   ├── WitnessRefused        it refuses, or its answer is not one
     │   └── WitnessAlarm          what it holds and this log do not fit: somebody must look
+    ├── NothingSealed         there is nothing to erase of this subject
     ├── LogUnreadable         a log elsewhere could not be read; nothing is shown about it
     └── ConfigurationError    the operator's settings or machine
-        └── PolicyMalformed
+        ├── PolicyMalformed
+        └── MasterKeyMissing
 
 The numbers are those of the admission checks (`ledger/admission.py`). `code` is stable and becomes
 the last part of the problem type in the HTTP interface (RFC 9457); `tests/test_api.py` holds
@@ -169,6 +172,13 @@ class FormRuleViolated(Refused):
     def __init__(self, detail: str, *faults: Fault, conflict: bool) -> None:
         super().__init__(detail, *faults)
         self.conflict = conflict
+
+
+class KeyDestroyed(Refused):
+    """The sealing key of this subject was destroyed: what was sealed with it is to be forgotten,
+    and there will be no other. What is new belongs to a case of its own."""
+
+    code = "key-destroyed"
 
 
 class Unavailable(LedgerError):
@@ -338,3 +348,18 @@ class PolicyMalformed(ConfigurationError):
         super().__init__(f"the policy: {detail}" if line is None else f"line {line}: {detail}")
         self.detail = detail
         self.line = line
+
+
+class MasterKeyMissing(ConfigurationError):
+    """There is no master key for sealed text here."""
+
+    code = "master-key-missing"
+
+
+class NothingSealed(LedgerError):
+    """Nothing was ever sealed for this subject: there is no key of it."""
+
+    code = "nothing-sealed"
+
+    def __init__(self, subject: str) -> None:
+        super().__init__(f"nothing was ever sealed for {subject}")

@@ -53,6 +53,7 @@ class Inspection:
     register: str
     query: str
     refused: bool = False
+    unsealed: bool = False
     size: int | None = None
 
 
@@ -75,6 +76,7 @@ class _Asked:
     role: str
     register: str
     refused: bool
+    unsealed: bool
 
 
 class _Questions:
@@ -114,7 +116,7 @@ class Inspections(Background):
         at = self._ledger.clock()
         reader = asked.reader
         who = (UNKNOWN, "none") if reader is None else (reader.name, str(reader.role))
-        key = _Asked(*who, asked.register, asked.refused)
+        key = _Asked(*who, asked.register, asked.refused, asked.unsealed)
         with self._lock:
             self._counted.setdefault(key, _Questions(at)).add(at, asked)
 
@@ -169,6 +171,8 @@ class Inspections(Background):
             data["ledger_position"] = questions.size
         if key.refused:
             data["refused"] = True
+        if key.unsealed:
+            data["unsealed"] = True
         return self._sign(RECORDS_INSPECTED, questions.first, data)
 
     def _sign(self, type: str, at: datetime, data: dict[str, Any]) -> bytes:

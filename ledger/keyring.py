@@ -36,7 +36,9 @@ KEY_EVENTS = frozenset({ENROLLED, REVOKED})
 """Event types that take the administrator's signature."""
 
 CHECKPOINT_SIGNED = "CheckpointSigned"
-OF_THE_LEDGER = frozenset({CHECKPOINT_SIGNED, "RecordsInspected", "EvidencePackExported"})
+OF_THE_LEDGER = frozenset(
+    {CHECKPOINT_SIGNED, "RecordsInspected", "EvidencePackExported", "PayloadShredded"}
+)
 """What the ledger says of itself: no service signs it."""
 
 ALGORITHM = "ed25519"

@@ -20,7 +20,7 @@ from typing import Any, Self
 import psycopg
 from psycopg_pool import ConnectionPool
 
-from ledger import admission, cloudevent, entry, events, keys
+from ledger import admission, cloudevent, entry, events, keys, master_keys
 from ledger.admission import Admitted
 from ledger.append import Appended, Outcome, append
 from ledger.authorities import Authority
@@ -47,6 +47,7 @@ from ledger.keyring import KEY_EVENTS, LEDGER, EnrolledKey, KeyRing
 from ledger.keys import SigningKey
 from ledger.listener import Listener
 from ledger.log_keys import LogKeys
+from ledger.master_keys import MasterKeys
 from ledger.note import Verifier, parse_vkey
 from ledger.numbers import ControllerKeys
 from ledger.reader import Reader
@@ -190,6 +191,10 @@ class Ledger:
         if not self.signs or self.identity.origin.startswith(DEMO) or not file.exists():
             return None
         return keys.load(file)
+
+    def master_keys(self) -> MasterKeys:
+        """The master keys of sealed text, as they are now. Raises ConfigurationError."""
+        return master_keys.load(self._home.keys)
 
     def own_source(self, system: str) -> str:
         """The `source` of a system of this processor, under the number `init` was given."""

@@ -6,6 +6,7 @@
     <case>:<id>                 every case it belongs to: breach:B-1, instruction:I-001 …
     concerns:<event id>         the event it corrects, retracts or shreds
     party:controller:<id>, party:processor      it registers a party
+    sealed:<kid>                every key that text in it is sealed with (`ledger/sealed_text.py`)
 
     corrects:correction         it corrects a correction
 
@@ -21,8 +22,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ledger.sealed_text import sealed_in
+
 ID = r"[A-Za-z0-9](?:[A-Za-z0-9._:/-]{0,62}[A-Za-z0-9])?"
 """The form of an id, of a controller or of a case."""
+
+SEALED = "sealed"
+"""The kind of tag by which events are found whose text a key opens."""
 
 CORRECTS_CORRECTION = "corrects:correction"
 
@@ -88,6 +94,7 @@ def tags_of(source: str, id: str, name: str, data: Mapping[str, Any]) -> tuple[s
     tags = [f"source-id:{source} {id}", f"event-id:{id}"]
     tags.extend(f"controller:{controller}" for controller in controllers_of(name, data))
     tags.extend(_of_fields(name, data))
+    tags.extend(f"{SEALED}:{kid}" for _, kid in sealed_in(data))
     return tuple(dict.fromkeys(tags))
 
 

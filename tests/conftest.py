@@ -41,9 +41,15 @@ def home(server_url: str, tmp_path: Path) -> Iterator[Home]:
     home = Home(tmp_path / "data", server_url, f"t{os.getpid()}_{next(NUMBERS)}")
     yield home
     with psycopg.connect(server_url, autocommit=True) as conn:
-        conn.execute(f'DROP SCHEMA IF EXISTS "{home.schema}" CASCADE'.encode())
-        for role in ("service", "controller"):
-            conn.execute(f'DROP ROLE IF EXISTS "{home.schema}_{role}"'.encode())
+        drop_log(conn, home.schema)
+
+
+def drop_log(conn: psycopg.Connection, schema: str) -> None:
+    """Drop a log with what stands beside it, as far as it is there."""
+    for name in (schema, f"{schema}_sealing"):
+        conn.execute(f'DROP SCHEMA IF EXISTS "{name}" CASCADE'.encode())
+    for role in ("service", "controller", "erasing"):
+        conn.execute(f'DROP ROLE IF EXISTS "{schema}_{role}"'.encode())
 
 
 @pytest.fixture

@@ -32,7 +32,9 @@ POLICIES = {
 """Parameters of clauses.md 1.3 that the vocabulary names only as "any term that changes"."""
 
 BEYOND = {
-    "RecordsInspected": {"count", "until", "refused"},
+    "RecordsInspected": {"count", "until", "refused", "unsealed"},
+    "DataSubjectRequestReceived": {"request_text", "subject_contact"},
+    "ControllerRegistered": {"contact_person"},
     "SigningKeyEnrolled": {"event_types", "controller_ids"},
     "ProcessingAgreementConcluded": POLICIES,
     "ProcessingAgreementAmended": POLICIES,

@@ -28,6 +28,7 @@ from ledger.roles import Role
 from projections import sql
 from projections.follow import catch_up
 from projections.registers import REGISTERS
+from tests.conftest import drop_log
 from tests.ledgers import TestLedger
 from tests.recording import scenario_file
 from tests.serving import serving_ledger
@@ -126,9 +127,7 @@ def scenario(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with open_ledger(home) as ledger:
         yield ledger
     with psycopg.connect(server_url, autocommit=True) as conn:
-        conn.execute(f"DROP SCHEMA {schema} CASCADE".encode())
-        for role in ("service", "controller"):
-            conn.execute(f"DROP ROLE {schema}_{role}".encode())
+        drop_log(conn, schema)
 
 
 @pytest.fixture(scope="module")

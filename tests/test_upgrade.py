@@ -18,6 +18,7 @@ Owner = Callable[[], psycopg.Connection]
 
 BACK_TO_2 = """
     DROP TABLE access_tokens;
+    DROP SCHEMA {sealing_schema} CASCADE;
     DROP POLICY served ON entries;
     DROP POLICY own_and_shared ON entries;
     DROP POLICY served ON numbers;
@@ -37,7 +38,8 @@ def test_a_log_of_version_2_is_opened(ledger: TestLedger, owner: Owner) -> None:
     head = ledger.ledger.reader.checkpoint()
     role = ledger.ledger.database.controller_role
     with owner() as conn:
-        conn.execute(BACK_TO_2.encode())
+        sealing = f'"{ledger.ledger.database.sealing_schema}"'
+        conn.execute(BACK_TO_2.replace("{sealing_schema}", sealing).encode())
         conn.execute(f'DROP OWNED BY "{role}"'.encode())
         conn.execute(f'DROP ROLE "{role}"'.encode())
     for _ in range(2):

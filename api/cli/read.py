@@ -17,11 +17,13 @@ from api.moments import MomentError, parse_moment
 from ledger.errors import ConfigurationError
 from ledger.export import export_log as write_log
 from ledger.opening import open_ledger
+from ledger.unsealing import opener
 from projections import follow
 from projections.exports import tables
 from projections.question import Answer, ask
 from projections.register import Column
 from projections.registers import REGISTERS
+from projections.showing import shown, values_of
 
 
 class RegisterFormat(StrEnum):
@@ -56,6 +58,9 @@ def register(
     as_of: AsOf = None,
     known_at: KnownAt = None,
     lang: Lang = Language.EN,
+    unsealed: Annotated[
+        bool, typer.Option("--unsealed", help="With the text of sealed fields.")
+    ] = False,
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
@@ -77,6 +82,12 @@ def register(
             answer = ask(ledger.pool, found, moment, controller=controller)
         except LookupError:
             raise ConfigurationError("nothing had been recorded at that moment") from None
+        if unsealed:
+            with ledger.pool.connection() as conn:
+                show = opener(conn, ledger.master_keys(), values_of(answer))
+            answer = shown(answer, show)
+        else:
+            answer = shown(answer)
     if format is RegisterFormat.JSON:
         print_json(tables.to_json(answer, lang))
     elif format is RegisterFormat.CSV:

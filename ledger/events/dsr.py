@@ -30,6 +30,10 @@ class DataSubjectRequestReceived(EventData):
     received_at: f.Moment | None = Field(None, description="When it was received")
     channel: f.Slug | None = Field(None, description="Way it came in or went out")
     subject_token: f.Token | None = Field(None, description="Keyed token of the data subject")
+    request_text: f.Sealed | None = Field(None, description="What was asked, sealed")
+    subject_contact: f.Sealed | None = Field(
+        None, description="How the data subject can be reached, sealed"
+    )
 
 
 @event_type(

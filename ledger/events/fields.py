@@ -2,7 +2,8 @@
 
 All text is bounded and without control characters. A *moment* is an instant with an offset, or a
 date that means the civil day in Europe/Amsterdam: never a time without a zone. Countries are
-ISO 3166-1 alpha-2, digests SHA-256 in lower-case hexadecimal, periods ISO 8601. Values stay text:
+ISO 3166-1 alpha-2, digests SHA-256 in lower-case hexadecimal, periods ISO 8601. Any text may be
+sealed (`ledger/sealed_text.py`), a *sealed* field must be. Values stay text:
 what was signed is never written in another way. `tests/test_events.py` has wrong values of each.
 """
 
@@ -27,6 +28,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from ledger.events.countries import COUNTRIES
+from ledger.sealed_text import LONGEST, PATTERN, kid_of
 from ledger.tags import ID
 
 LARGEST = 2**53 - 1
@@ -95,6 +97,14 @@ def _32_bytes(text: str) -> str:
     return text
 
 
+def _sealed(text: str) -> str:
+    if kid_of(text) is None:
+        raise PydanticCustomError(
+            "sealed", "must be sealed: a JWE under a key of POST /v1/sealing-keys"
+        )
+    return text
+
+
 def _unique(items: list[Any]) -> list[Any]:
     if any(item in items[:number] for number, item in enumerate(items)):
         raise PydanticCustomError("unique", "must not hold the same item twice")
@@ -135,6 +145,11 @@ Slug = Annotated[StrictStr, Field(pattern=r"^[A-Za-z][A-Za-z0-9_ .-]{0,63}$")]
 Name = Annotated[StrictStr, Field(min_length=1, max_length=200), AfterValidator(_plain)]
 Text = Annotated[StrictStr, Field(min_length=1, max_length=4000), AfterValidator(_plain)]
 Pseudonym = Annotated[StrictStr, Field(min_length=1, max_length=64), AfterValidator(_plain)]
+Sealed = Annotated[
+    StrictStr,
+    Field(max_length=LONGEST, json_schema_extra={"pattern": f"^{PATTERN}$"}),
+    AfterValidator(_sealed),
+]
 Version = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,31}$")]
 Contact = Annotated[Text, OrganisationContact()]
 Kvk = Annotated[StrictStr, Field(pattern=r"^[0-9]{8}$"), NotPersonal()]

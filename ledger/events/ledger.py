@@ -128,6 +128,7 @@ class RecordsInspected(EventData):
     count: f.Count | None = Field(None, description="Number of queries, if more than one")
     until: f.Moment | None = Field(None, description="When the last of them was")
     refused: f.Bool | None = Field(None, description="Whether they were refused")
+    unsealed: f.Bool | None = Field(None, description="Whether sealed text was shown")
 
 
 @event_type(

@@ -61,3 +61,4 @@ class ControllerRegistered(EventData):
     breach_contact: f.Contact | None = Field(
         None, description="Where breach notices go (clause 9.1)"
     )
+    contact_person: f.Sealed | None = Field(None, description="Whom to ask for, sealed")

@@ -42,6 +42,7 @@ COLUMNS = (
     Column("query_hash", Label("Hash van de vragen", "Hash of the queries"), "11.1"),
     Column("count", Label("Aantal vragen", "Number of queries"), "11.1"),
     Column("until", Label("Laatste vraag", "Last query"), "11.1"),
+    Column("unsealed", Label("Verzegelde tekst getoond", "Sealed text shown"), "6.1"),
     Column("refused", Label("Geweigerd", "Refused"), "11.1; art. 32(1)(b)"),
     Column("scope", Label("Reikwijdte", "Scope"), "11.1; art. 30(4)"),
     Column("manifest_sha256", Label("Hash van het manifest", "Hash of the manifest"), "11.1"),
@@ -84,6 +85,7 @@ def _inspection(fact: Fact) -> Row:
         "query_hash": text(fact.data, "query_hash"),
         "count": whole(fact.data, "count") or 1,
         "until": given(fact.data, "until"),
+        "unsealed": fact.data.get("unsealed") is True,
         "refused": fact.data.get("refused") is True,
         "ledger_position": whole(fact.data, "ledger_position"),
     }

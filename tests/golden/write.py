@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.events import EVENT_TYPES, EventType, json_schema
+from ledger.sealing import SealingKey, seal
 
 EVENTS = Path(__file__).parent / "events"
 
@@ -27,11 +28,12 @@ TEXTS = (
     "12345678",
     "A" * 43 + "=",
     hashlib.sha256(b"").hexdigest(),
+    seal("example", SealingKey("s-" + 16 * "5e", bytes(32))),
 )
 """Texts of every form; a field gets the first that has its form."""
 
 
-GREW = {"RecordsInspected": 1}
+GREW = {"ControllerRegistered": 1, "DataSubjectRequestReceived": 1, "RecordsInspected": 1}
 """How often a type got further optional fields within its version: it has bytes from before and
 after each time."""
 

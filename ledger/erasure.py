@@ -1,0 +1,188 @@
+"""Erasing what is sealed: destroy the key, and record of every event that it sealed that it did.
+
+    destroy the key (as the role that can do nothing else) · vacuum its old row away ·
+    record a PayloadShredded for each event it sealed, until under the lock of the head none is left
+
+The entries stay as they are, so every signature and proof still holds; the text is gone from all
+that is made of them. A key that was destroyed is found destroyed when the same is asked again: what
+was not recorded then is recorded now. An event let in before the key ended is seen, since appends
+look at the key under the lock that is taken here as well. `tests/test_erasure.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import psycopg
+from psycopg import sql
+
+from ledger import cloudevent, entry, head, own_events, receipt, sealing_keys
+from ledger.errors import (
+    ConfigurationError,
+    IdAlreadyUsed,
+    NothingSealed,
+    Refused,
+    VerificationFailed,
+)
+from ledger.keys import SigningKey
+from ledger.opening import Ledger
+from ledger.sealed_text import sealed_in
+from ledger.sealing_keys import KeptKey
+from ledger.tags import SEALED
+
+PAYLOAD_SHREDDED = "PayloadShredded"
+
+AT_ONCE = 20
+"""Events that are recorded together."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedEvent:
+    """An event with text that a key opens: its index, its source and id, and where the text is."""
+
+    index: int
+    source: str
+    id: str
+    fields: tuple[str, ...]
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What was erased: the key and since when it is gone, the events whose text it opened, how many
+    of these were recorded as erased now (the others were before), and of how many the receipt still
+    verifies, with the signature of the producer."""
+
+    subject: str
+    kid: str
+    destroyed_at: datetime
+    events: tuple[SealedEvent, ...]
+    recorded: int
+    proven: int
+
+
+def preview(ledger: Ledger, subject: str) -> tuple[KeptKey, list[SealedEvent]]:
+    """What erasing a subject would take: its key, and the events that it opens. Raises
+    NothingSealed."""
+    with ledger.pool.connection() as conn:
+        kept = sealing_keys.of_subject(conn, subject)
+        if kept is None:
+            raise NothingSealed(subject)
+        return kept, sealed_events(conn, kept.kid)
+
+
+def erase(ledger: Ledger, subject: str, *, ground: str, by: str) -> Erased:
+    """Destroy the key of a subject and record it. `by` is a pseudonym.
+
+    Raises NothingSealed, Refused when the ground holds personal data or the like (and then nothing
+    is destroyed), ConfigurationError where this ledger records nothing by itself, and Unavailable:
+    then the key may be gone and not all of it recorded, and the same again goes on.
+    """
+    key = _own_key(ledger)
+    kept, found = preview(ledger, subject)
+    _check_words(ledger, key, kept, ground, by)
+    with ledger.database.connect_to_erase() as conn:
+        sealing_keys.destroy(conn, kept.kid, ledger.clock())
+    vacuum(ledger)
+    destroyed, _ = preview(ledger, subject)
+    assert destroyed.destroyed_at is not None  # noqa: S101 - nothing takes it back
+    events: dict[int, SealedEvent] = {}
+    recorded = 0
+    while found := [e for e in _under_lock(ledger, kept.kid) if e.index not in events]:
+        for begin in range(0, len(found), AT_ONCE):
+            part = found[begin : begin + AT_ONCE]
+            signed = [
+                _shredded(ledger, key, event, kept.kid, destroyed.destroyed_at, ground, by)
+                for event in part
+            ]
+            for answer in ledger.append(signed):
+                if isinstance(answer, Refused) and not isinstance(answer, IdAlreadyUsed):
+                    raise answer
+                recorded += not isinstance(answer, Refused) and answer.created
+        events |= {event.index: event for event in found}
+    gone = tuple(events.values())
+    proven = sum(_is_proven(ledger, event.index) for event in gone)
+    return Erased(subject, kept.kid, destroyed.destroyed_at, gone, recorded, proven)
+
+
+def sealed_events(conn: psycopg.Connection, kid: str) -> list[SealedEvent]:
+    """The events with text that a key opens, in the order of the log."""
+    rows = conn.execute(
+        "SELECT e.position, e.leaf FROM tags t JOIN entries e ON e.position = t.position"
+        " WHERE t.tag = %s ORDER BY e.position",
+        (f"{SEALED}:{kid}",),
+    )
+    return [_sealed_event(position, leaf, kid) for position, leaf in rows]
+
+
+def vacuum(ledger: Ledger) -> None:
+    """Write the table of keys anew, without the versions of rows that are gone. As the owner."""
+    table = sql.Identifier(ledger.database.sealing_schema, "sealing_keys")
+    with ledger.database.connect_as_owner() as conn:
+        conn.execute(sql.SQL("VACUUM (FULL) {}").format(table))
+
+
+def _is_proven(ledger: Ledger, index: int) -> bool:
+    producers = {key.key_id: key.verifier() for key in ledger.enrolled_keys()}
+    try:
+        receipt.check(ledger.reader.receipt(index), ledger.log_keys(), producers)
+    except VerificationFailed:
+        return False
+    return True
+
+
+def _under_lock(ledger: Ledger, kid: str) -> list[SealedEvent]:
+    with ledger.pool.connection() as conn, conn.transaction():
+        head.lock(conn)
+        return sealed_events(conn, kid)
+
+
+def _sealed_event(position: int, leaf: bytes, kid: str) -> SealedEvent:
+    read = entry.parse(leaf)
+    event = cloudevent.parse(read.payload)
+    places = sealed_in(event.raw["data"], "/data")
+    fields = tuple(pointer for pointer, name in places if name == kid)
+    return SealedEvent(position - 1, event.source, event.id, fields, read.recorded_at)
+
+
+def _own_key(ledger: Ledger) -> SigningKey:
+    key = ledger.own_key()
+    if key is None:
+        raise ConfigurationError(
+            "erasing is recorded, and this ledger records nothing by itself: it only reads, or its"
+            " clock is that of a demonstration"
+        )
+    return key
+
+
+def _check_words(ledger: Ledger, key: SigningKey, kept: KeptKey, ground: str, by: str) -> None:
+    """What would be refused is refused before anything is destroyed."""
+    now = ledger.clock()
+    probe = SealedEvent(0, ledger.own_source("probe"), "probe", ("/data",), now)
+    ledger.admit(_shredded(ledger, key, probe, kept.kid, now, ground, by))
+
+
+def _shredded(
+    ledger: Ledger,
+    key: SigningKey,
+    event: SealedEvent,
+    kid: str,
+    destroyed_at: datetime,
+    ground: str,
+    by: str,
+) -> bytes:
+    data = {
+        "event_id": f"{event.source} {event.id}",
+        "ground": ground,
+        "fields": list(event.fields),
+        "key_destroyed_at": _text(destroyed_at),
+        "by": by,
+    }
+    # The same for the same event, so that it is recorded once, whoever asks how often.
+    id = f"{PAYLOAD_SHREDDED}-{kid}-{event.index:012}"
+    return own_events.sign(ledger, key, PAYLOAD_SHREDDED, id, destroyed_at, data)
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
