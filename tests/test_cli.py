@@ -31,7 +31,9 @@ from tests.vectors import shared
 PROGRAM = Path(sys.executable).with_name("verantwoord")
 
 
-def run(*arguments: object, status: int = 0, **env: str) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: object, status: int = 0, typed: str = "", **env: str
+) -> subprocess.CompletedProcess[str]:
     """Run the program; its status must be as given, and no trace of Python may show."""
     done = subprocess.run(
         [str(PROGRAM), *map(str, arguments)],
@@ -39,7 +41,7 @@ def run(*arguments: object, status: int = 0, **env: str) -> subprocess.Completed
         text=True,
         check=False,
         env={**os.environ, "COLUMNS": "120", "NO_COLOR": "1", **env},
-        stdin=subprocess.DEVNULL,
+        input=typed,
     )
     assert done.returncode == status, (done.stdout, done.stderr)
     assert "Traceback" not in done.stderr

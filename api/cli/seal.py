@@ -102,7 +102,9 @@ def rotate(
     if format is Format.JSON:
         print_json({"master": masters.current, "wrapped": wrapped, "ended": ended})
         return
-    console.print(f"{wrapped} keys are wrapped with master key {masters.current}.", highlight=False)
+    console.print(
+        f"Wrapped with master key {masters.current}: {_count(wrapped, 'key')}.", highlight=False
+    )
     for number in ended:
         console.print(
             f"keys/sealing-{number}.key is gone: remove it from your backups as well.",
@@ -186,8 +188,12 @@ def retention(
         table.add_row(each.subject, each.period, str(each.until), str(each.events))
     if found:
         console.print(table, soft_wrap=False)
-    count = f"{len(found)} subject{'' if len(found) == 1 else 's'}"
+    count = _count(len(found), "subject")
     console.print(f"{count} {'erased' if apply else 'due'}.", highlight=False)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _moment(text: str) -> datetime:
