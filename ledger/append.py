@@ -20,7 +20,7 @@ import psycopg
 from ledger import form_rules, head, sealing_keys
 from ledger import receipt as receipts
 from ledger.admission import Admitted
-from ledger.errors import Fault, FormRuleViolated, Refused
+from ledger.errors import Refused
 from ledger.form_rules import AlreadyRecorded, Facts, Seen
 from ledger.kept import Kept
 from ledger.numbering import Numbering
@@ -73,7 +73,7 @@ def append(
             try:
                 earlier = form_rules.decide(admitted, recorded_at, facts)
                 if earlier is None:
-                    _check_sealed(admitted, standing)
+                    form_rules.check_sealed(admitted, standing)
             except Refused as refused:
                 outcomes.append(refused)
                 if in_order:
@@ -107,18 +107,6 @@ def _sealing_keys(conn: psycopg.Connection, batch: Sequence[Admitted]) -> set[st
         return set()
     found = sealing_keys.find(conn, kids).values()
     return {key.kid for key in found if key.destroyed_at is None}
-
-
-def _check_sealed(admitted: Admitted, known: set[str]) -> None:
-    """Raises FormRuleViolated for text that is sealed with a key the ledger cannot destroy."""
-    detail = "is not sealed with a key of this ledger that stands: see POST /v1/sealing-keys"
-    faults = [
-        Fault(pointer, "sealed-with-a-key-that-stands", detail)
-        for pointer, kid in admitted.sealed()
-        if kid not in known
-    ]
-    if faults:
-        raise FormRuleViolated(f"{faults[0].field} {detail}", *faults, conflict=False)
 
 
 def _appended(

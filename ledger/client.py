@@ -12,6 +12,7 @@ about the very bytes that were sent. `tests/test_client.py` cuts the connection 
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +25,7 @@ from urllib.parse import quote
 
 import httpx
 
-from ledger import cloudevent, envelope, receipt, receipt_files
+from ledger import cloudevent, envelope, receipt, receipt_files, sealing
 from ledger.envelope import Envelope
 from ledger.errors import LedgerError
 from ledger.keys import SigningKey
@@ -33,6 +34,7 @@ from ledger.note import Verifier
 from ledger.receipt import Receipt
 from ledger.refresh import Refreshed
 from ledger.report import Pins
+from ledger.sealing import SealingKey
 
 BATCH = 500
 """Events in one request."""
@@ -50,6 +52,17 @@ class AppendRefused(LedgerError):
     def __init__(self, id: str, problem: Mapping[str, Any]) -> None:
         super().__init__(f"event {id}: {problem.get('title')}: {problem.get('detail')}")
         self.id = id
+        self.problem = problem
+
+
+class SealingRefused(LedgerError):
+    """There is no key to seal with: `problem` is the problem document. 410: it was destroyed, and
+    what is new belongs to another case."""
+
+    code = "sealing-refused"
+
+    def __init__(self, subject: str, problem: Mapping[str, Any]) -> None:
+        super().__init__(f"{subject}: {problem.get('title')}: {problem.get('detail')}")
         self.problem = problem
 
 
@@ -74,7 +87,7 @@ class Client:
     """Appends the events of one service. Close it, or use it in a `with` block.
 
     `receipts` is a directory where each receipt is kept as `<id>.tlog-proof`, written before an
-    append returns; None keeps none. `token` is the one that reads, which only `refresh` needs.
+    append returns; None keeps none. `token` is one of the role service, for `refresh` and `seal`.
     `attempts` requests are made, with growing pauses.
     """
 
@@ -130,6 +143,23 @@ class Client:
             ]
         return answers
 
+    def seal(self, subject: str, text: str) -> str:
+        """The text, sealed with the key of a subject or case (`request:V-1`), for a field of an
+        event; the ledger can forget it when it destroys that key.
+
+        It takes a token of the role service. Each time gives another sealed text: keep it with the
+        event until that has its receipt, or sending the event again is refused as another one of
+        its id. Raises SealingRefused and LedgerUnreachable.
+        """
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._token}"}
+        body = json.dumps({"subject": subject}).encode()
+        answer = self._post("/v1/sealing-keys", body, headers)
+        if answer.status_code != 200:
+            raise SealingRefused(subject, json.loads(answer.text or "{}"))
+        jwk = answer.json()
+        secret = base64.urlsafe_b64decode(jwk["k"] + "=")
+        return sealing.seal(text, SealingKey(jwk["kid"], secret))
+
     def refresh(self, pins: Pins) -> dict[Path, Refreshed]:
         """Refresh the receipts that are kept, with what others have said since: by file, what each
         one is now.
@@ -172,26 +202,36 @@ class Client:
         )
 
     def _send(self, envelopes: Sequence[Envelope]) -> list[dict[str, Any]]:
-        body = b"\n".join(envelope.format(e) for e in envelopes)
+        answer = self._post(
+            "/v1/events:batch",
+            b"\n".join(envelope.format(e) for e in envelopes),
+            {"Content-Type": "application/x-ndjson"},
+            lambda answer: not any(a["status"] in AGAIN for a in answer.json()["answers"]),
+        )
+        if answer.status_code != 200:
+            raise AppendRefused("of the batch", json.loads(answer.text or "{}"))
+        answers: list[dict[str, Any]] = answer.json()["answers"]
+        return answers
+
+    def _post(
+        self,
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        is_whole: Callable[[httpx.Response], bool] = lambda _: True,
+    ) -> httpx.Response:
+        """The answer to a request that may be sent again: a whole one, or one that says no."""
         reason = ""
         for attempt in range(self._attempts):
             if attempt:
                 self._pause(min(0.1 * 2**attempt, 10.0))
             try:
-                answer = self._http.post(
-                    "/v1/events:batch",
-                    content=body,
-                    headers={"Content-Type": "application/x-ndjson"},
-                )
+                answer = self._http.post(path, content=body, headers=headers)
             except httpx.TransportError as error:
                 reason = type(error).__name__
                 continue
-            if answer.status_code == 200:
-                answers: list[dict[str, Any]] = answer.json()["answers"]
-                if not any(a["status"] in AGAIN for a in answers):
-                    return answers
-            elif answer.status_code not in AGAIN:
-                raise AppendRefused("of the batch", json.loads(answer.text or "{}"))
+            if answer.status_code not in AGAIN and (answer.status_code != 200 or is_whole(answer)):
+                return answer
             reason = f"status {answer.status_code}"
         raise LedgerUnreachable(f"no answer after {self._attempts} attempts: {reason}")
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
@@ -334,6 +334,15 @@ def decide(candidate: Admitted, recorded_at: datetime, facts: Facts) -> AlreadyR
         if isinstance(rule, SourceIdNew) and rule.seen:
             return AlreadyRecorded(rule.seen[0].position)
     return None
+
+
+def check_sealed(candidate: Admitted, standing: Container[str]) -> None:
+    """Text is sealed with a key that the ledger can destroy, one of those that stand. Raises
+    FormRuleViolated, which names the first place where it is not."""
+    for pointer, kid in candidate.sealed():
+        if kid not in standing:
+            detail = "is not sealed with a key of this ledger that stands (POST /v1/sealing-keys)"
+            raise _nothing(pointer, "sealed-with-a-key-that-stands", f"{pointer} {detail}")
 
 
 def amended(candidate: Admitted, recorded_at: datetime, facts: Facts) -> list[str]:

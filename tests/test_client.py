@@ -12,13 +12,18 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ledger.client import AppendRefused, Client, Event, LedgerUnreachable
+from ledger.client import AppendRefused, Client, Event, LedgerUnreachable, SealingRefused
+from ledger.erasure import erase
 from ledger.errors import VerificationFailed
 from ledger.keys import make_key
 from ledger.note import Verifier
 from ledger.receipt import check
+from ledger.roles import Role
+from ledger.sealing import unseal
 from tests.check_ledger import check_ledger
+from tests.door import Owner, opened
 from tests.ledgers import KVK, TestLedger
+from tests.sealed import TEXT, key_for
 from tests.serving import serving
 
 AT = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -161,3 +166,23 @@ def test_a_receipt_of_another_log_is_not_trusted(ledger: TestLedger) -> None:
     with serving(ledger) as url, client_of(ledger, url, verifier=other) as client:
         with pytest.raises(VerificationFailed):
             client.append_all([instruction(1)])
+
+
+def test_text_is_sealed_before_it_is_sent(ledger: TestLedger, owner: Owner) -> None:
+    """With a service's token; the answer to a subject whose key is gone, or to no token, is told."""
+    with opened(ledger, owner) as door:
+        token = door.token(Role.SERVICE, key_id="k-helpdesk")
+        with client_of(ledger, door.url, token=token) as client:
+            sealed = client.seal("request:V-1", TEXT)
+            data = {"request_id": "V-1", "controller_id": "C1", "right": "access"}
+            data |= {"request_text": sealed}
+            given = client.append("DataSubjectRequestReceived", data, id="v-1", occurred_at=AT)
+            assert unseal(sealed, key_for(ledger, "request:V-1")) == TEXT
+            again = client.append("DataSubjectRequestReceived", data, id="v-1", occurred_at=AT)
+            assert again.index == given.index
+            erase(ledger.ledger, "request:V-1", ground="x", by="operator")
+            with pytest.raises(SealingRefused, match="destroyed"):
+                client.seal("request:V-1", TEXT)
+        with client_of(ledger, door.url) as client, pytest.raises(SealingRefused, match="Token"):
+            client.seal("request:V-2", TEXT)
+    check_ledger(ledger)
