@@ -169,7 +169,7 @@ def test_a_receipt_of_another_log_is_not_trusted(ledger: TestLedger) -> None:
 
 
 def test_text_is_sealed_before_it_is_sent(ledger: TestLedger, owner: Owner) -> None:
-    """With a service's token; the answer to a subject whose key is gone, or to no token, is told."""
+    """With a service's token; a subject whose key is gone, and no token, are told apart."""
     with opened(ledger, owner) as door:
         token = door.token(Role.SERVICE, key_id="k-helpdesk")
         with client_of(ledger, door.url, token=token) as client:
