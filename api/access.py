@@ -11,8 +11,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import datetime
 from typing import Annotated, Any, cast
 
+import psycopg
 from fastapi import Depends, HTTPException, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
@@ -29,6 +31,7 @@ from ledger.keys import token_matches
 from ledger.opening import Ledger
 from ledger.reader import Reader, StoredEntry
 from ledger.roles import BESIDE_REGISTERS, EVERYBODY, OPERATOR, READERS, WATCHERS, Holder, Role
+from projections import granted
 from projections.registers import REGISTERS
 from projections.withheld import withheld_from
 
@@ -163,11 +166,22 @@ async def _holder(request: Request, credentials: HTTPAuthorizationCredentials | 
 
 
 def _granted(ledger: Ledger, token: str) -> Holder | None:
+    now = ledger.clock()
     with ledger.pool.connection() as conn:
-        found = access_tokens.find(conn, token, ledger.clock())
-    if found is None or not _key_in_force(ledger, found.key_id):
+        found = access_tokens.find(conn, token, now)
+        if found is None or not _key_in_force(ledger, found.key_id):
+            return None
+        if found.grant_id is not None:
+            return _standing(conn, found.grant_id, now)
+        return found.grants
+
+
+def _standing(conn: psycopg.Connection, grant_id: str, now: datetime) -> Holder | None:
+    """Whom the bearer of an auditor's token is taken for, while its grant is in force."""
+    grant = granted.find(conn, grant_id)
+    if grant is None or grant.state(now) != "in force":
         return None
-    return found.grants
+    return Holder(Role.AUDITOR, grant.reader, grant.controllers, grant.registers)
 
 
 def _key_in_force(ledger: Ledger, key_id: str | None) -> bool:

@@ -30,7 +30,8 @@ USUAL = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """What is kept of a token. `controllers` and `registers` are its scope, None for all."""
+    """What is kept of a token. `controllers` and `registers` are its scope, None for all; that of
+    an auditor is what the events of its grant say (`ledger/auditor_grants.py`)."""
 
     id: str
     role: Role
@@ -38,6 +39,7 @@ class AccessToken:
     controllers: tuple[str, ...] | None
     registers: tuple[str, ...] | None
     key_id: str | None
+    grant_id: str | None
     created_at: datetime
     expires_at: datetime
     revoked_at: datetime | None
@@ -64,12 +66,17 @@ def grant(
     controllers: Sequence[str] = (),
     registers: Sequence[str] = (),
     key_id: str | None = None,
+    grant_id: str | None = None,
 ) -> tuple[AccessToken, str]:
     """Make a token; what is kept of it, and the token itself, which nothing shows again.
 
     `conn` has the rights of the owner. Raises ConfigurationError that names the field and the rule.
     """
     _check(now, role, holder, expires_at, controllers, registers, key_id)
+    if (role is Role.AUDITOR) != (grant_id is not None):
+        raise ConfigurationError(
+            "an auditor, and nobody else, reads what events grant it: `verantwoord grant auditor`"
+        )
     token = keys.make_token()
     made = AccessToken(
         id=f"t-{secrets.token_hex(4)}",
@@ -78,13 +85,14 @@ def grant(
         controllers=tuple(sorted(set(controllers))) or None,
         registers=tuple(sorted(set(registers))) or None,
         key_id=key_id,
+        grant_id=grant_id,
         created_at=now,
         expires_at=expires_at,
         revoked_at=None,
     )
     conn.execute(
         "INSERT INTO access_tokens (id, digest, role, holder, controllers, registers, key_id,"
-        " created_at, expires_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        " grant_id, created_at, expires_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             made.id,
             keys.token_digest(token),
@@ -93,6 +101,7 @@ def grant(
             made.controllers and list(made.controllers),  # a tuple would be a row
             made.registers and list(made.registers),
             made.key_id,
+            made.grant_id,
             made.created_at,
             made.expires_at,
         ),
@@ -135,7 +144,9 @@ def all_tokens(conn: psycopg.Connection) -> list[AccessToken]:
     return [_token(row) for row in rows]
 
 
-COLUMNS = "id, role, holder, controllers, registers, key_id, created_at, expires_at, revoked_at"
+COLUMNS = (
+    "id, role, holder, controllers, registers, key_id, grant_id, created_at, expires_at, revoked_at"
+)
 
 
 def _token(row: Sequence[Any]) -> AccessToken:

@@ -55,6 +55,8 @@ ANSWERS: Mapping[str, tuple[str, str]] = {
     "ControllerAuditAccepted": ("audit_id", "ControllerAuditRequested"),
     "ControllerAuditRefused": ("audit_id", "ControllerAuditRequested"),
     "ControllerAuditCompleted": ("audit_id", "ControllerAuditRequested"),
+    "AuditorAccessExtended": ("grant_id", "AuditorAccessGranted"),
+    "AuditorAccessRevoked": ("grant_id", "AuditorAccessGranted"),
     "CorrectiveActionPlanned": ("finding_id", "FindingRaised"),
     "FindingClosed": ("finding_id", "FindingRaised"),
     "DpiaSupportProvided": ("dpia_id", "DpiaSupportRequested"),

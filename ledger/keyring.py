@@ -37,9 +37,17 @@ KEY_EVENTS = frozenset({ENROLLED, REVOKED})
 
 CHECKPOINT_SIGNED = "CheckpointSigned"
 OF_THE_LEDGER = frozenset(
-    {CHECKPOINT_SIGNED, "RecordsInspected", "EvidencePackExported", "PayloadShredded"}
+    {
+        CHECKPOINT_SIGNED,
+        "RecordsInspected",
+        "EvidencePackExported",
+        "PayloadShredded",
+        "AuditorAccessGranted",
+        "AuditorAccessExtended",
+        "AuditorAccessRevoked",
+    }
 )
-"""What the ledger says of itself: no service signs it."""
+"""What the ledger says of itself, and of who may read it: no service signs it."""
 
 ALGORITHM = "ed25519"
 CIVIL_TIME = ZoneInfo("Europe/Amsterdam")

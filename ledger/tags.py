@@ -57,6 +57,7 @@ CASES = {
     "erasure_id": "erasure",
     "event_ref": "security-event",
     "finding_id": "finding",
+    "grant_id": "grant",
     "hold_id": "hold",
     "instruction_id": "instruction",
     "key_id": "key",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import psycopg
 
+from ledger import auditor_grants
 from ledger.access_tokens import grant, revoke
 from ledger.inspections import Inspections
 from ledger.roles import Role
@@ -26,11 +27,35 @@ class Door:
         self.made, self.url, self._owner = made, url, owner
 
     def token(self, role: Role, **options: Any) -> str:
-        """A token of a role for a day."""
+        """A token of a role for a day; of an auditor, under a grant of its own."""
         now = self.made.clock.moment
+        if role is Role.AUDITOR:
+            options = self._granted(now, **options)
         with self._owner() as conn:
             asked = {"holder": f"{role}-1", "expires_at": now + timedelta(days=1), **options}
             return grant(conn, now, role=role, **asked)[1]
+
+    def _granted(
+        self,
+        now: datetime,
+        *,
+        holder: str = "auditor-1",
+        controllers: Sequence[str] = (),
+        registers: Sequence[str] = (),
+    ) -> dict[str, Any]:
+        grant_id = f"G-{next(self.made.numbers)}"
+        auditor_grants.grant(
+            self.made.ledger,
+            grant_id=grant_id,
+            reader=holder,
+            purpose="a test",
+            since=now,
+            until=now + timedelta(days=1),
+            controllers=controllers,
+            registers=registers,
+            by="operator",
+        )
+        return {"holder": holder, "grant_id": grant_id}
 
     def as_(self, role: Role, **options: Any) -> httpx.Client:
         """A client with a token of a role."""

@@ -20,8 +20,8 @@ TOMORROW = START + timedelta(days=1)
 
 
 def granted(owner: Owner, **options: Any) -> tuple[access_tokens.AccessToken, str]:
-    """A token of an auditor for a day, unless the options say otherwise."""
-    asked = {"role": Role.AUDITOR, "holder": "auditor-1", "expires_at": TOMORROW, **options}
+    """A token of a privacy officer for a day, unless the options say otherwise."""
+    asked = {"role": Role.PRIVACY_OFFICER, "holder": "officer-1", "expires_at": TOMORROW, **options}
     with owner() as conn:
         return grant(conn, START, **asked)
 
@@ -59,7 +59,7 @@ def test_who_serves_may_look_and_not_grant(ledger: TestLedger, owner: Owner) -> 
     granted(owner)
     for statement in (
         "INSERT INTO access_tokens SELECT 'x', digest, 'operator', holder, null, null, null,"
-        " created_at, expires_at, null FROM access_tokens",
+        " null, created_at, expires_at, null FROM access_tokens",
         "UPDATE access_tokens SET role = 'operator'",
         "DELETE FROM access_tokens",
     ):
@@ -83,6 +83,8 @@ def test_who_serves_may_look_and_not_grant(ledger: TestLedger, owner: Owner) -> 
         ({"role": Role.CONTROLLER_READER}, "controller"),
         ({"role": Role.SERVICE}, "key"),
         ({"key_id": "k-crm"}, "key"),
+        ({"role": Role.AUDITOR}, "grant auditor"),
+        ({"grant_id": "G-1"}, "grant auditor"),
         ({"role": Role.OPERATOR, "controllers": ["C1"]}, "operator"),
         ({"role": Role.SERVICE, "key_id": "k-crm", "registers": ["processing"]}, "key"),
     ],

@@ -12,7 +12,7 @@ from ledger.append import Appended
 from ledger.deployment import Home
 from ledger.errors import FormRuleViolated, PartyUnknown, Refused
 from ledger.events import EVENT_TYPES, latest
-from ledger.keyring import ADMINISTRATOR, KEY_EVENTS
+from ledger.keyring import ADMINISTRATOR, KEY_EVENTS, LEDGER, OF_THE_LEDGER
 from ledger.keys import make_key
 from ledger.opening import open_ledger
 from tests.check_ledger import check_ledger, check_registers
@@ -63,7 +63,9 @@ def test_every_event_type_has_its_place() -> None:
 def test_an_answer_to_nothing_is_refused(ledger: TestLedger, name: str) -> None:
     """422 with the rule and the field, for every type that answers."""
     data = json.loads(golden(latest(name)))["data"]
-    fault = refused(ledger, name, data)
+    service = LEDGER if name in OF_THE_LEDGER else "helpdesk"
+    ledger.services[LEDGER] = keys.load(keys.key_file(ledger.home.keys, LEDGER))
+    fault = refused(ledger, name, data, service=service)
     field = form_rules.ANSWERS[name][0]
     assert not fault.conflict
     assert (fault.faults[0].field, fault.faults[0].rule) == (

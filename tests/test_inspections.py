@@ -77,8 +77,8 @@ class _Standing:
 def test_who_read_what_is_in_the_log(watched: Watched) -> None:
     """By pseudonym and role, the register, the digest of the question, and what the answer rests
     on; not the question itself, and no controller."""
-    size = watched.made.ledger.reader.size()
     with watched.door.as_(Role.AUDITOR, holder="auditor-2026-1") as client:
+        size = watched.made.ledger.reader.size()
         assert client.get("/v1/registers/processing?controller=C1&lang=nl").status_code == 200
     question = b"GET /v1/registers/processing?controller=C1&lang=nl\n"
     assert watched.told() == [
@@ -203,8 +203,8 @@ def test_reading_goes_on_where_nothing_can_be_recorded(watched: Watched) -> None
     def refuse(*_: object) -> str:
         raise psycopg.OperationalError("the disk is full")
 
-    watched.made.ledger.sign = refuse  # type: ignore[method-assign]
     with watched.door.as_(Role.AUDITOR) as client:
+        watched.made.ledger.sign = refuse  # type: ignore[method-assign]
         assert client.get("/v1/clocks").status_code == 200
     for _ in range(2):
         watched.inspections.attempt(watched.inspections.record)

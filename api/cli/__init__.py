@@ -28,7 +28,7 @@ COMMANDS = {
     "replay": "append.replay",
     "append": "append.append",
     "keys": "log_keys.app",
-    "grant": "grant.app",
+    "grant": "grant_auditor.app",
     "kept": "kept.app",
     "sealing": "seal.app",
     "erase": "seal.erase",

@@ -16,6 +16,8 @@ from ledger.access_tokens import USUAL, AccessToken
 from ledger.errors import ConfigurationError
 from ledger.opening import Ledger, open_ledger
 from ledger.roles import BESIDE_REGISTERS, Role
+from projections import granted
+from projections.grants import Grant
 from projections.registers import REGISTERS
 
 app = typer.Typer(help="Who may read over HTTP: grant, list, revoke.", no_args_is_help=True)
@@ -46,12 +48,13 @@ def token(
 ) -> None:
     """Make an access token and print it, once: only its digest is kept.
 
-    An auditor and a privacy officer read, a controller-reader reads what concerns its controllers,
-    a service what it needs for appending. No token can write: what is appended is signed.
+    A privacy officer reads and erases, a controller-reader reads what concerns its controllers, a
+    service what it needs for appending. An auditor gets one with `grant auditor`. No token can
+    append: what is appended is signed.
     """
-    _check_registers(register or [])
+    check_registers(register or [])
     with open_ledger(home(data, database_url, schema), signs=False) as ledger:
-        _check_known(ledger, controller or [], key)
+        check_known(ledger, controller or [], key)
         now = ledger.clock()
         with ledger.database.connect_as_owner() as conn:
             made, secret = access_tokens.grant(
@@ -59,13 +62,13 @@ def token(
                 now,
                 role=role,
                 holder=holder,
-                expires_at=_expiry(now, days, expires),
+                expires_at=expiry(now, days, expires),
                 controllers=controller or (),
                 registers=register or (),
                 key_id=key,
             )
     if format is Format.JSON:
-        print_json({**_json(made, now), "token": secret})
+        print_json({**_json(made, now, None), "token": secret})
         return
     console.print(
         f"Token {made.id} of {made.holder}, {made.role}, until {local(made.expires_at)}."
@@ -86,21 +89,26 @@ def list_tokens(
     with open_ledger(home(data, database_url, schema), signs=False) as ledger:
         now = ledger.clock()
         with ledger.pool.connection() as conn:
-            found = access_tokens.all_tokens(conn)
+            found = [
+                (each, each.grant_id and granted.find(conn, each.grant_id))
+                for each in access_tokens.all_tokens(conn)
+            ]
     if format is Format.JSON:
-        print_json({"tokens": [_json(each, now) for each in found]})
+        print_json({"tokens": [_json(each, now, grant or None) for each, grant in found]})
         return
     heads = ("token", "role", "holder", "may ask about", "ends", "state")
     table = Table(*(Column(head, overflow="fold") for head in heads))  # an id that is cut is no id
-    for each in found:
-        scope = [*(each.controllers or ()), *(each.registers or ()), *filter(None, [each.key_id])]
+    for each, grant in found:
+        scope = grant or each
+        named = [*(scope.controllers or ()), *(scope.registers or ()), each.key_id, each.grant_id]
+        ends = min(grant.until, each.expires_at) if grant else each.expires_at
         table.add_row(
             each.id,
             each.role,
             each.holder,
-            ", ".join(scope) or "all",
-            local(each.expires_at),
-            each.state(now),
+            ", ".join(filter(None, named)) or "all",
+            local(ends),
+            _state(each, now, grant or None),
         )
     console.print(table, soft_wrap=False)
 
@@ -119,12 +127,13 @@ def revoke(
         with ledger.database.connect_as_owner() as conn:
             ended = access_tokens.revoke(conn, now, token)
     if format is Format.JSON:
-        print_json(_json(ended, now))
+        print_json(_json(ended, now, None))
     else:
         console.print(f"Token {ended.id} of {ended.holder} is revoked.", highlight=False)
 
 
-def _check_registers(names: list[str]) -> None:
+def check_registers(names: list[str]) -> None:
+    """A register that there is not is a slip of the pen. Raises ConfigurationError."""
     known = {*REGISTERS, *BESIDE_REGISTERS}
     for name in names:
         if name not in known:
@@ -133,8 +142,8 @@ def _check_registers(names: list[str]) -> None:
             )
 
 
-def _check_known(ledger: Ledger, controllers: list[str], key: str | None) -> None:
-    """A grant for whom the ledger does not know is a slip of the pen."""
+def check_known(ledger: Ledger, controllers: list[str], key: str | None) -> None:
+    """So is a grant for whom the ledger does not know. Raises ConfigurationError."""
     for controller in controllers:
         if not ledger.reader.sequence(controller, limit=1):
             raise ConfigurationError(f"nothing was ever recorded about a controller {controller}")
@@ -142,7 +151,8 @@ def _check_known(ledger: Ledger, controllers: list[str], key: str | None) -> Non
         raise ConfigurationError(f"no key {key} is enrolled; `verantwoord keys list` shows them")
 
 
-def _expiry(now: datetime, days: int, expires: str | None) -> datetime:
+def expiry(now: datetime, days: int, expires: str | None) -> datetime:
+    """When something ends: so many days after, or at a moment. Raises ConfigurationError."""
     if expires is None:
         return now + timedelta(days=days)
     try:
@@ -151,16 +161,25 @@ def _expiry(now: datetime, days: int, expires: str | None) -> datetime:
         raise ConfigurationError(str(error)) from None
 
 
-def _json(token: AccessToken, now: datetime) -> dict[str, Any]:
+def _state(token: AccessToken, now: datetime, grant: Grant | None) -> str:
+    """That of its grant, while the token itself is in force."""
+    own = token.state(now)
+    return grant.state(now) if grant is not None and own == "in force" else own
+
+
+def _json(token: AccessToken, now: datetime, grant: Grant | None) -> dict[str, Any]:
+    scope = token if grant is None else grant
     return {
         "id": token.id,
         "role": token.role,
         "holder": token.holder,
-        "controllers": token.controllers,
-        "registers": token.registers,
+        "controllers": scope.controllers,
+        "registers": scope.registers,
         "key_id": token.key_id,
+        "grant_id": token.grant_id,
+        "until": grant and grant.until,
         "created_at": token.created_at.isoformat(),
         "expires_at": token.expires_at.isoformat(),
         "revoked_at": token.revoked_at.isoformat() if token.revoked_at else None,
-        "state": token.state(now),
+        "state": _state(token, now, grant),
     }

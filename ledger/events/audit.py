@@ -171,3 +171,68 @@ class CostsAllocated(EventData):
     amount: f.Amount | None = Field(None, description="Amount of money")
     currency: f.Currency | None = Field(None, description="Currency, ISO 4217")
     ground: f.Text | None = Field(None, description="Why these costs fall to this party")
+
+
+@event_type(
+    nl="Toegang voor auditor verleend",
+    group="audit",
+    clauses="11.1, 11.3",
+    gdpr="28(3)(h)",
+    iso27001=("A.5.15", "A.5.18", "A.8.34"),
+    nen7510=("5.18",),
+    registers=("access_log", "audit_register"),
+)
+class AuditorAccessGranted(EventData):
+    """An auditor may read the ledger for a while; an event for each controller in its scope."""
+
+    grant_id: f.Id = Field(description="Id of the grant")
+    reader: f.Id = Field(description="Who may read, as a pseudonym")
+    purpose: f.Text = Field(description="What for")
+    valid_until: f.Instant = Field(description="First moment at which it has ended")
+    valid_from: f.Instant | None = Field(None, description="From when, if not from occurredat")
+    controller_id: f.Id | None = Field(
+        None, description="Controller that may be asked about; all, when absent"
+    )
+    registers: f.Slugs | None = Field(
+        None, description="Registers that may be read; all, when absent"
+    )
+    frameworks: f.Slugs | None = Field(None, description="Frameworks that are audited")
+    audit_id: f.Id | None = Field(None, description="Id of the audit")
+    by: f.Pseudonym | None = Field(None, description="Who granted it, as a pseudonym or role")
+
+
+@event_type(
+    nl="Toegang voor auditor verlengd",
+    group="audit",
+    clauses="11.1, 11.3",
+    gdpr="28(3)(h)",
+    iso27001=("A.5.18", "A.8.34"),
+    nen7510=("5.18",),
+    registers=("access_log", "audit_register"),
+)
+class AuditorAccessExtended(EventData):
+    """An auditor may read longer."""
+
+    grant_id: f.Id = Field(description="Id of the grant")
+    valid_until: f.Instant = Field(description="First moment at which it has ended now")
+    reason: f.Text = Field(description="Why")
+    controller_id: f.Id | None = Field(None, description="Id of the controller")
+    by: f.Pseudonym | None = Field(None, description="Who extended it, as a pseudonym or role")
+
+
+@event_type(
+    nl="Toegang voor auditor ingetrokken",
+    group="audit",
+    clauses="11.1, 11.3",
+    gdpr="28(3)(h)",
+    iso27001=("A.5.18",),
+    nen7510=("5.18",),
+    registers=("access_log", "audit_register"),
+)
+class AuditorAccessRevoked(EventData):
+    """An auditor may read no more."""
+
+    grant_id: f.Id = Field(description="Id of the grant")
+    reason: f.Text = Field(description="Why")
+    controller_id: f.Id | None = Field(None, description="Id of the controller")
+    by: f.Pseudonym | None = Field(None, description="Who revoked it, as a pseudonym or role")

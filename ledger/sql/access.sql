@@ -11,6 +11,8 @@ CREATE TABLE access_tokens (
     controllers  text[] CHECK (controllers <> '{}'),  -- null: all
     registers    text[] CHECK (registers <> '{}'),    -- null: all
     key_id       text,                   -- of a service: its signing key
+    grant_id     text,                   -- of an auditor: its grant, whose events say the rest
+    CHECK ((role = 'auditor') = (grant_id IS NOT NULL)),
     created_at   timestamptz NOT NULL,
     expires_at   timestamptz NOT NULL,
     revoked_at   timestamptz

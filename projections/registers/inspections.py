@@ -1,6 +1,7 @@
 """Who read the ledger, and what it did with itself (6.1, 11.1; GDPR 5(2), 28(3)(h), 30(4)).
 
-Rows by kind: `inspection`, `evidence_pack` and `shredding`, for the processor alone; `key` and
+Rows by kind: `inspection`, `evidence_pack` and `shredding`, for the processor alone; `grant`, what
+an auditor may read, for the controller it was granted for or the processor alone; `key` and
 `checkpoint`, for every reader, since they are what a proof is checked with.
 `tests/registers/test_inspections.py`.
 """
@@ -10,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from projections.facts import Fact
-from projections.reading import first_when, given, text, texts, when, whole
+from projections.grants import EXTENDED, GRANTED, REVOKED, grant_of
+from projections.reading import first_when, given, ids, stamp, text, texts, when, whole
 from projections.register import Column, Label, Register, Row
 from projections.rows import (
     ITSELF,
     PROCESSOR_ONLY,
     PROCESSOR_WIDE,
+    by_id,
     cases_by,
     leading_to,
     of_type,
@@ -30,6 +33,9 @@ BY_TYPE = {
     "CheckpointSigned": (ITSELF,),
     "SigningKeyEnrolled": ("key:key_id",),
     "SigningKeyRevoked": ("key:key_id",),
+    GRANTED: ("grant:grant_id",),
+    EXTENDED: ("grant:grant_id",),
+    REVOKED: ("grant:grant_id",),
 }
 
 COLUMNS = (
@@ -46,6 +52,10 @@ COLUMNS = (
     Column("refused", Label("Geweigerd", "Refused"), "11.1; art. 32(1)(b)"),
     Column("scope", Label("Reikwijdte", "Scope"), "11.1; art. 30(4)"),
     Column("manifest_sha256", Label("Hash van het manifest", "Hash of the manifest"), "11.1"),
+    Column("purpose", Label("Doel", "Purpose"), "11.3"),
+    Column("projections", Label("Registers", "Registers"), "11.1, 11.3"),
+    Column("frameworks", Label("Normen", "Frameworks"), "11.2, 11.3"),
+    Column("audit_id", Label("Bij audit", "For audit"), "11.3"),
     Column("ledger_position", Label("Omvang van het log", "Size of the log"), "11.1; art. 5(2)"),
     Column("root", Label("Wortelhash", "Root hash"), "art. 5(2)"),
     Column("witnesses", Label("Getuigen", "Witness signatures"), "art. 5(2)"),
@@ -67,10 +77,12 @@ COLUMNS = (
 
 
 def fold(case: str, facts: Sequence[Fact]) -> Sequence[Row]:
-    """The row of one key, or of one event."""
+    """The row of one key or of one event; those of a grant, one for each controller."""
     tag, _, id_ = case.partition(":")
     if tag == "key":
         return [_key(id_, facts)]
+    if tag == "grant":
+        return _grants(id_, facts)
     return [EVENTS[fact.type](fact) for fact in facts]
 
 
@@ -129,6 +141,39 @@ def _checkpoint(fact: Fact) -> Row:
         "witnesses": len(texts(fact.data, "witness_signatures")),
     }
     return row(COLUMNS, row_key("checkpoint", str(fact.position)), PROCESSOR_WIDE, values, [fact])
+
+
+def _grants(grant_id: str, facts: Sequence[Fact]) -> list[Row]:
+    """What an auditor was granted: for the controller that it was granted for, or the processor."""
+    named = by_id(facts, "controller_id")
+    general = [fact for fact in facts if not ids(fact.data, "controller_id")]
+    rows = [_grant((each,), row_key("grant", grant_id, each), own) for each, own in named.items()]
+    rows.append(_grant(PROCESSOR_ONLY, row_key("grant", grant_id), general))
+    return [row for row in rows if row is not None]
+
+
+def _grant(controllers: tuple[str, ...], key: str, facts: Sequence[Fact]) -> Row | None:
+    grant = grant_of(key, facts)
+    if grant is None:
+        return None
+    values = {
+        "kind": "grant",
+        "id": text(facts[0].data, "grant_id"),
+        "at": first_when(of_type(facts, GRANTED)),
+        "reader": grant.reader,
+        "role": "auditor",
+        "purpose": grant.purpose,
+        "projections": list(grant.registers or ()),
+        "frameworks": list(grant.frameworks),
+        "audit_id": grant.audit_id,
+        "valid_from": stamp(grant.since),
+        "valid_until": stamp(grant.until),
+        "state": "revoked" if grant.revoked_at else "granted",
+        "revoked_at": stamp(grant.revoked_at),
+        "reason": text(facts[-1].data, "reason"),
+        "by": text(facts[-1].data, "by"),
+    }
+    return row(COLUMNS, key, controllers, values, facts)
 
 
 EVENTS = {

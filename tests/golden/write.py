@@ -33,6 +33,9 @@ TEXTS = (
 """Texts of every form; a field gets the first that has its form."""
 
 
+KNOWN = {"controller_id": "C1"}
+"""Fields of which tests append the event: a controller that they have."""
+
 GREW = {"ControllerRegistered": 1, "DataSubjectRequestReceived": 1, "RecordsInspected": 1}
 """How often a type got further optional fields within its version: it has bytes from before and
 after each time."""
@@ -84,7 +87,8 @@ def _object(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, An
         return {_text(pattern): _example(inner, definitions)}
     if "properties" not in schema:
         return {"9.1": _example(schema["additionalProperties"], definitions)}
-    return {name: _example(part, definitions) for name, part in schema["properties"].items()}
+    made = {name: _example(part, definitions) for name, part in schema["properties"].items()}
+    return made | {name: value for name, value in KNOWN.items() if name in made}
 
 
 def _scalar(schema: dict[str, Any]) -> Any:

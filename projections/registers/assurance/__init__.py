@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from projections.certificate_cover import ISSUED, WITHDRAWN
 from projections.facts import Fact
+from projections.grants import EXTENDED, GRANTED, REVOKED
 from projections.register import Label, Register, Row
 from projections.registers.assurance.certificates import certificate_rows
 from projections.registers.assurance.columns import COLUMNS
@@ -37,6 +38,9 @@ BY_TYPE = {
     "ControllerAuditAccepted": OF_A_CONTROLLER,
     "ControllerAuditRefused": OF_A_CONTROLLER,
     "ControllerAuditCompleted": OF_A_CONTROLLER,
+    GRANTED: OF_A_CONTROLLER,
+    EXTENDED: OF_A_CONTROLLER,
+    REVOKED: OF_A_CONTROLLER,
     "ProcessingAgreementConcluded": OF_A_CONTROLLER,
     "ProcessingAgreementAmended": OF_A_CONTROLLER,
     "ApplicabilityStatementIssued": (ITSELF,),

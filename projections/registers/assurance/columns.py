@@ -33,6 +33,7 @@ COLUMNS = (
     Column("answered_at", Label("Beantwoord op", "Answered at"), "11.3"),
     Column("planned_from", Label("Gepland vanaf", "Planned from"), "11.3"),
     Column("refusal_ground", Label("Grond van weigering", "Ground of refusal"), "11.3"),
+    Column("access", Label("Verleende toegang", "Access granted"), "11.3; art. 28(3)(h)"),
     Column("previous_audit_id", Label("Genoemde eerdere audit", "Earlier audit named"), "11.3"),
     Column(
         "earlier_in_year", Label("Eerdere audits in het jaar", "Earlier audits in the year"), "11.3"

@@ -18,7 +18,8 @@ from projections.audit_year import (
     year_of,
 )
 from projections.facts import Fact
-from projections.reading import day_of, given, text, truth, when
+from projections.grants import GRANT_EVENTS, Grant, grant_of
+from projections.reading import day_of, given, stamp, text, truth, when
 from projections.register import Row
 from projections.registers.assurance.columns import COLUMNS
 from projections.rows import by_id, of_type, row, row_key
@@ -30,9 +31,20 @@ COUNTED = {REQUESTED: "requested", ACCEPTED: "accepted", REFUSED: "refused", COM
 def controller_audit_rows(controller: str, facts: Sequence[Fact]) -> list[Row]:
     """Every audit of one controller against the limit of its year, and the count of each year."""
     audits, agreed = controller_audits(facts), of_type(facts, *TERMS_EVENTS)
+    granted = [
+        grant
+        for id_, own in by_id(of_type(facts, *GRANT_EVENTS), "grant_id").items()
+        if (grant := grant_of(id_, own)) is not None
+    ]
     then = {audit.audit_id: earlier for audit, earlier in answered(facts)}
     rows = [
-        _audit(controller, audit, then.get(audit.audit_id, audits[:place]), agreed)
+        _audit(
+            controller,
+            audit,
+            then.get(audit.audit_id, audits[:place]),
+            agreed,
+            [grant for grant in granted if grant.audit_id == audit.audit_id],
+        )
         for place, audit in enumerate(audits)
     ]
     return [*rows, *_years(controller, facts)]
@@ -43,6 +55,7 @@ def _audit(
     audit: ControllerAudit,
     earlier: Sequence[ControllerAudit],
     agreed: Sequence[Fact],
+    granted: Sequence[Grant],
 ) -> Row:
     year = year_of(audit, earlier, agreed)
     values = {
@@ -50,6 +63,7 @@ def _audit(
         "id": audit.audit_id,
         "controller": controller,
         **_course(audit),
+        "access": [_access(grant) for grant in granted],
         "earlier_in_year": [e.audit_id for e in year.earlier],
         "limit": year.limit,
         "year_basis": year.basis,
@@ -57,8 +71,21 @@ def _audit(
         "refusal_justified": refusal_justified(audit, year),
     }
     rests_on = [*agreed, *(step for a in (audit, *year.earlier) for step in a.steps)]
+    rests_on += [fact for grant in granted for fact in grant.facts]
     key = row_key("controller_audit", controller, audit.audit_id)
     return row(COLUMNS, key, (controller,), values, rests_on)
+
+
+def _access(grant: Grant) -> dict[str, Any]:
+    """What the auditor may read, and until when."""
+    return {
+        "id": grant.id,
+        "reader": grant.reader,
+        "registers": list(grant.registers or ()),
+        "from": stamp(grant.since),
+        "until": stamp(grant.until),
+        "revoked_at": stamp(grant.revoked_at),
+    }
 
 
 def _course(audit: ControllerAudit) -> dict[str, Any]:
