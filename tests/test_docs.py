@@ -130,6 +130,18 @@ def test_every_problem_code_is_explained() -> None:
     assert wrong == []
 
 
+def test_every_threat_names_a_test_that_is_there() -> None:
+    """Or says that nothing stands against it yet; and every boundary and letter is looked at."""
+    text = (DOCS / "explanation" / "threat-model.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in text.splitlines() if re.match(r"\| [STRIDE] \|", line)]
+    assert {row[0].strip("| ") for row in rows} == set("STRIDE")
+    for row in rows:
+        named = re.findall(r"`(tests/\w+\.py)::(test_\w+)`", row[3])
+        assert bool(named) != row[2].startswith("**open**"), row
+        for file, name in named:
+            assert f"def {name}(" in (DOCS.parent / file).read_text(encoding="utf-8"), name
+
+
 def test_every_command_is_documented() -> None:
     """Each command of `verantwoord` has a heading of its own in the reference."""
     headings = _anchors(DOCS / "reference" / "cli.md")

@@ -100,13 +100,14 @@ def list_tokens(
     table = Table(*(Column(head, overflow="fold") for head in heads))  # an id that is cut is no id
     for each, grant in found:
         scope = grant or each
-        named = [*(scope.controllers or ()), *(scope.registers or ()), each.key_id, each.grant_id]
+        named = [*(scope.controllers or ()), *(scope.registers or ()), each.key_id]
         ends = min(grant.until, each.expires_at) if grant else each.expires_at
         table.add_row(
             each.id,
             each.role,
             each.holder,
-            ", ".join(filter(None, named)) or "all",
+            (", ".join(filter(None, named)) or "all")
+            + (f" ({each.grant_id})" if each.grant_id else ""),
             local(ends),
             _state(each, now, grant or None),
         )
