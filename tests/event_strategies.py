@@ -1,7 +1,7 @@
 """Values that a JSON Schema of the vocabulary accepts, for property tests.
 
 Only the words of JSON Schema that these schemas use. What they cannot say is added here: days that
-are in the calendar, countries that exist, text without control characters.
+are in the calendar, countries that exist, sealed text, text without control characters.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from hypothesis.strategies import SearchStrategy
 
 from ledger.events import EventType, json_schema
 from ledger.events.countries import COUNTRIES
+from ledger.sealed_text import PATTERN
+from ledger.sealing import SealingKey, seal
 
 OFFSETS = st.sampled_from([UTC, timezone(timedelta(hours=2)), timezone(-timedelta(minutes=210))])
 DATES = st.dates(date(1970, 1, 1)).map(date.isoformat)
@@ -25,6 +27,8 @@ INSTANTS = st.datetimes(
 ).map(lambda moment: moment.isoformat().replace("+00:00", "Z"))
 CHARACTERS = st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"])
 COUNTRY = "^[A-Z]{2}$"
+KEY = SealingKey("s-" + 16 * "5e", bytes(32))
+SEALED = st.text(CHARACTERS, max_size=20).map(lambda text: seal(text, KEY))
 
 
 def data_of(event_type: EventType) -> SearchStrategy[dict[str, Any]]:
@@ -68,6 +72,8 @@ def _scalars(schema: dict[str, Any]) -> SearchStrategy[Any]:
 def _texts(schema: dict[str, Any]) -> SearchStrategy[str]:
     if schema.get("pattern") == COUNTRY:
         return st.sampled_from(sorted(COUNTRIES))
+    if schema.get("pattern") == f"^{PATTERN}$":
+        return SEALED
     if "pattern" in schema:
         return st.from_regex(schema["pattern"].removesuffix("$") + r"\Z", fullmatch=True)
     if "format" in schema:
