@@ -169,11 +169,12 @@ def _granted(ledger: Ledger, token: str) -> Holder | None:
     now = ledger.clock()
     with ledger.pool.connection() as conn:
         found = access_tokens.find(conn, token, now)
-        if found is None or not _key_in_force(ledger, found.key_id):
-            return None
-        if found.grant_id is not None:
+        if found is not None and found.grant_id is not None:
             return _standing(conn, found.grant_id, now)
-        return found.grants
+    # Without the connection: looking a key up takes another, and all of them may be lent.
+    if found is None or not _key_in_force(ledger, found.key_id):
+        return None
+    return found.grants
 
 
 def _standing(conn: psycopg.Connection, grant_id: str, now: datetime) -> Holder | None:
