@@ -24,7 +24,7 @@ import psycopg
 import pytest
 
 from api.cli import COMMANDS, load
-from ledger.deployment import DATABASE
+from ledger.deployment import DATABASE, Home
 from ledger.embedded import EmbeddedServer
 from tests.vectors import shared
 
@@ -46,6 +46,11 @@ def run(
     assert done.returncode == status, (done.stdout, done.stderr)
     assert "Traceback" not in done.stderr
     return done
+
+
+def options_of(home: Home) -> list[object]:
+    """The options that lead to a ledger."""
+    return ["--data", home.data, "--database-url", home.database_url, "--schema", home.schema]
 
 
 def answer(*arguments: object, **options: Any) -> Any:

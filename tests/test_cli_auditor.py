@@ -10,7 +10,7 @@ import pytest
 from ledger.deployment import Home, now
 from tests.check_ledger import check_ledger
 from tests.ledgers import TestLedger
-from tests.test_cli import answer, run
+from tests.test_cli import answer, options_of, run
 
 AUDITOR = ["grant", "auditor", "--holder", "auditor-1", "--purpose", "audit 11.3"]
 
@@ -19,7 +19,7 @@ AUDITOR = ["grant", "auditor", "--holder", "auditor-1", "--purpose", "audit 11.3
 def at(home: Home, ledger: TestLedger) -> list[object]:
     """Where a ledger is that runs by the clock of this machine."""
     ledger.ledger.clock = now
-    return ["--data", home.data, "--database-url", home.database_url, "--schema", home.schema]
+    return options_of(home)
 
 
 def test_a_grant_is_made_listed_extended_and_ended(at: list[object], ledger: TestLedger) -> None:

@@ -13,7 +13,7 @@ from ledger.opening import open_ledger
 from tests.check_ledger import check_ledger
 from tests.ledgers import TestLedger
 from tests.sealed import TEXT, key_for, request
-from tests.test_cli import answer, run
+from tests.test_cli import answer, options_of, run
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def at(home: Home, ledger: TestLedger) -> list[object]:
     """Where a ledger is that runs by the clock of this machine, with a request sealed in it."""
     ledger.ledger.clock = now
     request(ledger, 1)
-    return ["--data", home.data, "--database-url", home.database_url, "--schema", home.schema]
+    return options_of(home)
 
 
 def test_text_is_sealed_listed_shown_and_erased(

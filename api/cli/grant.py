@@ -8,9 +8,17 @@ from typing import Annotated, Any
 import typer
 from rich.table import Column, Table
 
-from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
+from api.cli.options import (
+    DEFAULT_DATA,
+    DEFAULT_SCHEMA,
+    Data,
+    DatabaseUrl,
+    Formatted,
+    Schema,
+    home,
+    instant,
+)
 from api.cli.output import Format, console, local, print_json
-from api.moments import MomentError, parse_instant
 from ledger import access_tokens
 from ledger.access_tokens import USUAL, AccessToken
 from ledger.errors import ConfigurationError
@@ -90,11 +98,11 @@ def list_tokens(
         now = ledger.clock()
         with ledger.pool.connection() as conn:
             found = [
-                (each, each.grant_id and granted.find(conn, each.grant_id))
+                (each, granted.find(conn, each.grant_id) if each.grant_id else None)
                 for each in access_tokens.all_tokens(conn)
             ]
     if format is Format.JSON:
-        print_json({"tokens": [_json(each, now, grant or None) for each, grant in found]})
+        print_json({"tokens": [_json(each, now, grant) for each, grant in found]})
         return
     heads = ("token", "role", "holder", "may ask about", "ends", "state")
     table = Table(*(Column(head, overflow="fold") for head in heads))  # an id that is cut is no id
@@ -109,7 +117,7 @@ def list_tokens(
             (", ".join(filter(None, named)) or "all")
             + (f" ({each.grant_id})" if each.grant_id else ""),
             local(ends),
-            _state(each, now, grant or None),
+            _state(each, now, grant),
         )
     console.print(table, soft_wrap=False)
 
@@ -154,12 +162,7 @@ def check_known(ledger: Ledger, controllers: list[str], key: str | None) -> None
 
 def expiry(now: datetime, days: int, expires: str | None) -> datetime:
     """When something ends: so many days after, or at a moment. Raises ConfigurationError."""
-    if expires is None:
-        return now + timedelta(days=days)
-    try:
-        return parse_instant("expires", expires)
-    except MomentError as error:
-        raise ConfigurationError(str(error)) from None
+    return now + timedelta(days=days) if expires is None else instant("expires", expires)
 
 
 def _state(token: AccessToken, now: datetime, grant: Grant | None) -> str:

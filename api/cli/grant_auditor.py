@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from api.cli.grant import app, check_known, check_registers, expiry
-from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
+from api.cli.options import (
+    DEFAULT_DATA,
+    DEFAULT_SCHEMA,
+    By,
+    Data,
+    DatabaseUrl,
+    Formatted,
+    Schema,
+    home,
+    instant,
+)
 from api.cli.output import Format, console, local, print_json
-from api.moments import MomentError, parse_instant
 from ledger import access_tokens, auditor_grants
 from ledger.access_tokens import LONGEST
 from ledger.errors import ConfigurationError
 from ledger.opening import Ledger, open_ledger
-from ledger.roles import Role
+from ledger.roles import OPERATOR, Role
 from projections import granted
 from projections.grants import Grant
 
 Id = Annotated[str, typer.Argument(help="Id of the grant, as `grant list` shows it.")]
 Reason = Annotated[str, typer.Option(help="Why, in the event.")]
-By = Annotated[str, typer.Option(help="Who decided it, as a pseudonym, in the event.")]
 
 
 @app.command()
@@ -48,7 +55,7 @@ def auditor(
     expires: Annotated[
         str | None, typer.Option(help="Moment at which it ends, instead: 2027-01-31.")
     ] = None,
-    by: By = "operator",
+    by: By = OPERATOR.name,
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
@@ -63,7 +70,7 @@ def auditor(
     with open_ledger(home(data, database_url, schema)) as ledger:
         check_known(ledger, controller or [], None)
         now = ledger.clock()
-        since = now if begins is None else _moment("from", begins)
+        since = now if begins is None else instant("from", begins)
         until = expiry(since, days, expires)
         grant_id = f"G-{secrets.token_hex(4)}"
         with ledger.database.connect_as_owner() as conn, conn.transaction():
@@ -105,14 +112,14 @@ def extend(
     grant: Id,
     expires: Annotated[str, typer.Option(help="Moment at which it ends now: 2027-01-31.")],
     reason: Reason,
-    by: By = "operator",
+    by: By = OPERATOR.name,
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
     format: Formatted = Format.TEXT,
 ) -> None:
     """Let an auditor read longer, by an event; the token stays the same."""
-    until = _moment("expires", expires)
+    until = instant("expires", expires)
     with open_ledger(home(data, database_url, schema)) as ledger:
         found = _standing(ledger, grant)
         if until <= found.until:
@@ -130,7 +137,7 @@ def extend(
 def end(
     grant: Id,
     reason: Reason,
-    by: By = "operator",
+    by: By = OPERATOR.name,
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
@@ -154,10 +161,3 @@ def _standing(ledger: Ledger, grant_id: str) -> Grant:
     if found.revoked_at is not None:
         raise ConfigurationError(f"grant {grant_id} was ended {local(found.revoked_at)}")
     return found
-
-
-def _moment(name: str, text: str) -> datetime:
-    try:
-        return parse_instant(name, text)
-    except MomentError as error:
-        raise ConfigurationError(str(error)) from None

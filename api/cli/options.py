@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from api.cli.output import Format
+from api.moments import MomentError, parse_instant
 from ledger import authorities
 from ledger import policy as policies
 from ledger.authorities import Authority
@@ -70,6 +72,17 @@ DEFAULT_SCHEMA = "ledger"
 
 KEEP = "VERANTWOORD_KEEP"
 """Further files that keep the last checkpoint, with `:` between them."""
+
+
+By = Annotated[str, typer.Option(help="Who decided it, as a pseudonym, in the event.")]
+
+
+def instant(name: str, text: str) -> datetime:
+    """The instant that an option gives; a date is its end. Raises ConfigurationError."""
+    try:
+        return parse_instant(name, text)
+    except MomentError as error:
+        raise ConfigurationError(str(error)) from None
 
 
 def home(data: Path, database_url: str | None, schema: str = DEFAULT_SCHEMA) -> Home:

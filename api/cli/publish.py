@@ -21,6 +21,7 @@ from api.cli.options import (
 )
 from api.cli.output import Format, console, print_json
 from api.witnesses import WitnessStanding, standings
+from ledger.cloudevent import write_instant
 from ledger.errors import ConfigurationError
 from ledger.opening import open_ledger
 from ledger.publish import Publisher, Round, last_cosigned
@@ -88,7 +89,7 @@ def _print(last: Round, rule: str, shown: Sequence[WitnessStanding]) -> None:
             standing.name,
             standing.algorithm,
             f"{cosigned.size} entries" if cosigned else "never",
-            cosigned.at.isoformat().replace("+00:00", "Z") if cosigned else "",
+            write_instant(cosigned.at) if cosigned else "",
             trouble.detail if trouble else "" if standing.url else "has no address in the policy",
         )
     console.print(table, soft_wrap=False, highlight=False)

@@ -9,16 +9,24 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
-from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
+from api.cli.options import (
+    DEFAULT_DATA,
+    DEFAULT_SCHEMA,
+    By,
+    Data,
+    DatabaseUrl,
+    Formatted,
+    Schema,
+    home,
+    instant,
+)
 from api.cli.output import Format, console, local, print_json
-from api.moments import MomentError, parse_instant
 from ledger import erasure, master_keys, sealing, sealing_keys
 from ledger.erasure import Erased, SealedEvent
 from ledger.errors import ConfigurationError
 from ledger.opening import open_ledger
+from ledger.roles import OPERATOR
 from projections import keeping
-
-OPERATOR = "operator"
 
 Subject = Annotated[str, typer.Argument(help="A kind and an id: request:V-1.")]
 
@@ -115,9 +123,7 @@ def rotate(
 def erase(
     subject: Subject,
     ground: Annotated[str, typer.Option(help="Why, in the event: art. 17(1)(a), R-4711.")] = "",
-    by: Annotated[
-        str, typer.Option(help="Who decided it, as a pseudonym, in the event.")
-    ] = OPERATOR,
+    by: By = OPERATOR.name,
     preview: Annotated[
         bool, typer.Option("--preview", help="Show what would be erased, and erase nothing.")
     ] = False,
@@ -152,9 +158,7 @@ def retention(
     apply: Annotated[
         bool, typer.Option("--apply", help="Erase what is due; without it nothing is erased.")
     ] = False,
-    by: Annotated[
-        str, typer.Option(help="Who decided it, as a pseudonym, in the events.")
-    ] = OPERATOR,
+    by: By = OPERATOR.name,
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
@@ -170,7 +174,7 @@ def retention(
     where = home(data, database_url, schema)
     policy = keeping.read(where.retention_file)
     with open_ledger(where, signs=apply) as ledger:
-        moment = ledger.now() if at is None else _moment(at)
+        moment = ledger.now() if at is None else instant("at", at)
         with ledger.pool.connection() as conn:
             found = keeping.due(conn, policy, moment)
         for each in found if apply else ():
@@ -194,13 +198,6 @@ def retention(
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _moment(text: str) -> datetime:
-    try:
-        return parse_instant("at", text)
-    except MomentError as error:
-        raise ConfigurationError(str(error)) from None
 
 
 def _print_preview(
