@@ -24,6 +24,7 @@ from api.state import ledger_of
 from api.unsealed import Unsealed, opener, require_unsealing
 from ledger import entry as entries
 from ledger.append import Appended
+from ledger.cloudevent import write_instant
 from ledger.errors import Refused
 from ledger.events import EVENT_TYPES, versions
 from ledger.isolation import OneController
@@ -268,7 +269,7 @@ def _json(value: dict[str, Any], status: int, headers: dict[str, str] | None = N
 def _receipt(appended: Appended) -> dict[str, Any]:
     return {
         "index": appended.index,
-        "recorded_at": appended.recorded_at.isoformat().replace("+00:00", "Z"),
+        "recorded_at": write_instant(appended.recorded_at),
         "receipt": appended.receipt,
     }
 
@@ -285,7 +286,7 @@ def _event(stored: StoredEntry) -> Event:
     return Event(
         index=stored.position - 1,
         type=EVENT_TYPES[stored.type].name,
-        recorded_at=stored.recorded_at.isoformat().replace("+00:00", "Z"),
+        recorded_at=write_instant(stored.recorded_at),
         event=orjson.loads(entry.payload),
         entry=stored.leaf.decode(),
     )

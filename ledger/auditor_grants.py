@@ -14,15 +14,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from ledger import own_events
+from ledger.access_tokens import LONGEST
+from ledger.cloudevent import write_instant
 from ledger.errors import ConfigurationError, Refused
 from ledger.opening import Ledger
-
-LONGEST = timedelta(days=366)
-"""How far ahead a grant, or an extension, ends."""
 
 
 def grant(
@@ -52,8 +51,8 @@ def grant(
         "grant_id": grant_id,
         "reader": reader,
         "purpose": purpose,
-        "valid_from": _text(since),
-        "valid_until": _text(until),
+        "valid_from": write_instant(since),
+        "valid_until": write_instant(until),
         "by": by,
         **{name: value for name, value in optional.items() if value},
     }
@@ -73,7 +72,7 @@ def extend(
     now = ledger.clock()
     if not now < until <= now + LONGEST:
         raise ConfigurationError("a grant is extended to a moment to come, at most a year ahead")
-    data = {"grant_id": grant_id, "valid_until": _text(until), "reason": reason, "by": by}
+    data = {"grant_id": grant_id, "valid_until": write_instant(until), "reason": reason, "by": by}
     _record(ledger, "AuditorAccessExtended", data, controllers)
 
 
@@ -86,12 +85,7 @@ def revoke(
 
 
 def _record(ledger: Ledger, type: str, data: Mapping[str, Any], controllers: Sequence[str]) -> None:
-    key = ledger.own_key()
-    if key is None:
-        raise ConfigurationError(
-            "a grant is an event, and this ledger records nothing by itself: it only reads, or is a"
-            " demonstration"
-        )
+    key = ledger.require_own_key()
     now = ledger.clock()
     events = [
         own_events.sign(ledger, key, type, f"{type}-{secrets.token_hex(8)}", now, {**data, **named})
@@ -100,7 +94,3 @@ def _record(ledger: Ledger, type: str, data: Mapping[str, Any], controllers: Seq
     for answer in ledger.append_in_order(events):
         if isinstance(answer, Refused):
             raise answer
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

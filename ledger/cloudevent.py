@@ -103,7 +103,7 @@ def format(
             "id": id,
             "source": source,
             "type": latest(type).topic,
-            "time": _utc(time),
+            "time": write_instant(time),
             "occurredat": occurred_at.isoformat(),
             "data": data,
         },
@@ -170,7 +170,8 @@ def _time(raw: Mapping[str, Any], name: str) -> datetime:
         raise _malformed(f"/{name}", "instant", detail) from None
 
 
-def _utc(moment: datetime) -> str:
+def write_instant(moment: datetime) -> str:
+    """An instant as it is written in events: RFC 3339, in UTC and ending in Z."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 

@@ -11,15 +11,17 @@ look at the key under the lock that is taken here as well. `tests/test_erasure.p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import psycopg
 from psycopg import sql
 
 from ledger import cloudevent, entry, head, own_events, receipt, sealing_keys
+from ledger.cloudevent import write_instant
 from ledger.errors import (
-    ConfigurationError,
     IdAlreadyUsed,
     NothingSealed,
     Refused,
@@ -65,10 +67,8 @@ class Erased:
 def preview(ledger: Ledger, subject: str) -> tuple[KeptKey, list[SealedEvent]]:
     """What erasing a subject would take: its key, and the events that it opens. Raises
     NothingSealed."""
+    kept = _key_of(ledger, subject)
     with ledger.pool.connection() as conn:
-        kept = sealing_keys.of_subject(conn, subject)
-        if kept is None:
-            raise NothingSealed(subject)
         return kept, sealed_events(conn, kept.kid)
 
 
@@ -79,22 +79,21 @@ def erase(ledger: Ledger, subject: str, *, ground: str, by: str) -> Erased:
     is destroyed), ConfigurationError where this ledger records nothing by itself, and Unavailable:
     then the key may be gone and not all of it recorded, and the same again goes on.
     """
-    key = _own_key(ledger)
-    kept, found = preview(ledger, subject)
+    key = ledger.require_own_key()
+    kept = _key_of(ledger, subject)
     _check_words(ledger, key, kept, ground, by)
     with ledger.database.connect_to_erase() as conn:
         sealing_keys.destroy(conn, kept.kid, ledger.clock())
     vacuum(ledger)
-    destroyed, _ = preview(ledger, subject)
-    assert destroyed.destroyed_at is not None  # noqa: S101 - nothing takes it back
+    destroyed_at = _key_of(ledger, subject).destroyed_at
+    assert destroyed_at is not None  # noqa: S101 - nothing takes it back
     events: dict[int, SealedEvent] = {}
     recorded = 0
     while found := [e for e in _under_lock(ledger, kept.kid) if e.index not in events]:
         for begin in range(0, len(found), AT_ONCE):
             part = found[begin : begin + AT_ONCE]
             signed = [
-                _shredded(ledger, key, event, kept.kid, destroyed.destroyed_at, ground, by)
-                for event in part
+                _shredded(ledger, key, event, kept.kid, destroyed_at, ground, by) for event in part
             ]
             for answer in ledger.append(signed):
                 if isinstance(answer, Refused) and not isinstance(answer, IdAlreadyUsed):
@@ -102,8 +101,7 @@ def erase(ledger: Ledger, subject: str, *, ground: str, by: str) -> Erased:
                 recorded += not isinstance(answer, Refused) and answer.created
         events |= {event.index: event for event in found}
     gone = tuple(events.values())
-    proven = sum(_is_proven(ledger, event.index) for event in gone)
-    return Erased(subject, kept.kid, destroyed.destroyed_at, gone, recorded, proven)
+    return Erased(subject, kept.kid, destroyed_at, gone, recorded, _count_proven(ledger, gone))
 
 
 def sealed_events(conn: psycopg.Connection, kid: str) -> list[SealedEvent]:
@@ -123,13 +121,16 @@ def vacuum(ledger: Ledger) -> None:
         conn.execute(sql.SQL("VACUUM (FULL) {}").format(table))
 
 
-def _is_proven(ledger: Ledger, index: int) -> bool:
+def _count_proven(ledger: Ledger, events: Sequence[SealedEvent]) -> int:
+    """Of how many events the receipt verifies, with the signature of a producer."""
+    log_keys = ledger.log_keys()
     producers = {key.key_id: key.verifier() for key in ledger.enrolled_keys()}
-    try:
-        receipt.check(ledger.reader.receipt(index), ledger.log_keys(), producers)
-    except VerificationFailed:
-        return False
-    return True
+    proven = 0
+    for event in events:
+        with suppress(VerificationFailed):
+            receipt.check(ledger.reader.receipt(event.index), log_keys, producers)
+            proven += 1
+    return proven
 
 
 def _under_lock(ledger: Ledger, kid: str) -> list[SealedEvent]:
@@ -146,14 +147,12 @@ def _sealed_event(position: int, leaf: bytes, kid: str) -> SealedEvent:
     return SealedEvent(position - 1, event.source, event.id, fields, read.recorded_at)
 
 
-def _own_key(ledger: Ledger) -> SigningKey:
-    key = ledger.own_key()
-    if key is None:
-        raise ConfigurationError(
-            "erasing is recorded, and this ledger records nothing by itself: it only reads, or its"
-            " clock is that of a demonstration"
-        )
-    return key
+def _key_of(ledger: Ledger, subject: str) -> KeptKey:
+    with ledger.pool.connection() as conn:
+        kept = sealing_keys.of_subject(conn, subject)
+    if kept is None:
+        raise NothingSealed(subject)
+    return kept
 
 
 def _check_words(ledger: Ledger, key: SigningKey, kept: KeptKey, ground: str, by: str) -> None:
@@ -176,13 +175,9 @@ def _shredded(
         "event_id": f"{event.source} {event.id}",
         "ground": ground,
         "fields": list(event.fields),
-        "key_destroyed_at": _text(destroyed_at),
+        "key_destroyed_at": write_instant(destroyed_at),
         "by": by,
     }
     # The same for the same event, so that it is recorded once, whoever asks how often.
     id = f"{PAYLOAD_SHREDDED}-{kid}-{event.index:012}"
     return own_events.sign(ledger, key, PAYLOAD_SHREDDED, id, destroyed_at, data)
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -24,6 +24,7 @@ import structlog
 
 from ledger import own_events
 from ledger.background import Background
+from ledger.cloudevent import write_instant
 from ledger.errors import Refused
 from ledger.keys import SigningKey
 from ledger.opening import Ledger
@@ -142,9 +143,9 @@ class Inspections(Background):
             self._recorded = {k: h for k, h in self._recorded.items() if h == hour}
             for key, questions in list(self._counted.items()):
                 if all or self._recorded.get(key) != _hour(questions.first):
-                    del self._counted[key]
-                    self._recorded[key] = _hour(questions.first)
                     self._unsent.append(self._inspected(key, questions))
+                    self._recorded[key] = _hour(questions.first)
+                    del self._counted[key]
         while self._unsent:
             sent = self._unsent[:AT_ONCE]
             for answer in self._ledger.append(sent):
@@ -166,7 +167,7 @@ class Inspections(Background):
             "query_hash": questions.query_hash,
         }
         if questions.count > 1:
-            data |= {"count": questions.count, "until": _text(questions.last)}
+            data |= {"count": questions.count, "until": write_instant(questions.last)}
         if questions.size is not None:
             data["ledger_position"] = questions.size
         if key.refused:
@@ -196,7 +197,3 @@ def recording(ledger: Ledger) -> Iterator[Inspections | None]:
 
 def _hour(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

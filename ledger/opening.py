@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -192,14 +193,29 @@ class Ledger:
             return None
         return keys.load(file)
 
+    def require_own_key(self) -> SigningKey:
+        """The ledger's own key. Raises ConfigurationError where it records nothing by itself."""
+        key = self.own_key()
+        if key is None:
+            raise ConfigurationError(
+                "this is an event of the ledger itself, and here it records none: it only reads, or"
+                " it is a demonstration, whose clock is that of its feed"
+            )
+        return key
+
     def master_keys(self) -> MasterKeys:
         """The master keys of sealed text, as they are now. Raises ConfigurationError."""
         return master_keys.load(self._home.keys)
 
     def own_source(self, system: str) -> str:
         """The `source` of a system of this processor, under the number `init` was given."""
+        return f"{self._own_sources}:{system}"
+
+    @cached_property
+    def _own_sources(self) -> str:
+        """How each of them begins: the first entry says it, for ever."""
         first = cloudevent.parse(entry.parse(self.reader.entry(0).leaf).payload)
-        return f"{first.source.rpartition(':')[0]}:{system}"
+        return first.source.rpartition(":")[0]
 
     def log_keys(self) -> LogKeys:
         """The keys of this log, as its events have them; second signers are not among them."""

@@ -1,7 +1,7 @@
 """Events that the ledger records of itself, signed with its own key.
 
-What they are: checkpoints it notes (`ledger/noting.py`), who read it (`ledger/inspections.py`).
-`tests/test_noting.py`, `tests/test_inspections.py`.
+What they are: checkpoints it notes (`ledger/noting.py`), who read it (`ledger/inspections.py`), who
+may (`ledger/auditor_grants.py`), what was erased (`ledger/erasure.py`). `tests/test_noting.py`.
 """
 
 from __future__ import annotations

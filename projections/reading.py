@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, overload
 
+from ledger.cloudevent import write_instant
 from projections.civil import add_period, begin_of, civil_date
 from projections.facts import Fact, Recorded
 
@@ -181,5 +182,5 @@ def stamp(value: datetime | date | None) -> str | None:
     if value is None:
         return None
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return write_instant(value)
     return value.isoformat()
