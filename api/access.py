@@ -58,6 +58,15 @@ class Open(Declared):
         """Let everybody pass."""
 
 
+class Signed(Declared):
+    """Whoever signed what it brings may call it, which shows when it is looked at."""
+
+    async def __call__(self, request: Request) -> None:
+        """429 for an address of which too much was refused."""
+        if rates := state_of(request).rates:
+            rates.check_address(request)
+
+
 class Allowed(Declared):
     """The bearers of some roles may call it; with `whole`, those that see the whole ledger."""
 
@@ -82,7 +91,7 @@ class Allowed(Declared):
             return
         name = request.path_params["name"] if self.of_path else self.name
         request.state.inspects = name if name in READABLE else None
-        holder = request.state.holder = await _holder(request, credentials)
+        holder = request.state.holder = await _counted(request, credentials)
         if holder.role not in self.roles or (self.whole and not holder.sees_all):
             raise HTTPException(403)
         if self.name is not None:
@@ -92,7 +101,7 @@ class Allowed(Declared):
 PUBLIC = Depends(Open())
 """The dependency of what tells nothing about anybody."""
 
-SIGNED = Depends(Open())
+SIGNED = Depends(Signed())
 """The dependency of what lets in whoever signed what is appended."""
 
 READS = Depends(Allowed(READERS, of_path=True))
@@ -150,6 +159,21 @@ def _declared(dependant: Dependant) -> Iterable[Declared]:
     for each in dependant.dependencies:
         if isinstance(each.call, Declared):
             yield each.call
+
+
+async def _counted(request: Request, credentials: HTTPAuthorizationCredentials | None) -> Holder:
+    """Who asks, unless that reader asked too much, or that address was refused too often."""
+    rates = state_of(request).rates
+    if rates is None:
+        return await _holder(request, credentials)
+    rates.check_address(request)
+    try:
+        holder = await _holder(request, credentials)
+    except HTTPException:
+        rates.refused(request)
+        raise
+    rates.asked(holder)
+    return holder
 
 
 async def _holder(request: Request, credentials: HTTPAuthorizationCredentials | None) -> Holder:

@@ -125,6 +125,8 @@ class _Headers:
                 # In a browser an answer runs nothing, loads nothing and is framed by nobody.
                 headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
                 headers["Referrer-Policy"] = "no-referrer"
+                if scope["scheme"] == "https":
+                    headers["Strict-Transport-Security"] = "max-age=31536000"
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

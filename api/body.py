@@ -1,13 +1,18 @@
-"""Reading a request body without trusting its size.
+"""Reading a request body without trusting its size, or that it will ever come.
 
-`tests/test_api.py` sends one byte too many, with and without a Content-Length.
+`tests/test_api.py` sends one byte too many, with and without a Content-Length;
+`tests/test_connection.py` one byte too few.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from fastapi import HTTPException, Request
+
+PATIENCE = 60.0
+"""Seconds in which a body comes."""
 
 
 def body_up_to(limit: int) -> Callable[[Request], Awaitable[bytes]]:
@@ -18,10 +23,14 @@ def body_up_to(limit: int) -> Callable[[Request], Awaitable[bytes]]:
         if not declared.isdigit() or int(declared) > limit:
             raise HTTPException(413, f"The body has more than {limit} bytes.")
         body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > limit:
-                raise HTTPException(413, f"The body has more than {limit} bytes.")
+        try:
+            async with asyncio.timeout(PATIENCE):
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > limit:
+                        raise HTTPException(413, f"The body has more than {limit} bytes.")
+        except TimeoutError:
+            raise HTTPException(408, headers={"Connection": "close"}) from None
         return bytes(body)
 
     return read

@@ -20,12 +20,12 @@ from pydantic import BaseModel, Field
 from api import problems
 from api.access import READS_EVERY_EVENT, SIGNED, entry_seen_by, reads, seen_by
 from api.body import body_up_to
-from api.state import ledger_of
+from api.state import ledger_of, state_of
 from api.unsealed import Unsealed, opener, require_unsealing
 from ledger import entry as entries
 from ledger.append import Appended
 from ledger.cloudevent import write_instant
-from ledger.errors import Refused
+from ledger.errors import KeyNotInForce, Refused, SignatureInvalid, UnknownKey
 from ledger.events import EVENT_TYPES, versions
 from ledger.isolation import OneController
 from ledger.opening import Ledger
@@ -51,6 +51,9 @@ STREAMS = threading.BoundedSemaphore(50)
 
 LARGEST = 2**53
 """Larger numbers are no index of any log, and some JSON readers do not keep them."""
+
+NOT_SIGNED = (UnknownKey, KeyNotInForce, SignatureInvalid)
+"""What is refused because nobody who may sign it did."""
 
 Index = Annotated[int, Path(ge=0, le=LARGEST, description="Leaf index in the log, from 0")]
 
@@ -138,7 +141,15 @@ async def append_event(
     request: Request, body: Annotated[bytes, Depends(body_up_to(ENVELOPE_LIMIT))]
 ) -> Response:
     """Append one signed event (a DSSE envelope). Returns when it is durable, with its receipt."""
-    answer = await ledger_of(request).append_one(body)
+    rates = state_of(request).rates
+    if rates:
+        rates.appends(request, 1)
+    try:
+        answer = await ledger_of(request).append_one(body)
+    except NOT_SIGNED:
+        if rates:
+            rates.refused(request)
+        raise
     location = {"Location": f"/v1/events/{answer.index}"}
     return _json(_receipt(answer), 201 if answer.created else 200, location)
 
@@ -161,8 +172,13 @@ def append_batch(
     lines = body.removesuffix(b"\n").split(b"\n")
     if len(lines) > BATCH_LINES:
         raise HTTPException(413, f"A batch has at most {BATCH_LINES} lines.")
-    answers = [_batch_answer(answer) for answer in ledger_of(request).append(lines)]
-    return _json({"answers": answers}, 200)
+    rates = state_of(request).rates
+    if rates:
+        rates.appends(request, len(lines))
+    answers = ledger_of(request).append(lines)
+    if rates:
+        rates.refused(request, sum(isinstance(answer, NOT_SIGNED) for answer in answers))
+    return _json({"answers": [_batch_answer(answer) for answer in answers]}, 200)
 
 
 @router.get("/events", response_model=Events, dependencies=[reads("events")])

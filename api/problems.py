@@ -104,9 +104,12 @@ HTTP_PROBLEMS: dict[int, tuple[str, str, str]] = {
     ),
     404: ("not-found", "Not found", "There is nothing at this address, or not for you."),
     405: ("method-not-allowed", "Method not allowed", "This address does not take this method."),
+    408: ("body-too-slow", "Too slow", "The body did not come in time."),
     413: ("body-too-large", "Too large", "The body is larger than this address takes."),
     415: ("media-type", "Media type not supported", "The body is not of the media type asked for."),
     422: ("parameters-invalid", "Parameters invalid", "A parameter has the wrong form."),
+    431: ("headers-too-large", "Headers too large", "The headers are larger than is read."),
+    429: ("too-many", "Too many requests", "You asked, or were refused, too often; wait a while."),
     500: ("internal", "Internal error", "Something went wrong here; nothing was acknowledged."),
     503: ("busy", "Busy", "Too many requests at once; try again."),
 }

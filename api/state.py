@@ -7,6 +7,7 @@ from typing import cast
 
 from fastapi import Request
 
+from api.rate import Rates
 from ledger.inspections import Inspections
 from ledger.opening import Ledger
 from ledger.publish import Publishing
@@ -18,7 +19,7 @@ from projections.follow import Follower
 class State:
     """One served ledger. With `public_hashes`, checkpoints and hashes are read without a token;
     `publishing` is None when there is no policy, `timestamps` where no authority is asked, and
-    `inspections` where nothing can be recorded.
+    `inspections` where nothing can be recorded, `rates` where nobody is limited.
     """
 
     ledger: Ledger
@@ -27,6 +28,7 @@ class State:
     publishing: Publishing | None = None
     timestamps: Timestamps | None = None
     inspections: Inspections | None = None
+    rates: Rates | None = None
 
 
 def state_of(request: Request) -> State:

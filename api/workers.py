@@ -20,7 +20,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
+from multiprocessing import connection
 
 import httpx
 import structlog
@@ -32,7 +32,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import problems
 from api.app import create_app
+from api.connection import Connection
+from api.rate import Limits, Rates, address
 from api.state import State
+from api.tls import Tls
 from ledger.deployment import Home
 from ledger.inspections import recording
 from ledger.opening import open_ledger
@@ -54,21 +57,44 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What every process serves: the ledger of a home, on a socket; and the port of this machine
-    at which the first process answers alone."""
+    """What every process serves, and how: the ledger of a home, on a socket; and the port of this
+    machine at which the first process answers alone."""
 
     home: Home
     listening: socket.socket
     first: int
     public_hashes: bool
+    limits: Limits
+    line: Line
 
 
-def run(app: ASGIApp, *listening: socket.socket) -> None:
-    """Serve an application on sockets until the process is told to end."""
-    config = uvicorn.Config(
-        app, log_level="warning", server_header=False, timeout_graceful_shutdown=5
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How a service is reached: over TLS of its own, or not; and the addresses of proxies that are
+    believed when they say for whom they ask (X-Forwarded-For, X-Forwarded-Proto)."""
+
+    tls: Tls | None = None
+    proxies: tuple[str, ...] = ("127.0.0.1",)
+
+
+def config(app: ASGIApp, line: Line) -> uvicorn.Config:
+    """How an application is served. Raises ConfigurationError."""
+    serving = line.tls.serving() if line.tls else None
+    return uvicorn.Config(
+        app,
+        http=Connection,
+        ws="none",
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=5,
+        forwarded_allow_ips=[*line.proxies],
+        ssl_context_factory=(lambda *_: serving) if serving else None,
     )
-    uvicorn.Server(config).run(sockets=list(listening))
+
+
+def run(app: ASGIApp, line: Line, *listening: socket.socket) -> None:
+    """Serve an application on sockets until the process is told to end."""
+    uvicorn.Server(config(app, line)).run(sockets=list(listening))
 
 
 @contextmanager
@@ -93,7 +119,7 @@ def beside(served: Served, count: int) -> Iterator[None]:
             keeper.join()
 
 
-def _keep(served: Served, alive: Connection, closing: threading.Event) -> None:
+def _keep(served: Served, alive: connection.Connection, closing: threading.Event) -> None:
     """Have one process serve, and another when it ends."""
     while not closing.is_set():
         process = multiprocessing.get_context("spawn").Process(
@@ -106,7 +132,7 @@ def _keep(served: Served, alive: Connection, closing: threading.Event) -> None:
             closing.wait(PAUSE)
 
 
-def _serve(served: Served, alive: Connection) -> None:
+def _serve(served: Served, alive: connection.Connection) -> None:
     """One process beside the first."""
     os.setsid()  # an interrupt from the keyboard is for the first, which ends the others
     threading.Thread(target=_end_after, args=(alive,), daemon=True).start()
@@ -114,23 +140,34 @@ def _serve(served: Served, alive: Connection) -> None:
         follower = Follower(ledger.pool, ledger.listener)
         try:
             with recording(ledger) as inspections:
-                state = State(ledger, follower, served.public_hashes, inspections=inspections)
-                run(AskFirst(create_app(state), served.first), served.listening)
+                state = State(
+                    ledger,
+                    follower,
+                    served.public_hashes,
+                    inspections=inspections,
+                    rates=Rates(served.limits),
+                )
+                app = AskFirst(create_app(state), served.first, served.line.tls)
+                run(app, served.line, served.listening)
         finally:
             follower.close()
 
 
-def _end_after(alive: Connection) -> None:
-    wait([alive])
+def _end_after(alive: connection.Connection) -> None:
+    connection.wait([alive])
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 class AskFirst:
     """An application that has some of its answers from the first process."""
 
-    def __init__(self, app: FastAPI, port: int) -> None:
+    def __init__(self, app: FastAPI, port: int, tls: Tls | None = None) -> None:
         self._app = app
-        self._client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE)
+        self._client = httpx.AsyncClient(
+            base_url=f"{'https' if tls else 'http'}://127.0.0.1:{port}",
+            verify=tls.beside() if tls else True,
+            timeout=PATIENCE,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or live as long as the application does."""
@@ -146,9 +183,9 @@ class AskFirst:
     async def _ask(self, request: Request) -> Response:
         path = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
         try:
-            answer = await self._client.request(
-                request.method, path, headers=_passed_on(request.headers.items())
-            )
+            headers = _passed_on(request.headers.items())
+            headers["x-forwarded-for"] = address(request)
+            answer = await self._client.request(request.method, path, headers=headers)
         except httpx.TransportError:
             body = problems.of_status(503, "The first process of this service does not answer.")
             return JSONResponse(body, 503, media_type=problems.MEDIA_TYPE)

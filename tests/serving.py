@@ -10,9 +10,12 @@ from contextlib import contextmanager
 
 import httpx
 import uvicorn
+from starlette.types import ASGIApp
 
 from api.app import create_app
+from api.rate import Limits, Rates
 from api.state import State
+from api.workers import Line, config
 from ledger.inspections import Inspections
 from ledger.opening import Ledger
 from ledger.publish import Publishing
@@ -30,37 +33,50 @@ def serving(
     public_hashes: bool = False,
     timestamps: Timestamps | None = None,
     inspections: Inspections | None = None,
+    limits: Limits | None = None,
+    line: Line | None = None,
 ) -> Iterator[str]:
     """Serve a ledger on a free port of this machine; its address."""
     follower = follower or Follower(made.ledger.pool, made.ledger.listener)
-    state = State(made.ledger, follower, public_hashes, publishing, timestamps, inspections)
-    with _serving(state) as address:
+    rates = Rates(limits) if limits else None
+    state = State(made.ledger, follower, public_hashes, publishing, timestamps, inspections, rates)
+    with _serving(state, line or Line()) as address:
         yield address
 
 
 @contextmanager
 def serving_ledger(ledger: Ledger) -> Iterator[str]:
     """Serve an open ledger, whoever made it; its address."""
-    with _serving(State(ledger, Follower(ledger.pool, ledger.listener))) as address:
+    with _serving(State(ledger, Follower(ledger.pool, ledger.listener)), Line()) as address:
         yield address
 
 
 @contextmanager
-def _serving(state: State) -> Iterator[str]:
+def _serving(state: State, line: Line) -> Iterator[str]:
+    try:
+        with listening_for(create_app(state), line) as address:
+            yield address
+    finally:
+        state.follower.close()
+
+
+@contextmanager
+def listening_for(app: ASGIApp, line: Line) -> Iterator[str]:
+    """Serve an application as the service does; its address."""
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(create_app(state), log_level="critical", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
+    settings = config(app, line)
+    settings.timeout_graceful_shutdown = 1
+    server = uvicorn.Server(settings)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     while not server.started:
         time.sleep(0.01)
     try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        yield f"{'https' if line.tls else 'http'}://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(10)
         listening.close()
-        state.follower.close()
 
 
 @contextmanager

@@ -139,6 +139,21 @@ def answers(address: str) -> bool:
         return False
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--tls-key", "key.pem"], "--tls-certificate and --tls-key go together"),
+        (["--proxy", "example.org"], "--proxy example.org is no address"),
+        (["--tls-certificate", "none.pem", "--tls-key", "none.key"], "cannot read none.key"),
+    ],
+)
+def test_how_it_cannot_be_served_is_said(demo: Path, options: list[str], told: str) -> None:
+    """Before anybody is told that it is served."""
+    done = run("serve", "--port", "0", "--data", demo, *options, status=2)
+    assert told in done.stderr
+    assert "Serving" not in done.stdout
+
+
 def test_a_served_log_is_verified_at_its_address(demo: Path, tmp_path: Path) -> None:
     """By a holder of the token, by file or variable, as from an export; nobody else sees entries,
     and to see none is no verdict about the log."""

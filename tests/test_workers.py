@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import uvicorn
 
 from api.app import create_app
 from api.state import State
-from api.workers import AskFirst
+from api.workers import AskFirst, Line
 from ledger.authorities import Authority
 from projections.follow import Follower
 from tests.check_ledger import check_ledger
 from tests.ledgers import TestLedger
-from tests.serving import serving
+from tests.serving import listening_for, serving
 from tests.test_crash import Senders, Service, check, prepared
 
 
@@ -96,20 +93,16 @@ def test_none_outlives_the_first(tmp_path: Path) -> None:
 
 
 @contextmanager
-def beside(made: TestLedger, first: str) -> Iterator[str]:
+def beside(made: TestLedger, first: str, line: Line | None = None) -> Iterator[str]:
     """A process beside the first, here as a thread; its address."""
     follower = Follower(made.ledger.pool, made.ledger.listener)
-    listening = socket.create_server(("127.0.0.1", 0))
-    app = AskFirst(create_app(State(made.ledger, follower)), int(first.rpartition(":")[2]))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    until(lambda: server.started)
+    line = line or Line()
+    port = int(first.rpartition(":")[2])
+    app = AskFirst(create_app(State(made.ledger, follower)), port, line.tls)
     try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        with listening_for(app, line) as url:
+            yield url
     finally:
-        server.should_exit = True
-        thread.join(10)
         follower.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,8 +29,10 @@ from api.cli.options import (
 )
 from api.cli.output import console, progress
 from api.cli.read import print_register
+from api.rate import Limits, Rates
 from api.state import State
-from api.workers import Served, beside, run
+from api.tls import Tls
+from api.workers import Line, Served, beside, run
 from ledger import feed, fsck, noting
 from ledger import replay as replaying
 from ledger.authorities import Authority
@@ -125,6 +128,43 @@ def serve(
     timestamp_every: Every = 60,
     note_every: NoteEvery = noting.Every.MONTH,
     note_after: NoteAfter = 10_000,
+    reads_per_minute: Annotated[
+        int,
+        typer.Option(
+            envvar="VERANTWOORD_READS_PER_MINUTE",
+            help="Questions of one reader in a minute; the operator is not limited.",
+            min=1,
+        ),
+    ] = Limits().reads,
+    appends_per_minute: Annotated[
+        int | None,
+        typer.Option(
+            envvar="VERANTWOORD_APPENDS_PER_MINUTE",
+            help="Events that one address may append in a minute.  [default: no limit]",
+            show_default=False,
+            min=1,
+        ),
+    ] = None,
+    tls_certificate: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="VERANTWOORD_TLS_CERTIFICATE",
+            help="Certificate (PEM, with its chain), to serve over HTTPS; --tls-key goes with it.",
+        ),
+    ] = None,
+    tls_key: Annotated[
+        Path | None,
+        typer.Option(envvar="VERANTWOORD_TLS_KEY", help="Its private key (PEM, mode 0600)."),
+    ] = None,
+    proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="VERANTWOORD_PROXY",
+            help="Address or network of a proxy that is believed when it says for whom it asks;"
+            " repeat.  [default: 127.0.0.1]",
+            show_default=False,
+        ),
+    ] = None,
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
@@ -143,7 +183,42 @@ def serve(
         timedelta(minutes=timestamp_every),
     )
     notes = Schedule(note_every, note_after)
-    _serve(where, host, port, others, workers, public_hashes=public_hashes, notes=notes)
+    _serve(
+        where,
+        host,
+        port,
+        others,
+        workers,
+        public_hashes=public_hashes,
+        notes=notes,
+        limits=Limits(reads_per_minute, appends_per_minute),
+        line=Line(_tls(tls_certificate, tls_key), _proxies(proxy) if proxy else Line().proxies),
+    )
+
+
+def _tls(certificate: Path | None, key: Path | None) -> Tls | None:
+    """Raises ConfigurationError when one of the two is missing, or nothing can be served with them:
+    now, and not when others were told that it is."""
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise ConfigurationError("--tls-certificate and --tls-key go together")
+    tls = Tls(certificate, key)
+    tls.serving()
+    return tls
+
+
+def _proxies(named: list[str]) -> tuple[str, ...]:
+    """Raises ConfigurationError for what is no address and no network."""
+    for each in named:
+        try:
+            ipaddress.ip_network(each)
+        except ValueError:
+            raise ConfigurationError(
+                f"--proxy {each} is no address, such as 10.0.0.7, and no network, such as"
+                " 10.0.0.0/24"
+            ) from None
+    return tuple(named)
 
 
 def demo(
@@ -211,8 +286,11 @@ def _serve(
     *,
     public_hashes: bool = False,
     notes: Schedule | None = None,
+    limits: Limits | None = None,
+    line: Line | None = None,
 ) -> None:
     others = others or Others()
+    limits, line = limits or Limits(), line or Line()
     with (
         _opened(where, others.policy) as ledger,
         _publishing(ledger, others.policy, others.publish_interval) as publishing,
@@ -225,7 +303,8 @@ def _serve(
         if workers > 1:
             listening.append(listen("127.0.0.1", 0))
         try:
-            address = f"http://{host}:{listening[0].getsockname()[1]}"
+            scheme = "https" if line.tls else "http"
+            address = f"{scheme}://{host}:{listening[0].getsockname()[1]}"
             origin = ledger.identity.origin
             console.print(f"Serving {origin} at [bold]{address}[/]", highlight=False)
             console.print(
@@ -240,11 +319,21 @@ def _serve(
                 soft_wrap=True,
             )
             app = create_app(
-                State(ledger, follower, public_hashes, publishing, timestamps, inspections)
+                State(
+                    ledger,
+                    follower,
+                    public_hashes,
+                    publishing,
+                    timestamps,
+                    inspections,
+                    Rates(limits),
+                )
             )
             first = listening[-1].getsockname()[1]
-            with beside(Served(where, listening[0], first, public_hashes), workers - 1):
-                run(app, *listening)
+            with beside(
+                Served(where, listening[0], first, public_hashes, limits, line), workers - 1
+            ):
+                run(app, line, *listening)
         finally:
             for each in listening:
                 each.close()
