@@ -1,7 +1,7 @@
 """Who may call what: every route declares the roles that it answers, or that it is open.
 
 A bearer is the operator with the read token of `verantwoord init`, or whoever was granted the token
-(`ledger/access_tokens.py`). Appending needs none: an event carries the signature of its producer.
+(`ledger/granted_access.py`). Appending needs none: an event carries the signature of its producer.
 What is made of hashes alone may be public, when the operator says so. An application with a route
 that declares nothing does not start (`declared`). `tests/test_access.py` walks all routes.
 """
@@ -22,8 +22,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.routing import BaseRoute
 
 from api.state import ledger_of, state_of
-from ledger import access_tokens
 from ledger import entry as entries
+from ledger import granted_access
 from ledger.database import Connections
 from ledger.errors import KeyNotInForce
 from ledger.isolation import OneController
@@ -192,7 +192,7 @@ async def _holder(request: Request, credentials: HTTPAuthorizationCredentials | 
 def _granted(ledger: Ledger, token: str) -> Holder | None:
     now = ledger.clock()
     with ledger.pool.connection() as conn:
-        found = access_tokens.find(conn, token, now)
+        found = granted_access.find(conn, token, now)
         if found is not None and found.grant_id is not None:
             return _standing(conn, found.grant_id, now)
     # Without the connection: looking a key up takes another, and all of them may be lent.

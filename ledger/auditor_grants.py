@@ -6,7 +6,7 @@
     AuditorAccessRevoked      from now on no more, and why
 
 A grant for several controllers is an event for each, so that none is told of another. A token of an
-auditor names its grant and reads what that says at each request (`ledger/access_tokens.py`).
+auditor names its grant and reads what that says at each request (`ledger/granted_access.py`).
 `tests/test_auditor_grants.py`.
 """
 
@@ -18,9 +18,9 @@ from datetime import datetime
 from typing import Any
 
 from ledger import own_events
-from ledger.access_tokens import LONGEST
 from ledger.cloudevent import write_instant
 from ledger.errors import ConfigurationError, Refused
+from ledger.granted_access import LONGEST
 from ledger.opening import Ledger
 
 

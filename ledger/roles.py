@@ -4,7 +4,7 @@ Five roles. The operator runs it, the privacy officer watches it, an auditor ins
 and a controller reads what concerns it (6.1, 11.1 to 11.3); a service appends, and reads what it
 needs for that. A scope of controllers narrows what is seen to one controller at a time; without one
 a holder sees everything that its role may. Holders are pseudonyms: their names end up in events.
-`tests/test_access_tokens.py`, `tests/test_isolation.py`.
+`tests/test_granted_access.py`, `tests/test_isolation.py`.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import httpx
 import psycopg
 
 from ledger import auditor_grants
-from ledger.access_tokens import grant, revoke
+from ledger.granted_access import grant, revoke
 from ledger.inspections import Inspections
 from ledger.roles import Role
 from tests.ledgers import TestLedger
@@ -69,7 +69,7 @@ class Door:
     def revoke_all(self) -> None:
         """End every token."""
         with self._owner() as conn:
-            for (id_,) in conn.execute("SELECT id FROM access_tokens").fetchall():
+            for (id_,) in conn.execute("SELECT id FROM granted_access").fetchall():
                 revoke(conn, self.made.clock.moment, id_)
 
 

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from ledger import auditor_grants
-from ledger.access_tokens import grant as grant_token
 from ledger.errors import ConfigurationError, NotAuthorisedToSign, PersonalDataInClear
+from ledger.granted_access import grant as grant_token
 from ledger.isolation import OneController
 from ledger.roles import Role
 from projections import granted

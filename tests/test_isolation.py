@@ -19,8 +19,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ledger.access_tokens import grant
 from ledger.deployment import Home
+from ledger.granted_access import grant
 from ledger.isolation import OneController
 from ledger.opening import Ledger, open_ledger
 from ledger.replay import demo_ledger, replay
@@ -350,7 +350,7 @@ def test_the_role_reads_and_nothing_else(scenario: Ledger) -> None:
         "UPDATE register_rows SET controller = 'C1'",
         "DELETE FROM register_rows",
         "TRUNCATE entries",
-        "SELECT * FROM access_tokens",
+        "SELECT * FROM granted_access",
         "SELECT * FROM log",
         "SELECT * FROM tags",
         "SELECT * FROM case_controllers",
@@ -383,7 +383,7 @@ def test_a_connection_is_the_services_again_afterwards(scenario: Ledger) -> None
         with scenario.pool.connection() as conn:
             row = conn.execute(
                 "SELECT current_user, current_setting('verantwoord.controller', true),"
-                " (SELECT count(*) FROM access_tokens) >= 0"
+                " (SELECT count(*) FROM granted_access) >= 0"
             ).fetchone()
         assert row is not None
         assert row[0] == scenario.database.service_role

@@ -186,7 +186,7 @@ STATEMENTS = {
         "DELETE FROM sealing_keys",
         "UPDATE sealing_keys SET subject = 'request:V-2'",
         "SELECT FROM entries",
-        "SELECT FROM access_tokens",
+        "SELECT FROM granted_access",
     ],
     "controller": ["SELECT FROM sealing_keys"],
 }

@@ -17,7 +17,8 @@ from tests.ledgers import TestLedger
 Owner = Callable[[], psycopg.Connection]
 
 BACK_TO_2 = """
-    DROP TABLE access_tokens;
+    DROP TABLE sessions;
+    DROP TABLE granted_access;
     DROP SCHEMA {sealing_schema} CASCADE;
     DROP POLICY served ON entries;
     DROP POLICY own_and_shared ON entries;

@@ -19,9 +19,9 @@ from api.cli.options import (
     instant,
 )
 from api.cli.output import Format, console, local, print_json
-from ledger import access_tokens
-from ledger.access_tokens import USUAL, AccessToken
+from ledger import granted_access
 from ledger.errors import ConfigurationError
+from ledger.granted_access import USUAL, Access
 from ledger.opening import Ledger, open_ledger
 from ledger.roles import BESIDE_REGISTERS, Role
 from projections import granted
@@ -65,7 +65,7 @@ def token(
         check_known(ledger, controller or [], key)
         now = ledger.clock()
         with ledger.database.connect_as_owner() as conn:
-            made, secret = access_tokens.grant(
+            made, secret = granted_access.grant(
                 conn,
                 now,
                 role=role,
@@ -99,7 +99,7 @@ def list_tokens(
         with ledger.pool.connection() as conn:
             found = [
                 (each, granted.find(conn, each.grant_id) if each.grant_id else None)
-                for each in access_tokens.all_tokens(conn)
+                for each in granted_access.all_granted(conn)
             ]
     if format is Format.JSON:
         print_json({"tokens": [_json(each, now, grant) for each, grant in found]})
@@ -134,7 +134,7 @@ def revoke(
     with open_ledger(home(data, database_url, schema), signs=False) as ledger:
         now = ledger.clock()
         with ledger.database.connect_as_owner() as conn:
-            ended = access_tokens.revoke(conn, now, token)
+            ended = granted_access.revoke(conn, now, token)
     if format is Format.JSON:
         print_json(_json(ended, now, None))
     else:
@@ -165,13 +165,13 @@ def expiry(now: datetime, days: int, expires: str | None) -> datetime:
     return now + timedelta(days=days) if expires is None else instant("expires", expires)
 
 
-def _state(token: AccessToken, now: datetime, grant: Grant | None) -> str:
+def _state(token: Access, now: datetime, grant: Grant | None) -> str:
     """That of its grant, while the token itself is in force."""
     own = token.state(now)
     return grant.state(now) if grant is not None and own == "in force" else own
 
 
-def _json(token: AccessToken, now: datetime, grant: Grant | None) -> dict[str, Any]:
+def _json(token: Access, now: datetime, grant: Grant | None) -> dict[str, Any]:
     scope = token if grant is None else grant
     return {
         "id": token.id,

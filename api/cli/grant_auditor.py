@@ -20,9 +20,9 @@ from api.cli.options import (
     instant,
 )
 from api.cli.output import Format, console, local, print_json
-from ledger import access_tokens, auditor_grants
-from ledger.access_tokens import LONGEST
+from ledger import auditor_grants, granted_access
 from ledger.errors import ConfigurationError
+from ledger.granted_access import LONGEST
 from ledger.opening import Ledger, open_ledger
 from ledger.roles import OPERATOR, Role
 from projections import granted
@@ -75,7 +75,7 @@ def auditor(
         grant_id = f"G-{secrets.token_hex(4)}"
         with ledger.database.connect_as_owner() as conn, conn.transaction():
             # The token is kept only when the grant was recorded.
-            made, secret = access_tokens.grant(
+            made, secret = granted_access.grant(
                 conn,
                 now,
                 role=Role.AUDITOR,

@@ -1,11 +1,12 @@
 -- Who may read, and what of it each may see. Runs in the schema of a log, as its owner, after the
 -- tables of the log and of its registers: when a log is made, or one of an earlier program opened.
 
--- Access tokens (ledger/access_tokens.py). Granted by the operator, on the machine; whoever serves
--- looks them up.
-CREATE TABLE access_tokens (
+-- Who was let in (ledger/granted_access.py). Granted by the operator, on the machine; whoever serves
+-- looks it up.
+CREATE TABLE granted_access (
     id           text PRIMARY KEY,
-    digest       bytea NOT NULL UNIQUE CHECK (octet_length(digest) = 32),  -- SHA-256 of the token
+    means        text NOT NULL CHECK (means IN ('token', 'link', 'sign-in')),
+    digest       bytea NOT NULL CHECK (octet_length(digest) = 32),  -- of a token, or of a subject
     role         text NOT NULL,
     holder       text NOT NULL,          -- a pseudonym
     controllers  text[] CHECK (controllers <> '{}'),  -- null: all
@@ -17,7 +18,23 @@ CREATE TABLE access_tokens (
     expires_at   timestamptz NOT NULL,
     revoked_at   timestamptz
 );
-GRANT SELECT ON access_tokens TO {service_role};
+CREATE UNIQUE INDEX granted_access_digest ON granted_access (digest) WHERE revoked_at IS NULL;
+GRANT SELECT ON granted_access TO {service_role};
+
+-- Sessions of people (ledger/sessions.py): whoever serves starts and ends them, under what was
+-- granted. They are no part of the log, and old ones are removed.
+CREATE TABLE sessions (
+    digest       bytea PRIMARY KEY CHECK (octet_length(digest) = 32),  -- SHA-256 of its cookie
+    access_id    text NOT NULL REFERENCES granted_access,
+    link_id      text UNIQUE REFERENCES granted_access,  -- that it used up
+    provider_id  bytea,                  -- digest of the session at the provider, which may end it
+    started_at   timestamptz NOT NULL,
+    seen_at      timestamptz NOT NULL,
+    ends_at      timestamptz NOT NULL,
+    ended_at     timestamptz
+);
+CREATE INDEX sessions_access ON sessions (access_id);
+GRANT SELECT, INSERT, DELETE, UPDATE (seen_at, ended_at) ON sessions TO {service_role};
 
 -- What concerns one controller is read as {controller_role} (ledger/isolation.py): whatever a
 -- statement asks for, this role sees the rows of that controller and those of every controller. It
