@@ -1,7 +1,8 @@
 """Who may call what: every route declares the roles that it answers, or that it is open.
 
 A bearer is the operator with the read token of `verantwoord init`, or whoever was granted the token
-(`ledger/granted_access.py`). Appending needs none: an event carries the signature of its producer.
+(`ledger/granted_access.py`); a person in a browser shows the cookie of a session instead
+(`api/sign_in/`). Appending needs none: an event carries the signature of its producer.
 What is made of hashes alone may be public, when the operator says so. An application with a route
 that declares nothing does not start (`declared`). `tests/test_access.py` walks all routes.
 """
@@ -21,11 +22,13 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.routing import BaseRoute
 
+from api.sign_in import cookie
 from api.state import ledger_of, state_of
 from ledger import entry as entries
-from ledger import granted_access
+from ledger import granted_access, sessions
 from ledger.database import Connections
 from ledger.errors import KeyNotInForce
+from ledger.granted_access import Access
 from ledger.isolation import OneController
 from ledger.keys import token_matches
 from ledger.opening import Ledger
@@ -178,27 +181,45 @@ async def _counted(request: Request, credentials: HTTPAuthorizationCredentials |
 
 async def _holder(request: Request, credentials: HTTPAuthorizationCredentials | None) -> Holder:
     ledger = ledger_of(request)
-    if credentials is None:
-        raise _unknown()
-    token = credentials.credentials
-    if token_matches(token, ledger.identity.read_token_sha256):
-        return OPERATOR
-    found = await asyncio.to_thread(_granted, ledger, token)
+    if credentials is not None:
+        token = credentials.credentials
+        if token_matches(token, ledger.identity.read_token_sha256):
+            return OPERATOR
+        found = await asyncio.to_thread(_holder_of_token, ledger, token)
+    elif secret := cookie.read(request):
+        found = await asyncio.to_thread(holder_of_session, ledger, secret)
+    else:
+        found = None
     if found is None:
         raise _unknown()
     return found
 
 
-def _granted(ledger: Ledger, token: str) -> Holder | None:
+def _holder_of_token(ledger: Ledger, token: str) -> Holder | None:
     now = ledger.clock()
     with ledger.pool.connection() as conn:
         found = granted_access.find(conn, token, now)
-        if found is not None and found.grant_id is not None:
-            return _standing(conn, found.grant_id, now)
+        if found is not None and found.key_id is None:
+            return _taken_for(conn, found, now)
     # Without the connection: looking a key up takes another, and all of them may be lent.
     if found is None or not _key_in_force(ledger, found.key_id):
         return None
     return found.grants
+
+
+def holder_of_session(ledger: Ledger, secret: str) -> Holder | None:
+    """Who has signed in, by the secret of the session's cookie; None when nobody has."""
+    now = ledger.clock()
+    with ledger.pool.connection() as conn:
+        session = sessions.find(conn, secret, now)
+        return None if session is None else _taken_for(conn, session.access, now)
+
+
+def _taken_for(conn: psycopg.Connection, access: Access, now: datetime) -> Holder | None:
+    """Whom somebody is taken for, while what was granted stands."""
+    if access.grant_id is not None:
+        return _standing(conn, access.grant_id, now)
+    return access.grants
 
 
 def _standing(conn: psycopg.Connection, grant_id: str, now: datetime) -> Holder | None:
@@ -222,7 +243,7 @@ def _key_in_force(ledger: Ledger, key_id: str | None) -> bool:
 
 
 def _unknown() -> HTTPException:
-    # One answer to a token that is missing, malformed, unknown, expired or revoked.
+    # One answer to a token or session that is missing, malformed, unknown, over or revoked.
     return HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
 
 

@@ -29,8 +29,10 @@ from api import (
     witnesses,
 )
 from api.access import PUBLIC, declared
+from api.cross_site import CrossSite
 from api.inspected import Inspected
 from api.pushback import PushBack
+from api.sign_in import routes as signing_in
 from api.state import State
 
 VERSION = "1.0.0"
@@ -59,6 +61,7 @@ def create_app(state: State) -> FastAPI:
     if state.inspections is not None:
         app.add_middleware(Inspected, inspections=state.inspections)
     app.add_middleware(PushBack, most=AT_ONCE, late=LATE)
+    app.add_middleware(CrossSite)
     app.add_middleware(_Headers)
     problems.install(app)
     for router in ROUTERS:
@@ -84,6 +87,7 @@ ROUTERS = (
     problem_types,
     tiles.router,
     health.router,
+    signing_in.router,
 )
 """Every route of the interface."""
 
@@ -122,8 +126,11 @@ class _Headers:
                 headers["API-Version"] = VERSION
                 headers.setdefault("Cache-Control", "no-store")
                 headers["X-Content-Type-Options"] = "nosniff"
-                # In a browser an answer runs nothing, loads nothing and is framed by nobody.
-                headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
+                # In a browser an answer runs nothing, loads nothing and is framed by nobody; what a
+                # page loads, it says itself (`api/pages/page.py`).
+                headers.setdefault(
+                    "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"
+                )
                 headers["Referrer-Policy"] = "no-referrer"
                 if scope["scheme"] == "https":
                     headers["Strict-Transport-Security"] = "max-age=31536000"

@@ -8,6 +8,7 @@ from typing import cast
 from fastapi import Request
 
 from api.rate import Rates
+from api.sign_in.provider import Provider
 from ledger.inspections import Inspections
 from ledger.opening import Ledger
 from ledger.publish import Publishing
@@ -19,7 +20,8 @@ from projections.follow import Follower
 class State:
     """One served ledger. With `public_hashes`, checkpoints and hashes are read without a token;
     `publishing` is None when there is no policy, `timestamps` where no authority is asked, and
-    `inspections` where nothing can be recorded, `rates` where nobody is limited.
+    `inspections` where nothing can be recorded, `rates` where nobody is limited, and `provider`
+    where people have links alone.
     """
 
     ledger: Ledger
@@ -29,6 +31,7 @@ class State:
     timestamps: Timestamps | None = None
     inspections: Inspections | None = None
     rates: Rates | None = None
+    provider: Provider | None = None
 
 
 def state_of(request: Request) -> State:

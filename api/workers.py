@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import connection
+from pathlib import Path
 
 import httpx
 import structlog
@@ -34,6 +35,8 @@ from api import problems
 from api.app import create_app
 from api.connection import Connection
 from api.rate import Limits, Rates, address
+from api.sign_in import settings
+from api.sign_in.provider import Provider
 from api.state import State
 from api.tls import Tls
 from ledger.deployment import Home
@@ -56,6 +59,27 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class People:
+    """How people come in: at the identity provider of a file, if there is one, and at which
+    address."""
+
+    provider_file: Path | None = None
+    address: str = ""
+
+    @contextmanager
+    def provider(self) -> Iterator[Provider | None]:
+        """The provider, as a process asks it. Raises ConfigurationError."""
+        if self.provider_file is None:
+            yield None
+            return
+        provider = Provider(settings.load(self.provider_file), self.address)
+        try:
+            yield provider
+        finally:
+            provider.close()
+
+
+@dataclass(frozen=True, slots=True)
 class Served:
     """What every process serves, and how: the ledger of a home, on a socket; and the port of this
     machine at which the first process answers alone."""
@@ -66,6 +90,7 @@ class Served:
     public_hashes: bool
     limits: Limits
     line: Line
+    people: People
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +164,14 @@ def _serve(served: Served, alive: connection.Connection) -> None:
     with open_ledger(served.home) as ledger:
         follower = Follower(ledger.pool, ledger.listener)
         try:
-            with recording(ledger) as inspections:
+            with recording(ledger) as inspections, served.people.provider() as provider:
                 state = State(
                     ledger,
                     follower,
                     served.public_hashes,
                     inspections=inspections,
                     rates=Rates(served.limits),
+                    provider=provider,
                 )
                 app = AskFirst(create_app(state), served.first, served.line.tls)
                 run(app, served.line, served.listening)

@@ -103,6 +103,11 @@ class Home:
         return self.data / "retention"
 
     @property
+    def provider_file(self) -> Path:
+        """Where people sign in; there is none until the operator writes it."""
+        return self.data / "provider"
+
+    @property
     def policy_file(self) -> Path:
         """Which witnesses to ask; there is none until the operator puts it there."""
         return self.data / "policy"

@@ -22,6 +22,11 @@ def civil_date(moment: datetime) -> date:
     return moment.astimezone(AMSTERDAM).date()
 
 
+def local_minute(moment: datetime) -> str:
+    """A moment as people here write it, to the minute: 2026-11-27 17:05."""
+    return moment.astimezone(AMSTERDAM).strftime("%Y-%m-%d %H:%M")
+
+
 def begin_of(day: date) -> datetime:
     """00:00 of a day, in UTC: Python counts hours on the wall between two times of one zone."""
     return datetime.combine(day, time(), AMSTERDAM).astimezone(UTC)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from api.tls import Tls
 from ledger.deployment import DATABASE, Home
 from ledger.embedded import EmbeddedServer
 from tests.ledgers import TestLedger, make_ledger
@@ -71,6 +73,19 @@ def owner(home: Home) -> Callable[[], psycopg.Connection]:
         )
 
     return connect
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> Tls:
+    """A certificate for this machine, made by openssl, that signed itself."""
+    certificate, key = tmp_path / "tls.pem", tmp_path / "tls.key"
+    command = (
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=ledger"
+        f" -addext subjectAltName=IP:127.0.0.1 -out {certificate} -keyout {key}"
+    )
+    subprocess.run(command.split(), check=True, capture_output=True)
+    key.chmod(0o600)
+    return Tls(certificate, key)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from api.app import create_app
 from api.rate import Limits, Rates
+from api.sign_in.provider import Provider
 from api.state import State
 from api.workers import Line, config
 from ledger.inspections import Inspections
@@ -35,12 +36,23 @@ def serving(
     inspections: Inspections | None = None,
     limits: Limits | None = None,
     line: Line | None = None,
+    provider: Provider | None = None,
+    port: int = 0,
 ) -> Iterator[str]:
     """Serve a ledger on a free port of this machine; its address."""
     follower = follower or Follower(made.ledger.pool, made.ledger.listener)
     rates = Rates(limits) if limits else None
-    state = State(made.ledger, follower, public_hashes, publishing, timestamps, inspections, rates)
-    with _serving(state, line or Line()) as address:
+    state = State(
+        made.ledger,
+        follower,
+        public_hashes,
+        publishing,
+        timestamps,
+        inspections,
+        rates,
+        provider,
+    )
+    with _serving(state, line or Line(), port) as address:
         yield address
 
 
@@ -52,18 +64,18 @@ def serving_ledger(ledger: Ledger) -> Iterator[str]:
 
 
 @contextmanager
-def _serving(state: State, line: Line) -> Iterator[str]:
+def _serving(state: State, line: Line, port: int = 0) -> Iterator[str]:
     try:
-        with listening_for(create_app(state), line) as address:
+        with listening_for(create_app(state), line, port) as address:
             yield address
     finally:
         state.follower.close()
 
 
 @contextmanager
-def listening_for(app: ASGIApp, line: Line) -> Iterator[str]:
+def listening_for(app: ASGIApp, line: Line, port: int = 0) -> Iterator[str]:
     """Serve an application as the service does; its address."""
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = socket.create_server(("127.0.0.1", port))
     settings = config(app, line)
     settings.timeout_graceful_shutdown = 1
     server = uvicorn.Server(settings)

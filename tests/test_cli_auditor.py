@@ -38,7 +38,7 @@ def test_a_grant_is_made_listed_extended_and_ended(at: list[object], ledger: Tes
     again = run("grant", "extend", grant, "--expires", _in_days(2), "--reason", "r", *at, status=2)
     assert "already" in again.stderr
     assert "has ended" in run("grant", "end", grant, "--reason", "done", *at).stdout
-    (kept,) = answer("grant", "list", *at)["tokens"]
+    (kept,) = answer("grant", "list", *at)["granted"]
     assert (kept["grant_id"], kept["state"], kept["controllers"]) == (grant, "revoked", ["C1"])
     assert "was ended" in run("grant", "end", grant, "--reason", "x", *at, status=2).stderr
     check_ledger(ledger)
@@ -69,4 +69,4 @@ def test_a_slip_is_told(
     size = ledger.ledger.reader.size()
     assert said in run(*command, *at, status=status).stderr
     assert ledger.ledger.reader.size() == size
-    assert answer("grant", "list", *at)["tokens"] == []
+    assert answer("grant", "list", *at)["granted"] == []

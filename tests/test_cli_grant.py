@@ -38,8 +38,9 @@ def test_a_token_is_made_listed_used_and_ended(demo: Path) -> None:
         assert {row["values"]["controller"] for row in found.json()["rows"]} == {"C2"}
         assert "is revoked" in run("grant", "revoke", id_, "--data", demo).stdout
         assert httpx.get(f"{address}/v1/findings", headers=headers).status_code == 401
-    (kept,) = answer("grant", "list", "--data", demo)["tokens"]
-    assert (kept["id"], kept["state"], kept["controllers"]) == (id_, "revoked", ["C2"])
+    listed = {each["id"]: each for each in answer("grant", "list", "--data", demo)["granted"]}
+    kept = listed[id_]
+    assert (kept["means"], kept["state"], kept["controllers"]) == ("token", "revoked", ["C2"])
 
 
 @pytest.mark.parametrize(
@@ -65,3 +66,65 @@ def test_what_is_no_token_cannot_be_revoked(demo: Path) -> None:
     """Status 2, and where to look."""
     done = run("grant", "revoke", "t-none", "--data", demo, status=2)
     assert "grant list" in done.stderr
+
+
+def test_a_link_signs_a_person_in_once(demo: Path) -> None:
+    """It is shown once, leads to the service that is told, and is listed as what it is."""
+    asked = ("--role", "controller-reader", "--holder", "practice-c2", "--controller", "C2")
+    with served("--data", demo) as address:
+        shown = run("grant", "link", *asked, "--address", address, "--data", demo).stdout
+        first, link = shown.splitlines()
+        assert first.startswith("Link l-")
+        assert link.startswith(f"{address}/sign-in/link?token=vrw_")
+        assert httpx.get(link).status_code == 200
+        token = link.rpartition("=")[2]
+        used = httpx.post(f"{address}/sign-in/link", data={"token": token})
+        assert used.status_code == 303
+        again = httpx.post(f"{address}/sign-in/link", data={"token": token})
+        assert again.status_code == 403
+        session = {"Cookie": used.headers["set-cookie"].split(";")[0]}
+        assert httpx.get(f"{address}/v1/findings", headers=session).status_code == 200
+        id_ = first.split()[1]
+        assert "is revoked" in run("grant", "revoke", id_, "--data", demo).stdout
+        assert httpx.get(f"{address}/v1/findings", headers=session).status_code == 401
+    kept = {each["id"]: each for each in answer("grant", "list", "--data", demo)["granted"]}
+    assert (kept[id_]["means"], kept[id_]["state"]) == ("link", "revoked")
+
+
+def test_somebody_is_let_in_who_signs_in(demo: Path, tmp_path: Path) -> None:
+    """With a subject of the provider that the operator wrote down; the subject is not kept."""
+    asked = ("--role", "privacy-officer", "--holder", "officer-1", "--subject", "4f1d-subject")
+    done = run("grant", "sign-in", *asked, "--data", demo, status=2)
+    assert "there is no identity provider" in done.stderr
+    secret = tmp_path / "secret"
+    secret.write_text("hush")
+    secret.chmod(0o600)
+    provider = tmp_path / "provider"
+    provider.write_text(
+        'issuer = "https://login.example"\nclient_id = "verantwoord"\nsecret = "secret"\n'
+    )
+    options = (*asked, "--provider", provider, "--data", demo)
+    shown = run("grant", "sign-in", *options).stdout
+    assert "may sign in as officer-1, privacy-officer, until 20" in shown
+    assert "may sign in already" in run("grant", "sign-in", *options, status=2).stderr
+    listed = run("grant", "list", "--data", demo).stdout
+    assert shown.split(":")[0] in listed
+    assert "4f1d-subject" not in listed
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "--role and --holder"),
+        (["--role", "operator"], "--role and --holder"),
+        (["--grant", "G-none"], "there is no grant G-none"),
+        (["--grant", "G-none", "--holder", "x"], "without --role and --holder"),
+        (["--role", "auditor", "--holder", "x"], "grant auditor"),
+        (["--role", "service", "--holder", "crm"], "no person"),
+        (["--role", "operator", "--holder", "x", "--address", "http://x.example"], "https address"),
+        (["--role", "operator", "--holder", "x", "--address", "https://x/y"], "no path"),
+    ],
+)
+def test_a_slip_in_a_link_is_told(demo: Path, options: list[str], said: str) -> None:
+    """With what is wrong."""
+    assert said in run("grant", "link", *options, "--data", demo, status=2).stderr

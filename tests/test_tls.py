@@ -20,19 +20,6 @@ from tests.serving import serving
 from tests.test_workers import beside
 
 
-@pytest.fixture
-def tls(tmp_path: Path) -> Tls:
-    """A certificate for this machine, made by openssl, that signed itself."""
-    certificate, key = tmp_path / "tls.pem", tmp_path / "tls.key"
-    command = (
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=ledger"
-        f" -addext subjectAltName=IP:127.0.0.1 -out {certificate} -keyout {key}"
-    )
-    subprocess.run(command.split(), check=True, capture_output=True)
-    key.chmod(0o600)
-    return Tls(certificate, key)
-
-
 def trusting(tls: Tls) -> ssl.SSLContext:
     """A client that trusts that certificate."""
     return ssl.create_default_context(cafile=tls.certificate)

@@ -9,21 +9,27 @@ import typer
 from rich.table import Column, Table
 
 from api.cli.options import (
+    DEFAULT_ADDRESS,
     DEFAULT_DATA,
     DEFAULT_SCHEMA,
+    Address,
     Data,
     DatabaseUrl,
     Formatted,
+    ProviderFile,
     Schema,
     home,
     instant,
+    provider_of,
+    public_address,
 )
 from api.cli.output import Format, console, local, print_json
+from api.sign_in import settings
 from ledger import granted_access
 from ledger.errors import ConfigurationError
-from ledger.granted_access import USUAL, Access
+from ledger.granted_access import USUAL, Access, Identity, Means
 from ledger.opening import Ledger, open_ledger
-from ledger.roles import BESIDE_REGISTERS, Role
+from ledger.roles import BESIDE_REGISTERS, Holder, Role
 from projections import granted
 from projections.grants import Grant
 from projections.registers import REGISTERS
@@ -31,30 +37,42 @@ from projections.registers import REGISTERS
 app = typer.Typer(help="Who may read over HTTP: grant, list, revoke.", no_args_is_help=True)
 
 
+RoleOf = Annotated[Role, typer.Option(help="What the holder is to this ledger.")]
+HolderOf = Annotated[str, typer.Option(help="Pseudonym of whoever gets it: officer-1.")]
+Controllers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--controller",
+        help="Controller it may ask about; repeat. Default: all, where the role may.",
+    ),
+]
+Registers = Annotated[
+    list[str] | None,
+    typer.Option("--register", help="Register it may read; repeat. Default: all."),
+]
+Days = Annotated[int, typer.Option(help="Days until it ends by itself.", min=1, max=366)]
+Expires = Annotated[str | None, typer.Option(help="Moment at which it ends, instead: 2027-01-31.")]
+OfAuditor = Annotated[
+    str | None,
+    typer.Option("--grant", help="Grant of an auditor, for whom it is; instead of a role."),
+]
+
+
 @app.command()
 def token(
-    role: Annotated[Role, typer.Option(help="What the holder is to this ledger.")],
-    holder: Annotated[str, typer.Option(help="Pseudonym of whoever gets it: auditor-2026-1.")],
-    controller: Annotated[
-        list[str] | None,
-        typer.Option(help="Controller it may ask about; repeat. Default: all, where the role may."),
-    ] = None,
-    register: Annotated[
-        list[str] | None, typer.Option(help="Register it may read; repeat. Default: all.")
-    ] = None,
+    role: RoleOf,
+    holder: HolderOf,
+    controller: Controllers = None,
+    register: Registers = None,
     key: Annotated[str | None, typer.Option(help="Of a service: the id of its key.")] = None,
-    days: Annotated[
-        int, typer.Option(help="Days until it ends by itself.", min=1, max=366)
-    ] = USUAL.days,
-    expires: Annotated[
-        str | None, typer.Option(help="Moment at which it ends, instead: 2027-01-31.")
-    ] = None,
+    days: Days = USUAL.days,
+    expires: Expires = None,
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
     format: Formatted = Format.TEXT,
 ) -> None:
-    """Make an access token and print it, once: only its digest is kept.
+    """Make an access token for a program and print it, once: only its digest is kept.
 
     A privacy officer reads and erases, a controller-reader reads what concerns its controllers, a
     service what it needs for appending. An auditor gets one with `grant auditor`. No token can
@@ -86,6 +104,127 @@ def token(
     console.print(secret, highlight=False)
 
 
+@app.command()
+def link(
+    role: Annotated[Role | None, typer.Option(help="What the holder is to this ledger.")] = None,
+    holder: Annotated[str, typer.Option(help="Pseudonym of whoever gets it: officer-1.")] = "",
+    grant: OfAuditor = None,
+    controller: Controllers = None,
+    register: Registers = None,
+    hours: Annotated[
+        int, typer.Option(help="Hours in which it is to be used.", min=1, max=168)
+    ] = 24,
+    address: Address = DEFAULT_ADDRESS,
+    data: Data = DEFAULT_DATA,
+    database_url: DatabaseUrl = None,
+    schema: Schema = DEFAULT_SCHEMA,
+    format: Formatted = Format.TEXT,
+) -> None:
+    """Make a link that signs a person in, once, and print it: only its digest is kept.
+
+    Send it in a way that nobody else reads. The session lasts half a day at most; whoever comes
+    back then needs another link, or signs in with a provider (`grant sign-in`).
+    """
+    check_registers(register or [])
+    base = public_address(address)
+    with open_ledger(home(data, database_url, schema), signs=False) as ledger:
+        check_known(ledger, controller or [], None)
+        now = ledger.clock()
+        whom = _whom(ledger, role, holder, grant)
+        with ledger.database.connect_as_owner() as conn:
+            made, secret = granted_access.grant(
+                conn,
+                now,
+                role=whom.role,
+                holder=whom.name,
+                expires_at=now + timedelta(hours=hours),
+                controllers=controller or (),
+                registers=register or (),
+                grant_id=grant,
+                means=Means.LINK,
+            )
+    shown = f"{base}/sign-in/link?token={secret}"
+    if format is Format.JSON:
+        print_json({**_json(made, now, None), "link": shown})
+        return
+    console.print(
+        f"Link {made.id} of {made.holder}, {made.role}, to be used until {local(made.expires_at)}."
+        " It is not shown again:",
+        highlight=False,
+    )
+    console.print(shown, highlight=False, soft_wrap=True)
+
+
+@app.command("sign-in")
+def sign_in(
+    subject: Annotated[
+        str, typer.Option(help="The person's subject (`sub`) at the identity provider.")
+    ],
+    role: Annotated[Role | None, typer.Option(help="What the person is to this ledger.")] = None,
+    holder: Annotated[str, typer.Option(help="Pseudonym of the person here: officer-1.")] = "",
+    grant: OfAuditor = None,
+    controller: Controllers = None,
+    register: Registers = None,
+    days: Days = USUAL.days,
+    expires: Expires = None,
+    provider: ProviderFile = None,
+    data: Data = DEFAULT_DATA,
+    database_url: DatabaseUrl = None,
+    schema: Schema = DEFAULT_SCHEMA,
+    format: Formatted = Format.TEXT,
+) -> None:
+    """Let a person in who signs in with the identity provider; of the subject a digest is kept.
+
+    Whoever has signed in and has nothing granted is shown the subject, to tell it to the operator.
+    """
+    check_registers(register or [])
+    where = home(data, database_url, schema)
+    file = provider_of(where, provider)
+    if file is None:
+        raise ConfigurationError(f"there is no identity provider in {where.provider_file}")
+    identity = Identity(settings.load(file).issuer, subject)
+    with open_ledger(where, signs=False) as ledger:
+        check_known(ledger, controller or [], None)
+        now = ledger.clock()
+        whom = _whom(ledger, role, holder, grant)
+        with ledger.database.connect_as_owner() as conn:
+            made = granted_access.let_sign_in(
+                conn,
+                now,
+                identity,
+                role=whom.role,
+                holder=whom.name,
+                expires_at=expiry(now, days, expires),
+                controllers=controller or (),
+                registers=register or (),
+                grant_id=grant,
+            )
+    if format is Format.JSON:
+        print_json(_json(made, now, None))
+        return
+    console.print(
+        f"{made.id}: that subject of {identity.issuer} may sign in as {made.holder}, {made.role},"
+        f" until {local(made.expires_at)}.",
+        highlight=False,
+    )
+
+
+def _whom(ledger: Ledger, role: Role | None, holder: str, grant_id: str | None) -> Holder:
+    """The role and pseudonym that are named, or those of an auditor's grant. Raises
+    ConfigurationError."""
+    if grant_id is None:
+        if role is None or not holder:
+            raise ConfigurationError("--role and --holder say for whom; or --grant, for an auditor")
+        return Holder(role, holder)
+    if role not in (None, Role.AUDITOR) or holder:
+        raise ConfigurationError("--grant says for whom, without --role and --holder")
+    with ledger.pool.connection() as conn:
+        found = granted.find(conn, grant_id)
+    if found is None:
+        raise ConfigurationError(f"there is no grant {grant_id}; `verantwoord grant list` has them")
+    return Holder(Role.AUDITOR, found.reader)
+
+
 @app.command("list")
 def list_tokens(
     data: Data = DEFAULT_DATA,
@@ -93,7 +232,7 @@ def list_tokens(
     schema: Schema = DEFAULT_SCHEMA,
     format: Formatted = Format.TEXT,
 ) -> None:
-    """Every token that was granted, in force or not; never the tokens themselves."""
+    """All that was granted, in force or not; never the tokens themselves."""
     with open_ledger(home(data, database_url, schema), signs=False) as ledger:
         now = ledger.clock()
         with ledger.pool.connection() as conn:
@@ -102,9 +241,9 @@ def list_tokens(
                 for each in granted_access.all_granted(conn)
             ]
     if format is Format.JSON:
-        print_json({"tokens": [_json(each, now, grant) for each, grant in found]})
+        print_json({"granted": [_json(each, now, grant) for each, grant in found]})
         return
-    heads = ("token", "role", "holder", "may ask about", "ends", "state")
+    heads = ("id", "role", "holder", "may ask about", "ends", "state")
     table = Table(*(Column(head, overflow="fold") for head in heads))  # an id that is cut is no id
     for each, grant in found:
         scope = grant or each
@@ -124,21 +263,21 @@ def list_tokens(
 
 @app.command()
 def revoke(
-    token: Annotated[str, typer.Argument(help="Id of the token, as `grant list` shows it.")],
+    id: Annotated[str, typer.Argument(help="Id, as `grant list` shows it.")],
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
     format: Formatted = Format.TEXT,
 ) -> None:
-    """End a token now: the next request with it is answered with 401."""
+    """End a token, a link or a sign-in now, and its sessions: the next request is refused."""
     with open_ledger(home(data, database_url, schema), signs=False) as ledger:
         now = ledger.clock()
         with ledger.database.connect_as_owner() as conn:
-            ended = granted_access.revoke(conn, now, token)
+            ended = granted_access.revoke(conn, now, id)
     if format is Format.JSON:
         print_json(_json(ended, now, None))
     else:
-        console.print(f"Token {ended.id} of {ended.holder} is revoked.", highlight=False)
+        console.print(f"{ended.id} of {ended.holder} is revoked.", highlight=False)
 
 
 def check_registers(names: list[str]) -> None:
@@ -175,6 +314,7 @@ def _json(token: Access, now: datetime, grant: Grant | None) -> dict[str, Any]:
     scope = token if grant is None else grant
     return {
         "id": token.id,
+        "means": token.means,
         "role": token.role,
         "holder": token.holder,
         "controllers": scope.controllers,

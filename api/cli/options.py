@@ -6,11 +6,13 @@ import os
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
 from api.cli.output import Format
 from api.moments import MomentError, parse_instant
+from api.sign_in import settings
 from ledger import authorities
 from ledger import policy as policies
 from ledger.authorities import Authority
@@ -67,6 +69,28 @@ PolicyFile = Annotated[
     ),
 ]
 
+ProviderFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--provider",
+        envvar="VERANTWOORD_PROVIDER",
+        help="File that names the identity provider at which people sign in (OpenID Connect)."
+        "  [default: DIR/provider, if it is there]",
+        show_default=False,
+    ),
+]
+
+Address = Annotated[
+    str,
+    typer.Option(
+        "--address",
+        envvar="VERANTWOORD_ADDRESS",
+        help="Address at which browsers reach the service: https://ledger.example.nl.",
+    ),
+]
+
+DEFAULT_ADDRESS = "http://127.0.0.1:8480"
+
 DEFAULT_DATA = Path("verantwoord-data")
 DEFAULT_SCHEMA = "ledger"
 
@@ -96,6 +120,20 @@ def authorities_of(where: Home, file: Path | None) -> tuple[Authority, ...]:
     if file is None and not where.authorities_file.exists():
         return ()
     return authorities.load(file or where.authorities_file)
+
+
+def provider_of(where: Home, file: Path | None) -> Path | None:
+    """The file of the identity provider: that of the option, or of the data directory if it is
+    there."""
+    return file or (where.provider_file if where.provider_file.exists() else None)
+
+
+def public_address(address: str) -> str:
+    """The address that browsers use, without a slash at its end. Raises ConfigurationError."""
+    checked = settings.check_address("address", address.rstrip("/"))
+    if urlsplit(checked).path or urlsplit(checked).query:
+        raise ConfigurationError("address has no path: it is that of the whole service")
+    return checked
 
 
 def policy_of(where: Home, file: Path | None) -> Policy | None:

@@ -16,7 +16,7 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from projections.civil import AMSTERDAM
+from projections.civil import local_minute
 
 console = Console(soft_wrap=True)
 errors = Console(stderr=True, soft_wrap=True)
@@ -37,7 +37,7 @@ def print_json(value: Any) -> None:
 def local(moment: datetime | str) -> str:
     """An instant in Dutch civil time, to the minute."""
     instant = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return instant.astimezone(AMSTERDAM).strftime("%Y-%m-%d %H:%M")
+    return local_minute(instant)
 
 
 @contextmanager

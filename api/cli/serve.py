@@ -16,23 +16,28 @@ import typer
 
 from api.app import create_app
 from api.cli.options import (
+    DEFAULT_ADDRESS,
     DEFAULT_DATA,
     DEFAULT_SCHEMA,
+    Address,
     Authorities,
     Data,
     DatabaseUrl,
     PolicyFile,
+    ProviderFile,
     Schema,
     authorities_of,
     home,
     policy_of,
+    provider_of,
+    public_address,
 )
 from api.cli.output import console, progress
 from api.cli.read import print_register
 from api.rate import Limits, Rates
 from api.state import State
 from api.tls import Tls
-from api.workers import Line, Served, beside, run
+from api.workers import Line, People, Served, beside, run
 from ledger import feed, fsck, noting
 from ledger import replay as replaying
 from ledger.authorities import Authority
@@ -124,6 +129,8 @@ def serve(
         float,
         typer.Option(help="Seconds between two rounds of asking witnesses, at least.", min=0.1),
     ] = INTERVAL,
+    provider: ProviderFile = None,
+    address: Address = DEFAULT_ADDRESS,
     authorities: Authorities = None,
     timestamp_every: Every = 60,
     note_every: NoteEvery = noting.Every.MONTH,
@@ -192,6 +199,7 @@ def serve(
         public_hashes=public_hashes,
         notes=notes,
         limits=Limits(reads_per_minute, appends_per_minute),
+        people=People(provider_of(where, provider), public_address(address)),
         line=Line(_tls(tls_certificate, tls_key), _proxies(proxy) if proxy else Line().proxies),
     )
 
@@ -288,15 +296,17 @@ def _serve(
     notes: Schedule | None = None,
     limits: Limits | None = None,
     line: Line | None = None,
+    people: People | None = None,
 ) -> None:
     others = others or Others()
-    limits, line = limits or Limits(), line or Line()
+    limits, line, people = limits or Limits(), line or Line(), people or People()
     with (
         _opened(where, others.policy) as ledger,
         _publishing(ledger, others.policy, others.publish_interval) as publishing,
         _stamping(ledger, others) as timestamps,
         _noting(ledger, notes),
         recording(ledger) as inspections,
+        people.provider() as provider,
     ):
         follower = Follower(ledger.pool, ledger.listener)
         listening = [listen(host, port)]
@@ -327,11 +337,12 @@ def _serve(
                     timestamps,
                     inspections,
                     Rates(limits),
+                    provider,
                 )
             )
             first = listening[-1].getsockname()[1]
             with beside(
-                Served(where, listening[0], first, public_hashes, limits, line), workers - 1
+                Served(where, listening[0], first, public_hashes, limits, line, people), workers - 1
             ):
                 run(app, line, *listening)
         finally:

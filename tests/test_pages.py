@@ -1,0 +1,89 @@
+"""Pages: in two languages that say the same things, and in a browser they run and load nothing."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+
+import httpx
+import pytest
+
+from api.pages.page import LANGUAGES, texts
+from tests.ledgers import TestLedger
+from tests.serving import serving
+
+TEMPLATES = [
+    file for file in (resources.files("api.pages") / "templates").iterdir() if file.name[0] != "."
+]
+
+
+def test_both_languages_have_every_text() -> None:
+    """Under the same names, in their order, and none is empty."""
+    names = [list(texts(language)) for language in LANGUAGES]
+    assert names[0] == names[1] == sorted(names[0])
+    for language in LANGUAGES:
+        assert all(text.strip() for text in texts(language).values())
+
+
+def test_every_text_is_used_and_every_one_used_is_there() -> None:
+    """By its name in a template, or by the beginning that a template or the program ends."""
+    content = "".join(file.read_text() for file in TEMPLATES)
+    direct = set(re.findall(r"\bt\.(\w+)", content))
+    begun = tuple(re.findall(r't\["(\w+_)" ~', content))
+    titles = {f"{file.name.removesuffix('.html')}_title" for file in TEMPLATES} - {"base_title"}
+    known = set(texts("en"))
+    assert direct | titles <= known
+    assert {n for n in known - direct - titles if not n.startswith(begun)} == set()
+
+
+def test_nothing_on_a_page_runs_or_comes_from_elsewhere() -> None:
+    """No script, no handler, no style of its own, no other host: the policy would refuse it."""
+    for file in TEMPLATES:
+        content = file.read_text()
+        for refused in ("<script", "javascript:", " style=", "<style", "http:", "https:", "|safe"):
+            assert refused not in content, file.name
+        assert not re.search(r"\son\w+=", content), file.name
+    style = (resources.files("api.pages") / "assets" / "style.css").read_text()
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+@pytest.mark.parametrize(
+    ("asked", "language"),
+    [
+        (None, "nl"),
+        ("", "nl"),
+        ("de", "nl"),
+        ("en", "en"),
+        ("en-GB,en;q=0.9,nl;q=0.8", "en"),
+        ("nl;q=0.5, en;q=0.9", "en"),
+        ("de, en;q=0.1", "en"),
+        ("en;q=0, nl", "nl"),
+        ("en;q=x", "nl"),
+        ("en" + "," * 5000, "en"),
+    ],
+)
+def test_a_page_is_in_the_language_that_is_asked_for(
+    ledger: TestLedger, asked: str | None, language: str
+) -> None:
+    """Dutch unless English comes before it."""
+    headers = {} if asked is None else {"Accept-Language": asked}
+    with serving(ledger) as url:
+        answer = httpx.get(f"{url}/sign-in", headers=headers)
+    assert answer.headers["content-language"] == language
+    assert f'<html lang="{language}">' in answer.text
+    assert texts(language)["sign_in_link_only"] in answer.text
+
+
+def test_a_browser_is_told_what_a_page_may_do(ledger: TestLedger) -> None:
+    """Take its style from here; and nothing keeps it."""
+    with serving(ledger) as url:
+        answer = httpx.get(f"{url}/sign-in")
+        style = httpx.get(f"{url}/assets/style.css")
+    policy = answer.headers["content-security-policy"]
+    for rule in ("default-src 'none'", "style-src 'self'", "form-action 'self'", "base-uri 'none'"):
+        assert rule in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["cache-control"] == "no-store"
+    assert style.headers["content-type"].startswith("text/css")
