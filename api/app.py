@@ -31,6 +31,7 @@ from api import (
 from api.access import PUBLIC, declared
 from api.cross_site import CrossSite
 from api.inspected import Inspected
+from api.pages import routes as assets
 from api.pushback import PushBack
 from api.sign_in import routes as signing_in
 from api.state import State
@@ -88,6 +89,7 @@ ROUTERS = (
     tiles.router,
     health.router,
     signing_in.router,
+    assets.router,
 )
 """Every route of the interface."""
 

@@ -18,11 +18,13 @@ from ledger.roles import EVERYBODY, READERS, WATCHERS, Role
 from projections.follow import Follower
 from tests.door import Door, opened
 from tests.ledgers import TestLedger, enrol
-from tests.test_api import HASHES, PUBLIC, problem
+from tests.test_api import HASHES, PAGES, PUBLIC, problem
 
 Owner = Callable[[], psycopg.Connection]
 
-OPEN = {f"GET {path}" for path in PUBLIC} - {"GET /v1/openapi.json"}
+POSTED = {"/sign-in/ended", "/sign-out"}
+OPEN = {f"GET {path}" for path in PUBLIC | PAGES - POSTED} - {"GET /v1/openapi.json"}
+OPEN |= {f"POST {path}" for path in POSTED | {"/sign-in/link"}}
 APPENDS = {"POST /v1/events", "POST /v1/events:batch"}
 ERASES = {"GET /v1/sealing-keys", "POST /v1/erasures"}
 WHOLE = {

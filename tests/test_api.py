@@ -34,6 +34,20 @@ PUBLIC = {
     "/healthz",
     "/readyz",
 }
+PAGES = {
+    "/",
+    "/assets/{name}",
+    "/sign-in",
+    "/sign-in/callback",
+    "/sign-in/ended",
+    "/sign-in/keys",
+    "/sign-in/link",
+    "/sign-in/start",
+    "/sign-out",
+    "/signed-out",
+}
+"""For people in a browser, who sign in there; they tell nothing about anybody."""
+
 HASHES = {
     "/log/checkpoint",
     "/log/log.vkey",
@@ -379,7 +393,7 @@ def routes() -> list[tuple[str, APIRoute]]:
         (route.path_format, route)
         for router in ROUTERS
         for route in router.routes
-        if isinstance(route, APIRoute)
+        if isinstance(route, APIRoute) and route.path_format not in PAGES
     ]
 
 
@@ -464,3 +478,5 @@ def test_the_openapi_document_names_every_route(http: httpx.Client) -> None:
     document = http.get("/v1/openapi.json").json()
     assert document["openapi"].startswith("3.1")
     assert {path for path, _ in routes()} == set(document["paths"])
+    hidden = {r.path_format for router in ROUTERS for r in router.routes if not r.include_in_schema}
+    assert hidden == PAGES

@@ -87,3 +87,14 @@ def test_a_browser_is_told_what_a_page_may_do(ledger: TestLedger) -> None:
     assert "unsafe" not in policy
     assert answer.headers["cache-control"] == "no-store"
     assert style.headers["content-type"].startswith("text/css")
+
+
+def test_a_page_loads_what_is_there(ledger: TestLedger) -> None:
+    """Its style and its icon; and no other file is to be had that way."""
+    with serving(ledger) as url:
+        loaded = re.findall(r'href="(/assets/[^"]+)"', httpx.get(f"{url}/sign-in").text)
+        assert len(loaded) == 2
+        for path in loaded:
+            assert httpx.get(f"{url}{path}").status_code == 200
+        for path in ("page.py", "..%2Fpage.py", "texts/nl.toml"):
+            assert httpx.get(f"{url}/assets/{path}").status_code in {404, 422}

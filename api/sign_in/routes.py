@@ -18,7 +18,6 @@ A session that was there before is ended by signing in, so that none is fixed be
 from __future__ import annotations
 
 import json
-from importlib import resources
 from typing import Annotated
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -51,13 +50,6 @@ Added = Annotated[str, Query(max_length=LONGEST)]
 router = APIRouter(dependencies=[PUBLIC], include_in_schema=False)
 
 log = structlog.get_logger(__name__)
-
-
-@router.get("/assets/style.css")
-def style() -> Response:
-    """The style sheet of all pages."""
-    content = (resources.files("api.pages") / "assets" / "style.css").read_bytes()
-    return Response(content, media_type="text/css", headers={"Cache-Control": "max-age=3600"})
 
 
 @router.get("/sign-in")
