@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Annotated
 
 import anyio.to_thread
-from fastapi import APIRouter, FastAPI, HTTPException
+from fastapi import APIRouter, FastAPI, HTTPException, Path
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,6 +20,7 @@ from api import (
     exports,
     findings,
     health,
+    openapi,
     problems,
     registers,
     sealing,
@@ -70,6 +72,7 @@ def create_app(state: State) -> FastAPI:
         # takes longer than many an answer.
         app.router.routes.extend(router.routes)
     declared(app.routes)
+    openapi.describe(app)
     return app
 
 
@@ -94,6 +97,9 @@ ROUTERS = (
 """Every route of the interface."""
 
 
+Code = Annotated[str, Path(json_schema_extra={"enum": sorted(problems.explanations())})]
+
+
 @problem_types.get("/problems")
 def list_problems() -> dict[str, dict[str, object]]:
     """Every type of problem this interface answers with."""
@@ -101,7 +107,7 @@ def list_problems() -> dict[str, dict[str, object]]:
 
 
 @problem_types.get("/problems/{code}")
-def get_problem(code: str) -> dict[str, object]:
+def get_problem(code: Code) -> dict[str, object]:
     """What one type of problem means: the `type` of a problem document is this address."""
     found = problems.explanations().get(code)
     if found is None:

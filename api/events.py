@@ -227,7 +227,12 @@ def list_events(
     return Events(events=[*found], size=size, next=following)
 
 
-@router.get("/events/stream", dependencies=[READS_EVERY_EVENT])
+@router.get(
+    "/events/stream",
+    dependencies=[READS_EVERY_EVENT],
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+)
 def stream_events(
     request: Request,
     after: Annotated[int, Query(ge=-1, le=LARGEST, description="Index after which to begin")] = -1,

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api import problems
 from api.access import CHECKS, EVERY_ROLE, reads, seen_by
-from api.registers import AS_OF, KNOWN_AT, Format, Language, answered, as_csv
+from api.registers import AS_OF, AS_TABLE, KNOWN_AT, Format, Language, answered, as_csv
 from api.state import ledger_of
 from ledger import candidate
 from ledger.cloudevent import read_instant
@@ -58,7 +58,7 @@ def list_rules(lang: Language = "en") -> dict[str, list[dict[str, Any]]]:
     return {"rules": [judged.rule_json(rule, lang) for rule in RULES.values()]}
 
 
-@router.get("/findings", dependencies=[reads("findings")])
+@router.get("/findings", dependencies=[reads("findings")], responses=AS_TABLE)
 def get_findings(
     request: Request,
     controller: Controller = None,
@@ -93,7 +93,7 @@ def get_findings(
     return answered(as_of, known_at, ask)
 
 
-@router.get("/clocks", dependencies=[reads("clocks")])
+@router.get("/clocks", dependencies=[reads("clocks")], responses=AS_TABLE)
 def get_clocks(
     request: Request,
     within: Annotated[

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from api.access import EVERY_ROLE, READS, require, seen_by
@@ -27,6 +27,12 @@ AS_OF = Query(description="What was the case at this moment (RFC 3339, or a date
 KNOWN_AT = Query(description="What was known at this moment, or in the first so many entries")
 
 router = APIRouter(prefix="/v1", tags=["registers"])
+
+
+AS_TABLE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/csv": {"schema": {"type": "string"}}}}
+}
+"""A table comes as JSON or as CSV, as it is asked for."""
 
 
 @router.get("/registers", dependencies=[EVERY_ROLE])
@@ -49,10 +55,10 @@ def list_registers(lang: Language = "en") -> dict[str, list[dict[str, Any]]]:
     }
 
 
-@router.get("/registers/{name}", dependencies=[READS])
+@router.get("/registers/{name}", dependencies=[READS], responses=AS_TABLE)
 def get_register(
     request: Request,
-    name: str,
+    name: Annotated[str, Path(json_schema_extra={"enum": [*REGISTERS]})],
     controller: Annotated[
         str | None, Query(max_length=64, description="Id of a controller")
     ] = None,

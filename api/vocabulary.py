@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Path
 from fastapi.responses import JSONResponse
 
 from api.access import PUBLIC
@@ -16,19 +16,37 @@ from ledger.events import EVENT_TYPES, EventType, json_schema, versions
 router = APIRouter(prefix="/v1", tags=["vocabulary"], dependencies=[PUBLIC])
 
 
+class JsonSchema(JSONResponse):
+    """A JSON Schema."""
+
+    media_type = "application/schema+json"
+
+
+ALL = EVENT_TYPES.values()
+
+Name = Annotated[
+    str,
+    Path(json_schema_extra={"enum": [*dict.fromkeys(t.name for t in ALL), *EVENT_TYPES]}),
+]
+
+
 @router.get("/event-types")
 def list_event_types() -> dict[str, list[dict[str, Any]]]:
     """Every event type that can be appended or was in the past."""
-    return {"event_types": [_summary(t) for t in EVENT_TYPES.values()]}
+    return {"event_types": [_summary(t) for t in ALL]}
 
 
-@router.get("/event-types/{name}")
-def get_event_type(name: str) -> JSONResponse:
+@router.get(
+    "/event-types/{name}",
+    response_class=JsonSchema,
+    responses={200: {"content": {JsonSchema.media_type: {"schema": {"type": "object"}}}}},
+)
+def get_event_type(name: Name) -> JSONResponse:
     """The JSON Schema of an event type, by its name (the latest version) or its full type."""
     found = EVENT_TYPES.get(name) or next(iter(versions(name)[-1:]), None)
     if found is None:
         raise HTTPException(404, "There is no event type of this name.")
-    return JSONResponse(json_schema(found), media_type="application/schema+json")
+    return JsonSchema(json_schema(found))
 
 
 def _summary(event_type: EventType) -> dict[str, Any]:
