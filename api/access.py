@@ -29,14 +29,13 @@ from ledger import granted_access, sessions
 from ledger.database import Connections
 from ledger.errors import KeyNotInForce
 from ledger.granted_access import Access
-from ledger.isolation import OneController
 from ledger.keys import token_matches
 from ledger.opening import Ledger
 from ledger.reader import Reader, StoredEntry
 from ledger.roles import BESIDE_REGISTERS, EVERYBODY, OPERATOR, READERS, WATCHERS, Holder, Role
 from projections import granted
 from projections.registers import REGISTERS
-from projections.withheld import withheld_from
+from projections.withheld import one_controller
 
 _bearer = HTTPBearer(
     auto_error=False,
@@ -227,7 +226,13 @@ def _standing(conn: psycopg.Connection, grant_id: str, now: datetime) -> Holder 
     grant = granted.find(conn, grant_id)
     if grant is None or grant.state(now) != "in force":
         return None
-    return Holder(Role.AUDITOR, grant.reader, grant.controllers, grant.registers)
+    return Holder(
+        Role.AUDITOR,
+        grant.reader,
+        grant.controllers,
+        grant.registers,
+        frameworks=grant.frameworks or None,
+    )
 
 
 def _key_in_force(ledger: Ledger, key_id: str | None) -> bool:
@@ -273,15 +278,6 @@ def require_controller(request: Request, controller: str) -> None:
     granted = holder_of(request).controllers
     if granted is not None and controller not in granted:
         raise HTTPException(403)
-
-
-def one_controller(ledger: Ledger, controller: str) -> OneController:
-    """What a controller may read now: up to what it may not be told of yet (4.7)."""
-    size = ledger.reader.size()
-    with ledger.pool.connection() as conn:
-        withheld = withheld_from(conn, controller, upto=size)
-    upto = size if withheld is None else withheld
-    return OneController(ledger.pool, ledger.database, controller, upto)
 
 
 def entry_seen_by(request: Request, index: int) -> StoredEntry:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from projections.civil import begin_of, civil_date, end_of
+from projections.frameworks.evidence import Period
 from projections.question import Moment
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -27,6 +29,34 @@ def parse_moment(as_of: str | None, known_at: str | None) -> Moment:
     )
 
 
+def parse_period(begin: str | None, until: str | None, now: datetime) -> Period:
+    """The period of a question: a date is the whole day, at either end. The year up to now, or up
+    to its end, where it is not said. Raises MomentError."""
+    end = now if until is None else _end(until)
+    start = _year_before(end) if begin is None else _begin(begin)
+    if not start < end:
+        raise MomentError("until is after from")
+    return Period(start, end)
+
+
+def _begin(text: str) -> datetime:
+    moment = parse_instant("from", text)
+    return begin_of(civil_date(moment)) if _is_date(text) else moment
+
+
+def _end(text: str) -> datetime:
+    moment = parse_instant("until", text)
+    return end_of(civil_date(moment)) if _is_date(text) else moment
+
+
+def _is_date(text: str) -> bool:
+    return len(text) == len("2025-06-28")
+
+
+def _year_before(moment: datetime) -> datetime:
+    return moment - timedelta(days=365)
+
+
 def _known_at(text: str) -> datetime | int:
     if text.isascii() and text.isdigit() and len(text) < 16:
         return int(text)
@@ -36,7 +66,7 @@ def _known_at(text: str) -> datetime | int:
 def parse_instant(name: str, text: str) -> datetime:
     """The instant of a parameter; a date is its end. Raises MomentError, which names it."""
     try:
-        if len(text) == len("2025-06-28"):
+        if _is_date(text):
             day_after = date.fromisoformat(text) + timedelta(days=1)
             return datetime.combine(day_after, time(), AMSTERDAM) - timedelta(microseconds=1)
         # A plus in an address that was not escaped arrives as a space.

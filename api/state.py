@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import cast
 
 from fastapi import Request
@@ -14,6 +15,7 @@ from ledger.opening import Ledger
 from ledger.publish import Publishing
 from ledger.timestamps import Timestamps
 from projections.follow import Follower
+from projections.frameworks.framework import Framework, shipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class State:
     """One served ledger. With `public_hashes`, checkpoints and hashes are read without a token;
     `publishing` is None when there is no policy, `timestamps` where no authority is asked, and
     `inspections` where nothing can be recorded, `rates` where nobody is limited, and `provider`
-    where people have links alone.
+    where people have links alone. `frameworks` are those that evidence can be asked for.
     """
 
     ledger: Ledger
@@ -32,6 +34,7 @@ class State:
     inspections: Inspections | None = None
     rates: Rates | None = None
     provider: Provider | None = None
+    frameworks: Mapping[str, Framework] = field(default_factory=shipped)
 
 
 def state_of(request: Request) -> State:

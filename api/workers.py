@@ -43,6 +43,7 @@ from ledger.deployment import Home
 from ledger.inspections import recording
 from ledger.opening import open_ledger
 from projections.follow import Follower
+from projections.frameworks.framework import all_frameworks
 
 OF_THE_FIRST = ("/v1/witnesses", "/v1/timestamps")
 """What is answered from the memory of the first process."""
@@ -172,6 +173,7 @@ def _serve(served: Served, alive: connection.Connection) -> None:
                     inspections=inspections,
                     rates=Rates(served.limits),
                     provider=provider,
+                    frameworks=all_frameworks(served.home.frameworks),
                 )
                 app = AskFirst(create_app(state), served.first, served.line.tls)
                 run(app, served.line, served.listening)

@@ -108,6 +108,11 @@ class Home:
         return self.data / "provider"
 
     @property
+    def frameworks(self) -> Path:
+        """The directory of frameworks that the operator adds, if it is there."""
+        return self.data / "frameworks"
+
+    @property
     def policy_file(self) -> Path:
         """Which witnesses to ask; there is none until the operator puts it there."""
         return self.data / "policy"

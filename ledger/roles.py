@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-BESIDE_REGISTERS = ("findings", "clocks", "events", "export")
+BESIDE_REGISTERS = ("findings", "clocks", "evidence", "events", "export")
 """What is granted by name as registers are."""
 
 
@@ -40,8 +40,8 @@ WATCHERS = READERS - {Role.CONTROLLER_READER}
 class Holder:
     """Who asks: a role, the pseudonym of whoever holds it, and what was granted.
 
-    `controllers` are those that may be asked about, None for all; `registers` likewise. `key_id`
-    is the signing key that a service is known by.
+    `controllers` are those that may be asked about, None for all; `registers` and `frameworks`
+    likewise. `key_id` is the signing key that a service is known by.
     """
 
     role: Role
@@ -49,6 +49,7 @@ class Holder:
     controllers: tuple[str, ...] | None = None
     registers: tuple[str, ...] | None = None
     key_id: str | None = None
+    frameworks: tuple[str, ...] | None = None
 
     @property
     def sees_all(self) -> bool:

@@ -60,6 +60,20 @@ def of_types(conn: psycopg.Connection, types: Collection[str], *, upto: int) -> 
     return (recorded(*row) for row in rows)
 
 
+def each_of_types(
+    conn: psycopg.Connection, types: Collection[str], *, upto: int
+) -> Iterator[Recorded]:
+    """The same, a thousand at a time: for what need not be held together. In a transaction."""
+    with conn.cursor(name="each_of_types") as cursor:
+        cursor.itersize = 1000
+        cursor.execute(
+            "SELECT position, leaf FROM entries WHERE type = ANY(%s) AND position <= %s"
+            " ORDER BY position",
+            (_topics(types), upto),
+        )
+        yield from (recorded(*row) for row in cursor)
+
+
 def of_cases(
     conn: psycopg.Connection, cases: Collection[str], types: Collection[str], *, upto: int
 ) -> list[Recorded]:

@@ -89,12 +89,12 @@ def ask_all(
         # A row of one controller may rest on what others were told: it is folded from everything.
         controller, everything = connections.controller, connections.pool
     if moment == Moment():
-        with _reading(connections) as conn:
+        with reading(connections) as conn:
             followed = _followed(conn)
             if followed is not None:
                 rows = _stored(conn, registers, controller)
                 return basis_at(conn, followed), _sorted(rows)
-    with _reading(everything) as conn:
+    with reading(everything) as conn:
         basis = basis_at(conn, moment.known_at)
         past = [
             row
@@ -105,7 +105,7 @@ def ask_all(
 
 
 @contextmanager
-def _reading(connections: Connections) -> Iterator[psycopg.Connection]:
+def reading(connections: Connections) -> Iterator[psycopg.Connection]:
     """One view of the log and its registers, in which nothing can be written."""
     with connections.connection() as conn, conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")

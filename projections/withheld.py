@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator
 
 import psycopg
 
+from ledger.isolation import OneController
+from ledger.opening import Ledger
 from projections import history
 from projections.demands import CLOSED, CONTESTED, DISCLOSED, NOTIFIED, RECEIVED, demands
 from projections.facts import Fact, Recorded, effective
@@ -28,6 +30,15 @@ def withheld_from(conn: psycopg.Connection, controller: str, *, upto: int) -> in
     as_recorded = [event for event in recorded if event.type in TYPES]
     secret = [*_secret(recorded, controller), *_secret(as_recorded, controller)]
     return min(secret) - 1 if secret else None
+
+
+def one_controller(ledger: Ledger, controller: str) -> OneController:
+    """What a controller may read now: up to what it may not be told of yet."""
+    size = ledger.reader.size()
+    with ledger.pool.connection() as conn:
+        withheld = withheld_from(conn, controller, upto=size)
+    upto = size if withheld is None else withheld
+    return OneController(ledger.pool, ledger.database, controller, upto)
 
 
 def _secret(recorded: Iterable[Recorded], controller: str) -> Iterator[int]:

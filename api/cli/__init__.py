@@ -37,6 +37,7 @@ COMMANDS = {
     "findings": "judge.findings",
     "clocks": "judge.clocks",
     "check": "judge.check",
+    "evidence": "evidence.evidence",
     "status": "judge.status",
     "verify": "check.verify",
     "monitor": "monitor.monitor",

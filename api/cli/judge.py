@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,19 +19,16 @@ from rich.padding import Padding
 from api import problems
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Schema, home
 from api.cli.output import Format, console, local, print_json
-from api.cli.read import AsOf, KnownAt, Lang, Language, RegisterFormat
-from api.moments import MomentError, parse_moment
+from api.cli.read import AsOf, KnownAt, Lang, Language, RegisterFormat, asked
 from ledger import candidate
 from ledger.cloudevent import read_instant
 from ledger.errors import ConfigurationError
-from ledger.opening import Ledger, open_ledger
-from projections import follow
+from ledger.opening import open_ledger
 from projections.checks import check as check_act
 from projections.civil import civil_date
 from projections.clocks import STATES, Clocks, SeenClock, ask_clocks
 from projections.exports import judged
 from projections.findings import SEVERITIES, Findings, HeldFinding, ask_findings
-from projections.question import Moment
 from projections.rules import RULES
 from projections.status import Status, ask_status
 
@@ -83,7 +79,7 @@ def findings(
     """
     _known("rule", rule, RULES)
     _known("severity", severity, SEVERITIES)
-    with _asked(data, database_url, schema, as_of, known_at) as (ledger, moment):
+    with asked(data, database_url, schema, as_of, known_at) as (ledger, moment):
         answer = ask_findings(
             ledger.pool,
             ledger.now(),
@@ -122,7 +118,7 @@ def clocks(
 ) -> None:
     """Print the duties with a term that are still open, the soonest due first."""
     _known("state", state, STATES)
-    with _asked(data, database_url, schema, as_of, known_at) as (ledger, moment):
+    with asked(data, database_url, schema, as_of, known_at) as (ledger, moment):
         answer = ask_clocks(
             ledger.pool,
             ledger.now(),
@@ -196,22 +192,6 @@ def status(
         print_json(judged.status_json(answer, lang))
     else:
         _print_status(answer, within, lang)
-
-
-@contextmanager
-def _asked(
-    data: Path, database_url: str | None, schema: str, as_of: str | None, known_at: str | None
-) -> Iterator[tuple[Ledger, Moment]]:
-    """An open ledger whose registers have caught up, and the moment that was asked about."""
-    try:
-        moment = parse_moment(as_of, known_at)
-        with open_ledger(home(data, database_url, schema), signs=False) as ledger:
-            follow.catch_up(ledger.pool)
-            yield ledger, moment
-    except MomentError as error:
-        raise ConfigurationError(str(error)) from None
-    except LookupError:
-        raise ConfigurationError("nothing had been recorded at that moment") from None
 
 
 def _known(option: str, given: Sequence[str] | None, known: Collection[str]) -> None:

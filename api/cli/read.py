@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -16,11 +18,11 @@ from api.cli.output import Format, console, local, print_json, progress
 from api.moments import MomentError, parse_moment
 from ledger.errors import ConfigurationError
 from ledger.export import export_log as write_log
-from ledger.opening import open_ledger
+from ledger.opening import Ledger, open_ledger
 from ledger.unsealing import opener
 from projections import follow
 from projections.exports import tables
-from projections.question import Answer, ask
+from projections.question import Answer, Moment, ask
 from projections.register import Column
 from projections.registers import REGISTERS
 from projections.showing import shown, values_of
@@ -50,6 +52,22 @@ KnownAt = Annotated[
 Lang = Annotated[Language, typer.Option(help="Language of labels and texts.")]
 
 
+@contextmanager
+def asked(
+    data: Path, database_url: str | None, schema: str, as_of: str | None, known_at: str | None
+) -> Iterator[tuple[Ledger, Moment]]:
+    """An open ledger whose registers have caught up, and the moment that was asked about."""
+    try:
+        moment = parse_moment(as_of, known_at)
+        with open_ledger(home(data, database_url, schema), signs=False) as ledger:
+            follow.catch_up(ledger.pool)
+            yield ledger, moment
+    except MomentError as error:
+        raise ConfigurationError(str(error)) from None
+    except LookupError:
+        raise ConfigurationError("nothing had been recorded at that moment") from None
+
+
 def register(
     name: Annotated[str, typer.Argument(help=f"One of: {', '.join(REGISTERS)}")],
     controller: Annotated[
@@ -72,16 +90,8 @@ def register(
     found = REGISTERS.get(name)
     if found is None:
         raise ConfigurationError(f"there is no register {name!r}; there are {', '.join(REGISTERS)}")
-    try:
-        moment = parse_moment(as_of, known_at)
-    except MomentError as error:
-        raise ConfigurationError(str(error)) from None
-    with open_ledger(home(data, database_url, schema), signs=False) as ledger:
-        follow.catch_up(ledger.pool)
-        try:
-            answer = ask(ledger.pool, found, moment, controller=controller)
-        except LookupError:
-            raise ConfigurationError("nothing had been recorded at that moment") from None
+    with asked(data, database_url, schema, as_of, known_at) as (ledger, moment):
+        answer = ask(ledger.pool, found, moment, controller=controller)
         if unsealed:
             with ledger.pool.connection() as conn:
                 show = opener(conn, ledger.master_keys(), values_of(answer))

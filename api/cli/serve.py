@@ -52,6 +52,7 @@ from ledger.publish import INTERVAL, Publisher, Publishing, learn_from_witnesses
 from ledger.timestamps import HOURLY, Stamper, Timestamps
 from projections import sql
 from projections.follow import Follower, catch_up
+from projections.frameworks.framework import all_frameworks
 from projections.question import ask
 from projections.registers import REGISTERS
 
@@ -308,6 +309,7 @@ def _serve(
         recording(ledger) as inspections,
         people.provider() as provider,
     ):
+        frameworks = all_frameworks(where.frameworks)
         follower = Follower(ledger.pool, ledger.listener)
         listening = [listen(host, port)]
         if workers > 1:
@@ -338,6 +340,7 @@ def _serve(
                     inspections,
                     Rates(limits),
                     provider,
+                    frameworks,
                 )
             )
             first = listening[-1].getsockname()[1]
