@@ -38,6 +38,8 @@ WHOLE = {
 OF_SERVICES = {
     "GET /v1/events/{index}",
     "GET /v1/events/{index}/proof",
+    "GET /v1/frameworks",
+    "GET /v1/frameworks/{framework}/crosswalk",
     "GET /v1/registers",
     "GET /v1/rules",
     "POST /v1/checks",

@@ -157,7 +157,15 @@ def test_every_route_that_reads_records_is_recorded(watched: Watched) -> None:
         if said.name or said.of_path:
             expected.add(said.name or "people")
     assert {event["projection"] for event in watched.told()} == expected
-    assert expected == {"people", "findings", "clocks", "events", "export", "checks"}
+    assert expected == {
+        "people",
+        "findings",
+        "clocks",
+        "evidence",
+        "events",
+        "export",
+        "checks",
+    }
     assert expected <= READABLE
 
 

@@ -199,6 +199,9 @@ def answers(http: httpx.Client) -> Iterator[tuple[str, httpx.Response]]:
                 for form in ("json", "csv"):
                     asked = {**moment, "lang": lang, "format": form}
                     yield f"{name} {asked}", http.get(f"/v1/{name}", params=asked)
+        for path in ("gdpr", "iso27001/controls/A.5.26", "gdpr/controls/Art. 33(2)"):
+            asked = {**moment, "from": "2024-09-01", "until": "2026-08-31"}
+            yield f"{path} {asked}", http.get(f"/v1/frameworks/{path}", params=asked)
     states = {"state": ["running", "late", "met", "ended", "not_applicable"]}
     yield "all clocks", http.get("/v1/clocks", params=states)
 
@@ -248,7 +251,7 @@ def test_its_rows_are_those_of_the_whole_ledger_for_it(
 def test_another_controller_is_refused_whether_it_exists_or_not(scenario: Ledger, url: str) -> None:
     """With the same answer, on every address that takes a controller."""
     with client(scenario, url, "C1") as http:
-        for path in ("registers/processing", "findings", "clocks", "events"):
+        for path in ("registers/processing", "findings", "clocks", "events", "frameworks/gdpr"):
             texts = {
                 http.get(f"/v1/{path}", params={"controller": other}).content
                 for other in ("C2", "C99", "", "*", "%", "C1,C2", "c1", " C1")
