@@ -14,13 +14,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api import problems
 from api.access import CHECKS, EVERY_ROLE, reads, seen_by
-from api.registers import AS_OF, AS_TABLE, KNOWN_AT, Format, Language, answered, as_csv
+from api.documents import AS_DOCUMENT, as_document
+from api.registers import AS_OF, KNOWN_AT, Format, Language, answered, as_csv
 from api.state import ledger_of
 from ledger import candidate
 from ledger.cloudevent import read_instant
 from projections.checks import check
 from projections.clocks import ask_clocks
-from projections.exports import judged
+from projections.exports import document, judged
 from projections.findings import ask_findings
 from projections.question import Moment
 from projections.rules import RULES
@@ -58,7 +59,7 @@ def list_rules(lang: Language = "en") -> dict[str, list[dict[str, Any]]]:
     return {"rules": [judged.rule_json(rule, lang) for rule in RULES.values()]}
 
 
-@router.get("/findings", dependencies=[reads("findings")], responses=AS_TABLE)
+@router.get("/findings", dependencies=[reads("findings")], responses=AS_DOCUMENT)
 def get_findings(
     request: Request,
     controller: Controller = None,
@@ -88,12 +89,15 @@ def get_findings(
         request.state.rests_on = answer.basis.size
         if format == "csv":
             return as_csv("findings", judged.findings_csv(answer, lang))
+        if format != "json":
+            origin = ledger_of(request).identity.origin
+            return as_document(format, document.of_findings(answer, lang, origin, asked))
         return JSONResponse(judged.findings_json(answer, lang))
 
     return answered(as_of, known_at, ask)
 
 
-@router.get("/clocks", dependencies=[reads("clocks")], responses=AS_TABLE)
+@router.get("/clocks", dependencies=[reads("clocks")], responses=AS_DOCUMENT)
 def get_clocks(
     request: Request,
     within: Annotated[
@@ -125,6 +129,9 @@ def get_clocks(
         request.state.rests_on = answer.basis.size
         if format == "csv":
             return as_csv("clocks", judged.clocks_csv(answer, lang))
+        if format != "json":
+            origin = ledger_of(request).identity.origin
+            return as_document(format, document.of_clocks(answer, lang, origin, asked))
         return JSONResponse(judged.clocks_json(answer, lang))
 
     return answered(as_of, known_at, ask)

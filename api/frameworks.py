@@ -11,11 +11,12 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from api.access import EVERY_ROLE, holder_of, reads, seen_by
+from api.documents import AS_DOCUMENT, as_document
 from api.moments import parse_period
-from api.registers import AS_OF, AS_TABLE, KNOWN_AT, Format, Language, answered, as_csv
+from api.registers import AS_OF, KNOWN_AT, Format, Language, answered, as_csv
 from api.state import ledger_of, state_of
 from ledger.database import Connections
-from projections.exports import evidenced
+from projections.exports import document, evidenced
 from projections.frameworks.evidence import LARGEST_SAMPLE, gather
 from projections.frameworks.framework import Control, Framework
 from projections.question import Moment
@@ -48,7 +49,7 @@ def list_frameworks(request: Request, lang: Language = "en") -> JSONResponse:
     return JSONResponse(evidenced.frameworks_json(state_of(request).frameworks, lang))
 
 
-@router.get("/{framework}", dependencies=[reads("evidence")], responses=AS_TABLE)
+@router.get("/{framework}", dependencies=[reads("evidence")], responses=AS_DOCUMENT)
 def get_framework(
     request: Request,
     framework: Name,
@@ -71,6 +72,9 @@ def get_framework(
         request.state.rests_on = evidence.basis.size
         if format == "csv":
             return as_csv(f"evidence-{found.id}", evidenced.coverage_csv(evidence, lang))
+        if format != "json":
+            origin = ledger_of(request).identity.origin
+            return as_document(format, document.of_evidence(evidence, lang, origin))
         return JSONResponse(evidenced.coverage_json(evidence, lang))
 
     return answered(as_of, known_at, ask)

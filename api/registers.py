@@ -12,27 +12,23 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from api.access import EVERY_ROLE, READS, require, seen_by
+from api.documents import AS_DOCUMENT, as_document
 from api.moments import MomentError, parse_moment
+from api.state import ledger_of
 from api.unsealed import Unsealed, opener, require_unsealing
 from ledger.unsealing import in_short
-from projections.exports import tables
+from projections.exports import document, tables
 from projections.question import Moment, ask
 from projections.registers import REGISTERS
 from projections.showing import shown, values_of
 
 Language = Literal["nl", "en"]
-Format = Literal["json", "csv"]
+Format = Literal["json", "csv", "xlsx", "pdf"]
 
 AS_OF = Query(description="What was the case at this moment (RFC 3339, or a date)")
 KNOWN_AT = Query(description="What was known at this moment, or in the first so many entries")
 
 router = APIRouter(prefix="/v1", tags=["registers"])
-
-
-AS_TABLE: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/csv": {"schema": {"type": "string"}}}}
-}
-"""A table comes as JSON or as CSV, as it is asked for."""
 
 
 @router.get("/registers", dependencies=[EVERY_ROLE])
@@ -55,7 +51,7 @@ def list_registers(lang: Language = "en") -> dict[str, list[dict[str, Any]]]:
     }
 
 
-@router.get("/registers/{name}", dependencies=[READS], responses=AS_TABLE)
+@router.get("/registers/{name}", dependencies=[READS], responses=AS_DOCUMENT)
 def get_register(
     request: Request,
     name: Annotated[str, Path(json_schema_extra={"enum": [*REGISTERS]})],
@@ -82,6 +78,9 @@ def get_register(
         rows = shown(found, opener(request, values_of(found)) if unsealed else in_short)
         if format == "csv":
             return as_csv(name, tables.to_csv(rows, lang))
+        if format != "json":
+            origin = ledger_of(request).identity.origin
+            return as_document(format, document.of_register(rows, lang, origin, asked))
         return JSONResponse(tables.to_json(rows, lang))
 
     return answered(as_of, known_at, answer)

@@ -146,8 +146,9 @@ def test_no_call_gets_across(scenario: Ledger, url: str) -> None:
     heard: list[str] = []
 
     def hear(answer: schemathesis.Response) -> None:
-        heard.append(answer.text)
-        assert not [other for other in others if other in answer.text], answer.request.url
+        text = answer.content.decode(errors="replace")  # files have tests of their own
+        heard.append(text)
+        assert not [other for other in others if other in text], answer.request.url
 
     with client(scenario, url, OWN) as http:
         assert 200 in call_everything(http, 4, hear)

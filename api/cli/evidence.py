@@ -14,11 +14,11 @@ from rich.padding import Padding
 
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Schema, home
 from api.cli.output import console, local, print_json
-from api.cli.read import AsOf, KnownAt, Lang, Language, RegisterFormat, asked
+from api.cli.read import AsOf, KnownAt, Lang, Language, RegisterFormat, asked, write_file
 from api.moments import parse_period
 from ledger.errors import ConfigurationError
 from projections.civil import civil_date
-from projections.exports import evidenced
+from projections.exports import document, evidenced
 from projections.frameworks.evidence import LARGEST_SAMPLE, Evidence, Gathered, gather
 from projections.frameworks.framework import Framework, all_frameworks
 from projections.withheld import one_controller
@@ -54,7 +54,7 @@ def evidence(
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
     format: Annotated[
-        RegisterFormat, typer.Option(help="table for people; json or csv on stdout.")
+        RegisterFormat, typer.Option(help="table for people; json, csv, xlsx or pdf on stdout.")
     ] = RegisterFormat.TABLE,
 ) -> None:
     """Print what the ledger holds for the controls of a framework, in a period.
@@ -73,6 +73,7 @@ def evidence(
     if control is None and sample:
         raise ConfigurationError("--sample is drawn for one control: name it")
     with asked(data, database_url, schema, as_of, known_at) as (ledger, moment):
+        origin = ledger.identity.origin
         connections = ledger.pool if controller is None else one_controller(ledger, controller)
         found = gather(
             connections,
@@ -84,7 +85,9 @@ def evidence(
             sample=sample,
             seed=seed,
         )
-    if format is RegisterFormat.CSV:
+    if format in (RegisterFormat.XLSX, RegisterFormat.PDF):
+        write_file(format, document.of_evidence(found, lang, origin))
+    elif format is RegisterFormat.CSV:
         typer.echo(evidenced.coverage_csv(found, lang), nl=False)
     elif format is RegisterFormat.JSON:
         made = evidenced.coverage_json if control is None else evidenced.control_json

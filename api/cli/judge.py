@@ -19,7 +19,7 @@ from rich.padding import Padding
 from api import problems
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Schema, home
 from api.cli.output import Format, console, local, print_json
-from api.cli.read import AsOf, KnownAt, Lang, Language, RegisterFormat, asked
+from api.cli.read import AsOf, KnownAt, Lang, Language, RegisterFormat, asked, write_file
 from ledger import candidate
 from ledger.cloudevent import read_instant
 from ledger.errors import ConfigurationError
@@ -27,7 +27,7 @@ from ledger.opening import open_ledger
 from projections.checks import check as check_act
 from projections.civil import civil_date
 from projections.clocks import STATES, Clocks, SeenClock, ask_clocks
-from projections.exports import judged
+from projections.exports import document, judged
 from projections.findings import SEVERITIES, Findings, HeldFinding, ask_findings
 from projections.rules import RULES
 from projections.status import Status, ask_status
@@ -51,7 +51,8 @@ Controller = Annotated[
     str | None, typer.Option(help="Id of a controller: its own and those about all.")
 ]
 Judged = Annotated[
-    RegisterFormat, typer.Option("--format", help="table for people; json or csv on stdout.")
+    RegisterFormat,
+    typer.Option("--format", help="table for people; json, csv, xlsx or pdf on stdout."),
 ]
 
 
@@ -80,6 +81,7 @@ def findings(
     _known("rule", rule, RULES)
     _known("severity", severity, SEVERITIES)
     with asked(data, database_url, schema, as_of, known_at) as (ledger, moment):
+        origin = ledger.identity.origin
         answer = ask_findings(
             ledger.pool,
             ledger.now(),
@@ -93,6 +95,8 @@ def findings(
         print_json([{key: finding[key] for key in OF_A_FINDING} for finding in found])
     elif format is RegisterFormat.CSV:
         typer.echo(judged.findings_csv(answer, lang), nl=False)
+    elif format is not RegisterFormat.TABLE:
+        write_file(format, document.of_findings(answer, lang, origin, controller))
     else:
         _print_findings(answer, lang)
 
@@ -119,6 +123,7 @@ def clocks(
     """Print the duties with a term that are still open, the soonest due first."""
     _known("state", state, STATES)
     with asked(data, database_url, schema, as_of, known_at) as (ledger, moment):
+        origin = ledger.identity.origin
         answer = ask_clocks(
             ledger.pool,
             ledger.now(),
@@ -131,6 +136,8 @@ def clocks(
         print_json(judged.clocks_json(answer, lang))
     elif format is RegisterFormat.CSV:
         typer.echo(judged.clocks_csv(answer, lang), nl=False)
+    elif format is not RegisterFormat.TABLE:
+        write_file(format, document.of_clocks(answer, lang, origin, controller))
     else:
         _print_clocks(answer, lang)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -21,7 +22,9 @@ from ledger.export import export_log as write_log
 from ledger.opening import Ledger, open_ledger
 from ledger.unsealing import opener
 from projections import follow
-from projections.exports import tables
+from projections.exports import document, tables
+from projections.exports.paper import TooLong, to_pdf
+from projections.exports.spreadsheet import to_xlsx
 from projections.question import Answer, Moment, ask
 from projections.register import Column
 from projections.registers import REGISTERS
@@ -34,6 +37,8 @@ class RegisterFormat(StrEnum):
     TABLE = "table"
     JSON = "json"
     CSV = "csv"
+    XLSX = "xlsx"
+    PDF = "pdf"
 
 
 class Language(StrEnum):
@@ -83,7 +88,7 @@ def register(
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
     format: Annotated[
-        RegisterFormat, typer.Option(help="table for people; json or csv on stdout.")
+        RegisterFormat, typer.Option(help="table for people; json, csv, xlsx or pdf on stdout.")
     ] = RegisterFormat.TABLE,
 ) -> None:
     """Print a register: as it is now, as of a moment, as known at a moment."""
@@ -91,6 +96,7 @@ def register(
     if found is None:
         raise ConfigurationError(f"there is no register {name!r}; there are {', '.join(REGISTERS)}")
     with asked(data, database_url, schema, as_of, known_at) as (ledger, moment):
+        origin = ledger.identity.origin
         answer = ask(ledger.pool, found, moment, controller=controller)
         if unsealed:
             with ledger.pool.connection() as conn:
@@ -102,8 +108,23 @@ def register(
         print_json(tables.to_json(answer, lang))
     elif format is RegisterFormat.CSV:
         typer.echo(tables.to_csv(answer, lang), nl=False)
+    elif format is not RegisterFormat.TABLE:
+        write_file(format, document.of_register(answer, lang, origin, controller))
     else:
         print_register(answer, lang)
+
+
+def write_file(format: RegisterFormat, made: document.Document) -> None:
+    """A spreadsheet or a PDF on stdout. Raises ConfigurationError where that is a terminal, or the
+    PDF would be too long."""
+    if sys.stdout.isatty():
+        raise ConfigurationError(f"{format} is a file: add `> {made.name}.{format}`")
+    make = to_pdf if format is RegisterFormat.PDF else to_xlsx
+    try:
+        sys.stdout.buffer.write(make(made))
+    except TooLong as error:
+        raise ConfigurationError(f"{error}: name a controller, or ask for csv") from None
+    sys.stdout.buffer.flush()
 
 
 MANY_COLUMNS = 7

@@ -1,0 +1,231 @@
+"""An answer as a document: what it says, about when, what it rests on, and its tables.
+
+One form for registers, findings, clocks and evidence, from which a spreadsheet
+(`spreadsheet.py`) and a PDF (`paper.py`) are made. A table has the columns that say something in
+it; a register with several kinds of rows has a table for each. `tests/test_document.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ledger.checkpoint import parse as parse_checkpoint
+from projections.civil import local_minute
+from projections.clocks import Clocks
+from projections.exports import evidenced, judged
+from projections.exports.kinds import called
+from projections.exports.tables import cell
+from projections.findings import Findings
+from projections.frameworks.evidence import Gathered
+from projections.question import Answer, Basis, Moment
+from projections.register import Label
+
+KINDS: Mapping[str, Label] = {
+    "findings": Label("Bevindingen", "Findings"),
+    "clocks": Label("Termijnen", "Clocks"),
+    "evidence": Label("Bewijs per beheersmaatregel", "Evidence per control"),
+}
+
+ABOUT: Mapping[str, Label] = {
+    "ledger": Label("Grootboek", "Ledger"),
+    "period": Label("Periode", "Period"),
+    "as_of": Label("Naar de stand van", "As of"),
+    "known_at": Label("Zoals bekend op", "Known at"),
+    "controller": Label("Verwerkingsverantwoordelijke", "Controller"),
+    "size": Label("Vastleggingen waarop dit rust", "Entries it rests on"),
+    "recorded_at": Label("De laatste vastgelegd op", "The last recorded at"),
+    "root": Label("Wortel (SHA-256)", "Root (SHA-256)"),
+}
+
+NOW = Label("nu", "now")
+ALL = Label("alle", "all")
+ENTRIES = Label("de eerste {} vastleggingen", "the first {} entries")
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A column: what it is called, and the clause or article that asks for it."""
+
+    label: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of plain JSON values under headings; `title` is empty for the only one. A list is read
+    down its columns also when there are many of them."""
+
+    title: str
+    headings: Sequence[Heading]
+    rows: Sequence[Sequence[Any]]
+    is_list: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A title, what is said of the whole, and tables. `made_at` is when the last entry that it
+    rests on was recorded: the same answer is always the same document."""
+
+    name: str
+    title: str
+    subtitle: str
+    language: str
+    about: Sequence[tuple[str, str]]
+    remark: str
+    tables: Sequence[Table]
+    size: int
+    root: str
+    made_at: datetime | None
+
+    @property
+    def rows(self) -> int:
+        """How many rows all tables have."""
+        return sum(len(table.rows) for table in self.tables)
+
+
+def of_register(answer: Answer, language: str, origin: str, controller: str | None) -> Document:
+    """A register, with a table for each kind of row."""
+    register = answer.register
+    by_kind: dict[str, list[Mapping[str, Any]]] = {}
+    for row in answer.rows:
+        by_kind.setdefault(str(row.values.get("kind", "")), []).append(row.values)
+    tables = []
+    for kind, rows in by_kind.items():
+        columns = [
+            column
+            for column in register.columns
+            if column.key != "kind" and any(not _empty(values.get(column.key)) for values in rows)
+        ]
+        headings = [Heading(c.label.text(language), c.source) for c in columns]
+        cells = [[values.get(c.key) for c in columns] for values in rows]
+        tables.append(Table(called(kind, language), headings, cells))
+    about = _about(answer.moment, answer.basis, language, origin, controller)
+    return _document(
+        register.name,
+        register.title.text(language),
+        register.source,
+        language,
+        about,
+        "",
+        tables,
+        answer.basis,
+    )
+
+
+def of_findings(answer: Findings, language: str, origin: str, controller: str | None) -> Document:
+    """The findings, one a row."""
+    found = [judged.finding_json(finding, language) for finding in answer.findings]
+    table = _listed(judged.FINDING, found, language)
+    about = _about(answer.moment, answer.basis, language, origin, controller)
+    title = KINDS["findings"].text(language)
+    return _document("findings", title, "", language, about, "", [table], answer.basis)
+
+
+def of_clocks(answer: Clocks, language: str, origin: str, controller: str | None) -> Document:
+    """The clocks, one a row."""
+    found = [judged.clock_json(clock, language) for clock in answer.clocks]
+    table = _listed(judged.CLOCK, found, language)
+    about = _about(answer.moment, answer.basis, language, origin, controller)
+    title = KINDS["clocks"].text(language)
+    return _document("clocks", title, "", language, about, "", [table], answer.basis)
+
+
+def of_evidence(found: Gathered, language: str, origin: str) -> Document:
+    """The evidence for each control of a framework."""
+    headings = [Heading(label.text(language), "") for label in evidenced.COLUMNS.values()]
+    rows = [evidenced.cells(each, found, language) for each in found.evidence]
+    about = _about(found.moment, found.basis, language, origin, found.controller)
+    period = f"{local_minute(found.period.begin)} – {local_minute(found.period.end)}"
+    about.insert(1, (ABOUT["period"].text(language), period))
+    return _document(
+        f"evidence-{found.framework.id}",
+        f"{KINDS['evidence'].text(language)}: {found.framework.name}",
+        found.framework.about.text(language),
+        language,
+        about,
+        evidenced.MARK.text(language),
+        [Table("", headings, rows, is_list=True)],
+        found.basis,
+    )
+
+
+def _document(
+    name: str,
+    title: str,
+    subtitle: str,
+    language: str,
+    about: Sequence[tuple[str, str]],
+    remark: str,
+    tables: Sequence[Table],
+    basis: Basis,
+) -> Document:
+    return Document(
+        name,
+        title,
+        subtitle,
+        language,
+        about,
+        remark,
+        tables,
+        basis.size,
+        _root(basis),
+        basis.recorded_at,
+    )
+
+
+def _listed(
+    labels: Mapping[str, Label], found: Sequence[Mapping[str, Any]], language: str
+) -> Table:
+    headings = [Heading(label.text(language), "") for label in labels.values()]
+    return Table("", headings, [[each[key] for key in labels] for each in found], is_list=True)
+
+
+def _about(
+    moment: Moment, basis: Basis, language: str, origin: str, controller: str | None
+) -> list[tuple[str, str]]:
+    known = moment.known_at
+    if isinstance(known, int):
+        told = ENTRIES.text(language).format(known)
+    else:
+        told = local_minute(known) if known else NOW.text(language)
+    said = {
+        "ledger": origin,
+        "as_of": local_minute(moment.as_of) if moment.as_of else NOW.text(language),
+        "known_at": told,
+        "controller": controller or ALL.text(language),
+        "size": str(basis.size),
+        "recorded_at": local_minute(basis.recorded_at) if basis.recorded_at else "",
+        "root": _root(basis),
+    }
+    return [(ABOUT[key].text(language), value) for key, value in said.items()]
+
+
+def _root(basis: Basis) -> str:
+    """The root of the checkpoint that covers what an answer rests on, in hex."""
+    if basis.checkpoint is None:
+        return ""
+    return parse_checkpoint(basis.checkpoint.partition("\n\n")[0] + "\n").root.hex()
+
+
+def _empty(value: Any) -> bool:
+    return value in (None, "", [], {})
+
+
+def text(value: Any, language: str) -> str:
+    """A value as text; a moment as people here write it."""
+    moment = moment_of(value)
+    return local_minute(moment) if moment else cell(value, language)
+
+
+def moment_of(value: Any) -> datetime | None:
+    """The moment that a value is, when it is one."""
+    if not isinstance(value, str) or len(value) < len("2026-01-01T00:00:00Z") or value[10] != "T":
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None

@@ -1,0 +1,63 @@
+"""What the kinds of rows of registers are called above their tables. `tests/test_document.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from projections.register import Label
+
+KINDS: Mapping[str, Label] = {
+    "activity": Label("Verwerkingen", "Processing activities"),
+    "agreement": Label("Overeenkomsten", "Agreements"),
+    "announcement": Label("Aankondigingen", "Announcements"),
+    "assistance": Label("Verleende bijstand", "Assistance"),
+    "attestation": Label("Verklaringen van toestemming", "Attestations of consent"),
+    "audit_year": Label("Audits per jaar", "Audits by year"),
+    "breach": Label("Datalekken", "Personal data breaches"),
+    "certificate": Label("Certificaten", "Certificates"),
+    "change": Label("Wijzigingen", "Changes"),
+    "checkpoint": Label("Controlepunten", "Checkpoints"),
+    "communication": Label("Mededelingen over maatregelen", "Communications of measures"),
+    "consent": Label("Toestemmingen", "Consents"),
+    "controller": Label("Verwerkingsverantwoordelijken", "Controllers"),
+    "controller_audit": Label("Audits door klanten", "Audits by controllers"),
+    "costs": Label("Kosten", "Costs"),
+    "coverage": Label("Dekking door certificaten", "Cover by certificates"),
+    "demand": Label("Vorderingen", "Demands"),
+    "disclosure": Label("Verstrekkingen", "Disclosures"),
+    "dpia_support": Label("Bijstand bij DPIA's", "Support of DPIAs"),
+    "engagement": Label("Inschakelingen", "Engagements"),
+    "evidence_pack": Label("Uitgeleverde bewijzen", "Exports"),
+    "external_audit": Label("Externe audits", "External audits"),
+    "finding": Label("Bevindingen van audits", "Findings of audits"),
+    "grant": Label("Toegang van auditors", "Grants of auditors"),
+    "information_provided": Label("Verstrekte informatie", "Information provided"),
+    "inspection": Label("Inzages", "Inspections"),
+    "joint_disclosure": Label("Gezamenlijke verstrekkingen", "Joint disclosures"),
+    "key": Label("Sleutels", "Keys"),
+    "licence": Label("Licenties", "Licences"),
+    "measure": Label("Beveiligingsmaatregelen", "Security measures"),
+    "notice": Label("Meldingen aan klanten", "Notices to controllers"),
+    "objection": Label("Bezwaren", "Objections"),
+    "processor": Label("Verwerker", "Processor"),
+    "refusal": Label("Weigeringen", "Refusals"),
+    "request": Label("Verzoeken van betrokkenen", "Data subject requests"),
+    "results_provided": Label("Verstrekte auditresultaten", "Audit results provided"),
+    "risk_assessment": Label("Risicobeoordelingen", "Risk assessments"),
+    "security_event": Label("Beveiligingsmeldingen", "Security events"),
+    "share": Label("Gedeelde onderzoeksgegevens", "Shared research data"),
+    "shredding": Label("Vernietigde sleutels van tekst", "Shredded texts"),
+    "statement": Label("Verklaringen van toepasselijkheid", "Statements of applicability"),
+    "subprocessor": Label("Subverwerkers", "Subprocessors"),
+    "termination_request": Label("Verzoeken tot beëindiging", "Requests for termination"),
+    "transfer": Label("Doorgiften", "Transfers"),
+    "update": Label("Nadere berichten", "Updates"),
+    "version": Label("Versies", "Versions"),
+    "withdrawal": Label("Ingetrokken toestemmingen", "Withdrawn consents"),
+}
+
+
+def called(kind: str, language: str) -> str:
+    """What the rows of a kind are called; a kind that events name is called as they name it."""
+    label = KINDS.get(kind)
+    return label.text(language) if label else kind.replace("_", " ")
