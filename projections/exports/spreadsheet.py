@@ -31,6 +31,10 @@ LONGEST = 32_767
 CUT = " …"
 
 WIDEST = 60
+"""Characters across a column; longer text goes on in the next line."""
+
+LINE, HIGHEST = 15, 409
+"""Points of a line, and of the highest row there may be."""
 
 FORMATS = {
     "bold": {"bold": True, "text_wrap": True, "valign": "top", "bottom": 1},
@@ -69,11 +73,15 @@ def _fill(sheet: Worksheet, table: Table, language: str, formats: dict[str, Form
     for column, heading in enumerate(table.headings):
         sheet.write_string(0, column, heading.label, formats["bold"])
     for number, row in enumerate(table.rows, start=1):
+        lines = 1
         for column, value in enumerate(row):
-            width = _write(sheet, number, column, value, language, formats)
-            widths[column] = max(widths[column], width)
+            each = _write(sheet, number, column, value, language, formats)
+            widths[column] = max([widths[column], *each])
+            lines = max(lines, sum(1 + width // WIDEST for width in each))
+        # Not every program that opens it makes room for text that goes on in the next line.
+        sheet.set_row(number, min(HIGHEST, LINE * lines))
     for column, width in enumerate(widths):
-        sheet.set_column(column, column, min(WIDEST, max(8, width + 2)))
+        sheet.set_column(column, column, min(WIDEST, max(8, width)) + 2)
     sheet.freeze_panes(1, 0)
     if table.headings:
         sheet.autofilter(0, 0, len(table.rows), len(table.headings) - 1)
@@ -85,26 +93,26 @@ def _fill(sheet: Worksheet, table: Table, language: str, formats: dict[str, Form
 
 def _write(
     sheet: Worksheet, row: int, column: int, value: Any, language: str, formats: dict[str, Format]
-) -> int:
-    """Write a cell of its kind; how wide it would like to be."""
+) -> list[int]:
+    """Write a cell of its kind; the width of each of its lines."""
     moment = documents.moment_of(value)
     if value is None or value == "":
-        return 0
+        return []
     if isinstance(value, bool):
         sheet.write_boolean(row, column, value, formats["text"])
-        return 6
+        return [6]
     if isinstance(value, int | float):
         sheet.write_number(row, column, value, formats["text"])
-        return len(str(value))
+        return [len(str(value))]
     if moment is not None:
         local = moment.astimezone(AMSTERDAM).replace(tzinfo=None)
         sheet.write_datetime(row, column, local, formats["moment"])
-        return 16
+        return [16]
     text = documents.text(value, language)
     if len(text) > LONGEST:
         text = text[: LONGEST - len(CUT)] + CUT
     sheet.write_string(row, column, text, formats["text"])
-    return max(map(len, text.split("\n")))
+    return [len(line) for line in text.split("\n")]
 
 
 def _explain(sheet: Worksheet, document: Document, formats: dict[str, Format]) -> None:
