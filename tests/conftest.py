@@ -24,6 +24,23 @@ from tests.ledgers import TestLedger, make_ledger
 NUMBERS = itertools.count(1)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--of-the-server`: what is worth another run on another PostgreSQL."""
+    parser.addoption(
+        "--of-the-server",
+        action="store_true",
+        help="only tests that use the session's PostgreSQL, and no server of their own",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what the option leaves out."""
+    if config.getoption("--of-the-server"):
+        left_out = [each for each in items if "server_url" not in getattr(each, "fixturenames", ())]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [each for each in items if "server_url" in getattr(each, "fixturenames", ())]
+
+
 @pytest.fixture(scope="session")
 def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server to make schemas in."""

@@ -50,7 +50,7 @@ ENDLESS = "/v1/events/stream"
 
 OWN = "C1"
 
-MANY = 40
+MANY = 10
 """Calls of a route, of which each run makes others; fewer are the same each time."""
 
 

@@ -167,7 +167,8 @@ def sign_out(request: Request) -> Response:
             sessions.end(conn, secret, ledger.clock())
         if session is not None and session.access.means is Means.SIGN_IN and provider:
             onward = provider.sign_out_address() or onward
-    response = RedirectResponse(onward, 303, {"Clear-Site-Data": '"cache", "cookies", "storage"'})
+    # Not the cookies: those of every service of the domain would go.
+    response = RedirectResponse(onward, 303, {"Clear-Site-Data": '"cache", "storage"'})
     cookie.take(response)
     return response
 
