@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks import (
     append,
+    evidence,
     filling,
     growth,
     plans,
@@ -44,6 +45,7 @@ def main(arguments: list[str] | None = None) -> None:
         ("sizes", sizes.main, ["--data", ledger]),
         ("serving", serving.main, ["--data", ledger, *seconds]),
         ("questions", questions.main, ["--data", ledger]),
+        ("evidence", evidence.main, ["--data", ledger]),
         ("verifying", verifying.main, ["--data", ledger]),
         ("rebuilding", rebuilding.main, ["--data", ledger]),
         ("plans", plans.main, ["--data", ledger]),

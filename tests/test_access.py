@@ -41,6 +41,8 @@ OF_SERVICES = {
     "GET /v1/frameworks",
     "GET /v1/frameworks/{framework}/crosswalk",
     "GET /v1/registers",
+    "GET /v1/registers/{name}/csvw",
+    "GET /v1/registers/{name}/schema",
     "GET /v1/rules",
     "POST /v1/checks",
 }

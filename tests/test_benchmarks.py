@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as all_of_them
-from benchmarks import append, questions
+from benchmarks import append, evidence, questions
 from benchmarks.filling import filled
 from ledger.deployment import Home
 from tests.check_ledger import check_ledger, check_registers
@@ -28,6 +28,15 @@ def test_a_filled_ledger_is_sound_and_can_be_asked(tmp_path: Path) -> None:
     asked = json.loads(result.read_text())
     assert {one["moment"] for one in asked} >= {"now", "as of half way"}
     assert max(one["events"] for one in asked) > 10
+
+
+def test_evidence_is_measured(tmp_path: Path) -> None:
+    """For every framework, beside reading alone."""
+    result = tmp_path / "evidence.json"
+    evidence.main(["--events", "400", "--json", str(result)])
+    found = json.loads(result.read_text())
+    assert {one["framework"] for one in found} == {"gdpr", "iso27001", "iso27701", "nen7510"}
+    assert all(one["counted"] > 0 and one["pdf_kb"] > 1 for one in found)
 
 
 def test_appends_are_measured(tmp_path: Path) -> None:
