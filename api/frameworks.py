@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
@@ -13,10 +13,10 @@ from fastapi.responses import JSONResponse, Response
 from api.access import EVERY_ROLE, holder_of, reads, seen_by
 from api.documents import AS_DOCUMENT, as_document
 from api.moments import parse_period
-from api.registers import AS_OF, KNOWN_AT, Format, Language, answered, as_csv
+from api.registers import AS_OF, KNOWN_AT, Language, answered, as_csv
 from api.state import ledger_of, state_of
 from ledger.database import Connections
-from projections.exports import document, evidenced
+from projections.exports import document, evidenced, oscal
 from projections.frameworks.evidence import LARGEST_SAMPLE, gather
 from projections.frameworks.framework import Control, Framework
 from projections.question import Moment
@@ -42,6 +42,13 @@ Until = Annotated[
     Query(max_length=40, description="End of the period: 2026-12-31, with that day; now"),
 ]
 
+Sample = Annotated[
+    int,
+    Query(ge=0, le=LARGEST_SAMPLE, description="So many events of a control, drawn by the seed"),
+]
+Seed = Annotated[str, Query(max_length=64, description="Whoever knows it draws the same sample")]
+Format = Literal["json", "csv", "xlsx", "pdf", "oscal"]
+
 
 @router.get("", dependencies=[EVERY_ROLE])
 def list_frameworks(request: Request, lang: Language = "en") -> JSONResponse:
@@ -58,6 +65,8 @@ def get_framework(
     until: Until = None,
     as_of: Annotated[str | None, AS_OF] = None,
     known_at: Annotated[str | None, KNOWN_AT] = None,
+    sample: Sample = 0,
+    seed: Seed = "",
     lang: Language = "en",
     format: Format = "json",
 ) -> Response:
@@ -68,24 +77,31 @@ def get_framework(
 
     def ask(moment: Moment) -> Response:
         period = parse_period(begin, until, now)
-        evidence = gather(connections, now, found, period, moment)
+        evidence = gather(connections, now, found, period, moment, sample=sample, seed=seed)
         request.state.rests_on = evidence.basis.size
         if format == "csv":
             return as_csv(f"evidence-{found.id}", evidenced.coverage_csv(evidence, lang))
+        origin = ledger_of(request).identity.origin
+        if format == "oscal":
+            made = oscal.assessment_results(evidence, lang, origin, ledger_of(request).reader)
+            return JSONResponse(made)
         if format != "json":
-            origin = ledger_of(request).identity.origin
             return as_document(format, document.of_evidence(evidence, lang, origin))
         return JSONResponse(evidenced.coverage_json(evidence, lang))
 
     return answered(as_of, known_at, ask)
 
 
+@router.get("/{framework}/catalog", dependencies=[EVERY_ROLE])
+def get_catalog(request: Request, framework: Name, lang: Language = "en") -> JSONResponse:
+    """The framework as an OSCAL catalog."""
+    return JSONResponse(oscal.catalog(_known(request, framework), lang))
+
+
 @router.get("/{framework}/crosswalk", dependencies=[EVERY_ROLE])
 def get_crosswalk(request: Request, framework: Name, lang: Language = "en") -> JSONResponse:
     """For each control those of other frameworks about the same, or with the same evidence."""
-    found = state_of(request).frameworks.get(framework)
-    if found is None:
-        raise HTTPException(404, "There is no framework of this id.")
+    found = _known(request, framework)
     return JSONResponse(evidenced.crosswalk_json(found, state_of(request).frameworks, lang))
 
 
@@ -97,12 +113,8 @@ def get_control(
     controller: Controller = None,
     begin: From = None,
     until: Until = None,
-    sample: Annotated[
-        int, Query(ge=0, le=LARGEST_SAMPLE, description="So many events, drawn by the seed")
-    ] = 0,
-    seed: Annotated[
-        str, Query(max_length=64, description="Whoever knows it draws the same sample")
-    ] = "",
+    sample: Sample = 0,
+    seed: Seed = "",
     as_of: Annotated[str | None, AS_OF] = None,
     known_at: Annotated[str | None, KNOWN_AT] = None,
     lang: Language = "en",
@@ -133,6 +145,10 @@ def _framework(request: Request, name: str) -> Framework:
     granted = holder_of(request).frameworks
     if granted is not None and name not in granted:
         raise HTTPException(403)
+    return _known(request, name)
+
+
+def _known(request: Request, name: str) -> Framework:
     found = state_of(request).frameworks.get(name)
     if found is None:
         raise HTTPException(404, "There is no framework of this id.")

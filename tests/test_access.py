@@ -39,6 +39,7 @@ OF_SERVICES = {
     "GET /v1/events/{index}",
     "GET /v1/events/{index}/proof",
     "GET /v1/frameworks",
+    "GET /v1/frameworks/{framework}/catalog",
     "GET /v1/frameworks/{framework}/crosswalk",
     "GET /v1/registers",
     "GET /v1/registers/{name}/csvw",

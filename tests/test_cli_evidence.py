@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,14 @@ def test_one_control_is_printed_with_findings_and_sample(demo: Path) -> None:
     assert str(found["sample"][0]["index"]) in shown
     lines = run("evidence", "gdpr", *PERIOD, "--format", "csv", "--data", demo).stdout.splitlines()
     assert len(lines) == 68
+
+
+def test_it_is_printed_as_oscal(demo: Path) -> None:
+    """With a sample for every control."""
+    shown = run(
+        "evidence", "gdpr", *PERIOD, "--format", "oscal", "--sample", "1", "--data", demo
+    ).stdout
+    assert json.loads(shown)["assessment-results"]["metadata"]["oscal-version"] == "1.2.1"
 
 
 def test_a_controller_s_part_is_printed(demo: Path) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -18,10 +19,21 @@ from api.cli.read import AsOf, KnownAt, Lang, Language, RegisterFormat, asked, w
 from api.moments import parse_period
 from ledger.errors import ConfigurationError
 from projections.civil import civil_date
-from projections.exports import document, evidenced
+from projections.exports import document, evidenced, oscal
 from projections.frameworks.evidence import LARGEST_SAMPLE, Evidence, Gathered, gather
 from projections.frameworks.framework import Framework, all_frameworks
 from projections.withheld import one_controller
+
+
+class EvidenceFormat(StrEnum):
+    """How evidence is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    XLSX = "xlsx"
+    PDF = "pdf"
+    OSCAL = "oscal"
 
 
 def evidence(
@@ -54,8 +66,9 @@ def evidence(
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
     format: Annotated[
-        RegisterFormat, typer.Option(help="table for people; json, csv, xlsx or pdf on stdout.")
-    ] = RegisterFormat.TABLE,
+        EvidenceFormat,
+        typer.Option(help="table for people; json, csv, xlsx, pdf or oscal on stdout."),
+    ] = EvidenceFormat.TABLE,
 ) -> None:
     """Print what the ledger holds for the controls of a framework, in a period.
 
@@ -70,7 +83,7 @@ def evidence(
     chosen = _chosen(framework, frameworks)
     if control is not None and control not in chosen.controls:
         raise ConfigurationError(f"{framework} has no control {control}")
-    if control is None and sample:
+    if control is None and sample and format is not EvidenceFormat.OSCAL:
         raise ConfigurationError("--sample is drawn for one control: name it")
     with asked(data, database_url, schema, as_of, known_at) as (ledger, moment):
         origin = ledger.identity.origin
@@ -85,11 +98,14 @@ def evidence(
             sample=sample,
             seed=seed,
         )
-    if format in (RegisterFormat.XLSX, RegisterFormat.PDF):
-        write_file(format, document.of_evidence(found, lang, origin))
-    elif format is RegisterFormat.CSV:
+        if format is EvidenceFormat.OSCAL:
+            print_json(oscal.assessment_results(found, lang, origin, ledger.reader))
+            return
+    if format in (EvidenceFormat.XLSX, EvidenceFormat.PDF):
+        write_file(RegisterFormat(format), document.of_evidence(found, lang, origin))
+    elif format is EvidenceFormat.CSV:
         typer.echo(evidenced.coverage_csv(found, lang), nl=False)
-    elif format is RegisterFormat.JSON:
+    elif format is EvidenceFormat.JSON:
         made = evidenced.coverage_json if control is None else evidenced.control_json
         print_json(made(found, lang))
     elif control is None:
@@ -105,9 +121,9 @@ def _chosen(id_: str, frameworks: Mapping[str, Framework]) -> Framework:
 
 
 def _print_frameworks(
-    frameworks: Collection[Framework], language: str, format: RegisterFormat
+    frameworks: Collection[Framework], language: str, format: EvidenceFormat
 ) -> None:
-    if format is RegisterFormat.JSON:
+    if format is EvidenceFormat.JSON:
         print_json(evidenced.frameworks_json({each.id: each for each in frameworks}, language))
         return
     for each in frameworks:
