@@ -17,6 +17,10 @@ from projections.question import Moment
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 
 
+LAST_YEAR = 9999
+"""Neither in it nor in the first is there room for another offset, or for a year more or less."""
+
+
 class MomentError(ValueError):
     """The text is no moment; the message names the parameter and gives an example."""
 
@@ -33,7 +37,7 @@ def parse_period(begin: str | None, until: str | None, now: datetime) -> Period:
     """The period of a question: a date is the whole day, at either end. The year up to now, or up
     to its end, where it is not said. Raises MomentError."""
     end = now if until is None else _end(until)
-    start = _year_before(end) if begin is None else _begin(begin)
+    start = end - timedelta(days=365) if begin is None else _begin(begin)
     if not start < end:
         raise MomentError("until is after from")
     return Period(start, end)
@@ -53,10 +57,6 @@ def _is_date(text: str) -> bool:
     return len(text) == len("2025-06-28")
 
 
-def _year_before(moment: datetime) -> datetime:
-    return moment - timedelta(days=365)
-
-
 def _known_at(text: str) -> datetime | int:
     if text.isascii() and text.isdigit() and len(text) < 16:
         return int(text)
@@ -68,9 +68,10 @@ def parse_instant(name: str, text: str) -> datetime:
     try:
         if _is_date(text):
             day_after = date.fromisoformat(text) + timedelta(days=1)
-            return datetime.combine(day_after, time(), AMSTERDAM) - timedelta(microseconds=1)
-        # A plus in an address that was not escaped arrives as a space.
-        moment = datetime.fromisoformat(text.replace(" ", "+"))
+            moment = datetime.combine(day_after, time(), AMSTERDAM) - timedelta(microseconds=1)
+        else:
+            # A plus in an address that was not escaped arrives as a space.
+            moment = datetime.fromisoformat(text.replace(" ", "+"))
     except (ValueError, OverflowError):
         raise MomentError(
             f"{name} is a date (2025-06-28) or an instant with its offset"
@@ -78,4 +79,6 @@ def parse_instant(name: str, text: str) -> datetime:
         ) from None
     if moment.tzinfo is None:
         raise MomentError(f"{name} needs an offset: 2025-06-28T12:00:00+02:00, or …Z")
+    if not 1 < moment.year < LAST_YEAR:
+        raise MomentError(f"{name} is in a year from 2 to {LAST_YEAR - 1}")
     return moment

@@ -144,6 +144,14 @@ def test_what_a_statement_of_applicability_says_is_beside_it(
             422,
             "parameters-invalid",
         ),
+        ("/v1/frameworks/gdpr", {"until": "0001-01-01"}, 422, "parameters-invalid"),
+        ("/v1/frameworks/gdpr", {"from": "9999-12-31"}, 422, "parameters-invalid"),
+        (
+            "/v1/frameworks/gdpr",
+            {"from": "0001-01-01T00:00:00+14:00", "until": "9999-12-31T23:59:59-14:00"},
+            422,
+            "parameters-invalid",
+        ),
         ("/v1/frameworks/gdpr", {"known_at": "2020-01-01"}, 404, "not-found"),
         ("/v1/frameworks/gdpr/controls/Art. 29", {"sample": 1001}, 422, "parameters-invalid"),
         ("/v1/frameworks/gdpr/controls/Art. 29", {"seed": "x" * 65}, 422, "parameters-invalid"),
@@ -154,6 +162,15 @@ def test_what_is_wrong_with_a_question_is_said(
 ) -> None:
     """As for registers."""
     problem(http.get(address, params=params), status, code)
+
+
+@pytest.mark.parametrize("year", ["0002", "9998"])
+def test_the_longest_periods_are_counted(http: httpx.Client, year: str) -> None:
+    """A calendar has many years; none of them is an error."""
+    asked = {"from": "0002-01-01T00:00:00+14:00", "until": f"{year}-12-31T23:59:59-12:00"}
+    for format in ("json", "pdf", "oscal"):
+        answer = http.get("/v1/frameworks/iso27001", params={**asked, "format": format})
+        assert answer.status_code == 200, answer.text
 
 
 def test_a_controller_sees_its_own(door: Door) -> None:
