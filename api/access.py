@@ -186,7 +186,7 @@ async def _holder(request: Request, credentials: HTTPAuthorizationCredentials | 
             return OPERATOR
         found = await asyncio.to_thread(_holder_of_token, ledger, token)
     elif secret := cookie.read(request):
-        found = await asyncio.to_thread(holder_of_session, ledger, secret)
+        found = await asyncio.to_thread(_holder_of_session, ledger, secret)
     else:
         found = None
     if found is None:
@@ -199,22 +199,21 @@ def _holder_of_token(ledger: Ledger, token: str) -> Holder | None:
     with ledger.pool.connection() as conn:
         found = granted_access.find(conn, token, now)
         if found is not None and found.key_id is None:
-            return _taken_for(conn, found, now)
+            return taken_for(conn, found, now)
     # Without the connection: looking a key up takes another, and all of them may be lent.
     if found is None or not _key_in_force(ledger, found.key_id):
         return None
     return found.grants
 
 
-def holder_of_session(ledger: Ledger, secret: str) -> Holder | None:
-    """Who has signed in, by the secret of the session's cookie; None when nobody has."""
+def _holder_of_session(ledger: Ledger, secret: str) -> Holder | None:
     now = ledger.clock()
     with ledger.pool.connection() as conn:
         session = sessions.find(conn, secret, now)
-        return None if session is None else _taken_for(conn, session.access, now)
+        return None if session is None else taken_for(conn, session.access, now)
 
 
-def _taken_for(conn: psycopg.Connection, access: Access, now: datetime) -> Holder | None:
+def taken_for(conn: psycopg.Connection, access: Access, now: datetime) -> Holder | None:
     """Whom somebody is taken for, while what was granted stands."""
     if access.grant_id is not None:
         return _standing(conn, access.grant_id, now)

@@ -7,7 +7,6 @@ by itself. The cookie says the same once more (`SameSite`). `tests/test_cross_si
 
 from __future__ import annotations
 
-import json
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -32,7 +31,8 @@ class CrossSite:
             and scope["method"] not in SAFE
             and foreign(Headers(scope=scope))
         ):
-            await _refuse(send)
+            refusal = problems.of_status(403, "Another site had your browser send this.")
+            await problems.answer(refusal)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -49,10 +49,3 @@ def foreign(headers: Headers) -> bool:
         return urlsplit(origin).netloc != headers.get("host")
     except ValueError:
         return True
-
-
-async def _refuse(send: Send) -> None:
-    body = json.dumps(problems.of_status(403, "Another site had your browser send this.")).encode()
-    headers = [(b"content-type", problems.MEDIA_TYPE.encode())]
-    await send({"type": "http.response.start", "status": 403, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -8,14 +8,10 @@ of 31 December" includes that day. `known_at` may also be a number: that many en
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
-from projections.civil import begin_of, civil_date, end_of
+from projections.civil import AMSTERDAM, begin_of, civil_date, end_of
 from projections.frameworks.evidence import Period
 from projections.question import Moment
-
-AMSTERDAM = ZoneInfo("Europe/Amsterdam")
-
 
 LAST_YEAR = 9999
 """Neither in it nor in the first is there room for another offset, or for a year more or less."""

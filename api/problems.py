@@ -127,7 +127,8 @@ def _document(code: str, status: int, title: str, detail: str) -> dict[str, Any]
     return {"type": f"/v1/problems/{code}", "title": title, "status": status, "detail": detail}
 
 
-def _answer(problem: dict[str, Any], headers: dict[str, str] | None = None) -> JSONResponse:
+def answer(problem: dict[str, Any], headers: dict[str, str] | None = None) -> JSONResponse:
+    """A problem document as an answer, also for what stands before the application."""
     return JSONResponse(problem, problem["status"], headers, MEDIA_TYPE)
 
 
@@ -137,14 +138,14 @@ def _ledger_error(request: Request, error: Exception) -> JSONResponse:
     headers = {}
     if isinstance(error, errors.Unavailable):
         headers["Retry-After"] = str(error.retry_after)
-    return _answer(document(error), headers)
+    return answer(document(error), headers)
 
 
 def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
     # Starlette's default detail is the bare phrase of the status; the meaning says more.
     own = error.detail if error.detail != HTTPStatus(error.status_code).phrase else None
-    return _answer(of_status(error.status_code, own), dict(error.headers or {}))
+    return answer(of_status(error.status_code, own), dict(error.headers or {}))
 
 
 def _validation_error(request: Request, error: Exception) -> JSONResponse:
@@ -154,9 +155,9 @@ def _validation_error(request: Request, error: Exception) -> JSONResponse:
         {"parameter": ".".join(str(part) for part in fault["loc"][1:]), "detail": fault["msg"]}
         for fault in error.errors()
     ]
-    return _answer(problem)
+    return answer(problem)
 
 
 def _unexpected(request: Request, error: Exception) -> JSONResponse:
     log.error("unexpected error", path=request.url.path, error=repr(type(error)), exc_info=error)
-    return _answer(of_status(500))
+    return answer(of_status(500))

@@ -11,13 +11,12 @@ for, and keeps the loop busy.
 from __future__ import annotations
 
 import asyncio
-import json
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import problems
 
-RETRY_AFTER = b"1"
+RETRY_AFTER = "1"
 """Seconds."""
 
 
@@ -45,7 +44,8 @@ class PushBack:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
         elif self._inside >= self._most or min(self._before, self._lateness) > self._late:
-            await _refuse(send)
+            headers = {"Retry-After": RETRY_AFTER, "Connection": "close"}
+            await problems.answer(problems.of_status(503), headers)(scope, receive, send)
         else:
             self._inside += 1
             try:
@@ -59,15 +59,3 @@ class PushBack:
         self._before, self._lateness = self._lateness, loop.time() - due
         due = loop.time() + BEAT
         loop.call_at(due, self._beat, due)
-
-
-async def _refuse(send: Send) -> None:
-    body = json.dumps(problems.of_status(503)).encode()
-    headers = [
-        (b"content-type", problems.MEDIA_TYPE.encode()),
-        (b"content-length", str(len(body)).encode()),
-        (b"retry-after", RETRY_AFTER),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": 503, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -28,7 +28,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import problems
@@ -215,8 +215,8 @@ class AskFirst:
             headers["x-forwarded-for"] = address(request)
             answer = await self._client.request(request.method, path, headers=headers)
         except httpx.TransportError:
-            body = problems.of_status(503, "The first process of this service does not answer.")
-            return JSONResponse(body, 503, media_type=problems.MEDIA_TYPE)
+            told = "The first process of this service does not answer."
+            return problems.answer(problems.of_status(503, told))
         headers = _passed_on(answer.headers.items())
         return Response(answer.content, answer.status_code, headers)
 

@@ -108,19 +108,7 @@ def grant(
     `conn` has the rights of the owner. Raises ConfigurationError that names the field and the rule.
     """
     token = keys.make_token()
-    asked = Access(
-        id=f"{'l' if means is Means.LINK else 't'}-{secrets.token_hex(4)}",
-        means=means,
-        role=role,
-        holder=holder,
-        controllers=tuple(sorted(set(controllers))) or None,
-        registers=tuple(sorted(set(registers))) or None,
-        key_id=key_id,
-        grant_id=grant_id,
-        created_at=now,
-        expires_at=expires_at,
-        revoked_at=None,
-    )
+    asked = _asked(means, now, role, holder, expires_at, controllers, registers, key_id, grant_id)
     return _keep(conn, asked, keys.token_digest(token)), token
 
 
@@ -137,18 +125,8 @@ def let_sign_in(
     grant_id: str | None = None,
 ) -> Access:
     """Let a person in who signs in with an identity provider. As `grant`."""
-    asked = Access(
-        id=f"s-{secrets.token_hex(4)}",
-        means=Means.SIGN_IN,
-        role=role,
-        holder=holder,
-        controllers=tuple(sorted(set(controllers))) or None,
-        registers=tuple(sorted(set(registers))) or None,
-        key_id=None,
-        grant_id=grant_id,
-        created_at=now,
-        expires_at=expires_at,
-        revoked_at=None,
+    asked = _asked(
+        Means.SIGN_IN, now, role, holder, expires_at, controllers, registers, None, grant_id
     )
     try:
         return _keep(conn, asked, identity.digest)
@@ -157,6 +135,33 @@ def let_sign_in(
             "this subject may sign in already; `verantwoord grant list` shows it, and"
             " `verantwoord grant revoke` ends it"
         ) from None
+
+
+def _asked(
+    means: Means,
+    now: datetime,
+    role: Role,
+    holder: str,
+    expires_at: datetime,
+    controllers: Sequence[str],
+    registers: Sequence[str],
+    key_id: str | None,
+    grant_id: str | None,
+) -> Access:
+    """What is to be granted, under a new id that begins with the letter of its means."""
+    return Access(
+        id=f"{means[0]}-{secrets.token_hex(4)}",
+        means=means,
+        role=role,
+        holder=holder,
+        controllers=tuple(sorted(set(controllers))) or None,
+        registers=tuple(sorted(set(registers))) or None,
+        key_id=key_id,
+        grant_id=grant_id,
+        created_at=now,
+        expires_at=expires_at,
+        revoked_at=None,
+    )
 
 
 def _keep(conn: psycopg.Connection, access: Access, digest: bytes) -> Access:

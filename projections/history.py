@@ -50,27 +50,25 @@ def after(conn: psycopg.Connection, position: int, limit: int) -> list[Recorded]
     return [recorded(*row) for row in rows]
 
 
+_OF_TYPES = (
+    "SELECT position, leaf FROM entries WHERE type = ANY(%s) AND position <= %s ORDER BY position"
+)
+
+
 def of_types(conn: psycopg.Connection, types: Collection[str], *, upto: int) -> Iterator[Recorded]:
     """Every event of some types up to a position, with everything that amends."""
-    rows = conn.execute(
-        "SELECT position, leaf FROM entries WHERE type = ANY(%s) AND position <= %s"
-        " ORDER BY position",
-        (_topics({*types, *AMENDMENTS}), upto),
-    )
+    rows = conn.execute(_OF_TYPES, (_topics({*types, *AMENDMENTS}), upto))
     return (recorded(*row) for row in rows)
 
 
 def each_of_types(
     conn: psycopg.Connection, types: Collection[str], *, upto: int
 ) -> Iterator[Recorded]:
-    """The same, a thousand at a time: for what need not be held together. In a transaction."""
+    """Every event of some types, and no other, a thousand at a time: for what need not be held
+    together. In a transaction."""
     with conn.cursor(name="each_of_types") as cursor:
         cursor.itersize = 1000
-        cursor.execute(
-            "SELECT position, leaf FROM entries WHERE type = ANY(%s) AND position <= %s"
-            " ORDER BY position",
-            (_topics(types), upto),
-        )
+        cursor.execute(_OF_TYPES, (_topics(types), upto))
         yield from (recorded(*row) for row in cursor)
 
 

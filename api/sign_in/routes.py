@@ -25,7 +25,7 @@ import structlog
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from api.access import PUBLIC, holder_of_session
+from api.access import PUBLIC, taken_for
 from api.body import body_up_to
 from api.pages.page import language_of, page
 from api.rate import Rates
@@ -140,9 +140,10 @@ def use_link(request: Request, body: Annotated[bytes, Depends(body_up_to(FORM_LI
 def home(request: Request) -> Response:
     """Who somebody is here; whoever is nobody signs in first."""
     ledger, secret = ledger_of(request), cookie.read(request)
+    now = ledger.clock()
     with ledger.pool.connection() as conn:
-        session = sessions.find(conn, secret, ledger.clock()) if secret else None
-    holder = holder_of_session(ledger, secret) if session and secret else None
+        session = sessions.find(conn, secret, now) if secret else None
+        holder = taken_for(conn, session.access, now) if session else None
     if session is None or holder is None:
         return RedirectResponse("/sign-in?again=true" if secret else "/sign-in", 303)
     provider = state_of(request).provider
@@ -264,9 +265,10 @@ def _provider(request: Request) -> Provider:
 
 def _rates(request: Request) -> Rates | None:
     """What counts refusals; 429 for an address that was refused too often."""
-    if rates := state_of(request).rates:
+    rates = state_of(request).rates
+    if rates:
         rates.check_address(request)
-    return state_of(request).rates
+    return rates
 
 
 def _field(body: bytes, name: str) -> str:

@@ -118,19 +118,15 @@ def of_register(answer: Answer, language: str, origin: str, controller: str | No
 def of_findings(answer: Findings, language: str, origin: str, controller: str | None) -> Document:
     """The findings, one a row."""
     found = [judged.finding_json(finding, language) for finding in answer.findings]
-    table = _listed(judged.FINDING, found, language)
     about = _about(answer.moment, answer.basis, language, origin, controller)
-    title = KINDS["findings"].text(language)
-    return _document("findings", title, "", language, about, "", [table], answer.basis)
+    return _list("findings", judged.FINDING, found, language, about, answer.basis)
 
 
 def of_clocks(answer: Clocks, language: str, origin: str, controller: str | None) -> Document:
     """The clocks, one a row."""
     found = [judged.clock_json(clock, language) for clock in answer.clocks]
-    table = _listed(judged.CLOCK, found, language)
     about = _about(answer.moment, answer.basis, language, origin, controller)
-    title = KINDS["clocks"].text(language)
-    return _document("clocks", title, "", language, about, "", [table], answer.basis)
+    return _list("clocks", judged.CLOCK, found, language, about, answer.basis)
 
 
 def of_evidence(found: Gathered, language: str, origin: str) -> Document:
@@ -176,11 +172,17 @@ def _document(
     )
 
 
-def _listed(
-    labels: Mapping[str, Label], found: Sequence[Mapping[str, Any]], language: str
-) -> Table:
+def _list(
+    name: str,
+    labels: Mapping[str, Label],
+    found: Sequence[Mapping[str, Any]],
+    language: str,
+    about: Sequence[tuple[str, str]],
+    basis: Basis,
+) -> Document:
     headings = [Heading(label.text(language), "") for label in labels.values()]
-    return Table("", headings, [[each[key] for key in labels] for each in found], is_list=True)
+    table = Table("", headings, [[each[key] for key in labels] for each in found], is_list=True)
+    return _document(name, KINDS[name].text(language), "", language, about, "", [table], basis)
 
 
 def _about(
