@@ -83,7 +83,7 @@ def get_framework(
             return as_csv(f"evidence-{found.id}", evidenced.coverage_csv(evidence, lang))
         origin = ledger_of(request).identity.origin
         if format == "oscal":
-            made = oscal.assessment_results(evidence, lang, origin, ledger_of(request).reader)
+            made = oscal.assessment_results(evidence, lang, origin, ledger_of(request).reader.leaf)
             return JSONResponse(made)
         if format != "json":
             return as_document(format, document.of_evidence(evidence, lang, origin))

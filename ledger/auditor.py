@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from ledger import (
+    archive,
     completeness,
     completeness_report,
     controller_export,
@@ -33,6 +34,7 @@ from ledger import (
     keys,
     log_keys,
     note,
+    pack_check,
     policy,
     proof,
     receipt_report,
@@ -59,8 +61,8 @@ TOKEN = "VERANTWOORD_READ_TOKEN"  # noqa: S105 - the name of the variable
 
 HELP: Mapping[str, str] = MappingProxyType(
     {
-        "where": "A receipt (.tlog-proof), an export for one controller, a directory of"
-        " export-log, or the address of a log: https://ledger.example.nl/log.",
+        "where": "A receipt (.tlog-proof), an evidence pack (.zip), an export for one controller, a"
+        " directory of export-log, or the address of a log: https://ledger.example.nl/log.",
         "vkey": "File with the log's verifier key, from a source you trust (log.vkey).",
         "administrator_key": "File with the public key of the log's administrator (PEM, or base64"
         " on one line), from a source you trust; for a log.",
@@ -115,13 +117,14 @@ class Answer:
     complaint: str | None = None
 
 
-def answer(question: Question) -> Answer:
-    """Verify, and say how far it stands up.
+def answer(question: Question, derive: pack_check.Derive | None = None) -> Answer:
+    """Verify, and say how far it stands up; with `derive` of a pack, also what follows from its
+    entries.
 
     Raises ConfigurationError, LogUnreadable and OSError when nothing could be verified.
     """
     try:
-        report = _verify(question)
+        report = _verify(question, derive)
     except VerificationFailed as failed:
         document = telling.failure_json(failed)
         return Answer(document, (), 1, f"failed: {document['detail']}")
@@ -211,9 +214,9 @@ def _complain(text: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="verantwoord-verify",
-        description="Check a receipt or a log of Verantwoord, without trusting who gave it. The"
-        " answer says how far it stands up (signed, included, witnessed, timestamped), on whose"
-        " word, and what it does not show.",
+        description="Check a receipt, an evidence pack or a log of Verantwoord, without trusting"
+        " who gave it. The answer says how far it stands up (signed, included, witnessed,"
+        " timestamped), on whose word, and what it does not show.",
         allow_abbrev=False,
     )
     parser.add_argument("where", help=HELP["where"])
@@ -236,13 +239,15 @@ def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _verify(question: Question) -> telling.Shown:
+def _verify(question: Question, derive: pack_check.Derive | None) -> telling.Shown:
     given = pins(question)
     where = question.where
     if not sources.is_address(where) and not Path(where).is_dir():
         file = Path(where)
         if _is_export(file):
             return _verify_export(file, given, question)
+        if _is_pack(file):
+            return _verify_pack(file, given, question, derive)
         return _verify_receipt(file, given)
     with log_at(where, question.token_file) as fetch:
         return verify(fetch, _pin_by_policy(given, lambda: note.decode(fetch(CHECKPOINT))))
@@ -250,20 +255,39 @@ def _verify(question: Question) -> telling.Shown:
 
 def _verify_export(file: Path, given: Pins, question: Question) -> telling.Shown:
     given = _pin_by_policy(given, lambda: _checkpoint_of_export(file))
+    own = _pins_of_export(given, question)
+    return completeness_report.check(_lines_of(file), own, given.policy, given.certificates)
+
+
+def _pins_of_export(given: Pins, question: Question) -> completeness.Pins:
     texts = {kept: _text(kept) for kept in question.kept if not _is_export(kept)}
-    return completeness_report.check(
-        _lines_of(file),
-        completeness.Pins(
-            vkey=given.vkey,
-            key=None if question.key is None else controller_key.parse(_line(question.key)),
-            since=None if question.since is None else _moment(question.since),
-            receipts=[text for text in texts.values() if text.startswith(proof.HEADER)],
-            checkpoints=[text for text in texts.values() if not text.startswith(proof.HEADER)],
-            earlier=[_lines_of(kept) for kept in question.kept if _is_export(kept)],
-        ),
-        given.policy,
-        given.certificates,
+    return completeness.Pins(
+        vkey=given.vkey,
+        key=None if question.key is None else controller_key.parse(_line(question.key)),
+        since=None if question.since is None else _moment(question.since),
+        receipts=[text for text in texts.values() if text.startswith(proof.HEADER)],
+        checkpoints=[text for text in texts.values() if not text.startswith(proof.HEADER)],
+        earlier=[_lines_of(kept) for kept in question.kept if _is_export(kept)],
     )
+
+
+def _verify_pack(
+    file: Path, given: Pins, question: Question, derive: pack_check.Derive | None
+) -> telling.Shown:
+    with archive.open_archive(file) as opened:
+        given = _pin_by_policy(given, lambda: pack_check.note_in(opened))
+
+        def pins_of(controller: str) -> completeness.Pins:
+            own = _pins_of_export(given, question)
+            other = own.key is not None and own.key.controller != controller
+            return replace(own, key=None, earlier=()) if other else own
+
+        return pack_check.check(opened, given, pins_of, derive)
+
+
+def _is_pack(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return archive.is_archive(opened.read(len(archive.BEGINNING)))
 
 
 def _is_export(file: Path) -> bool:

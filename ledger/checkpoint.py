@@ -47,7 +47,7 @@ def parse(text: str) -> Checkpoint:
         root = base64.b64decode(lines[2].encode("ascii"), validate=True)
     except (binascii.Error, UnicodeEncodeError):
         raise CheckpointMalformed("the root of a checkpoint is base64") from None
-    checkpoint = Checkpoint(lines[0], _size(lines[1]), root)
+    checkpoint = Checkpoint(lines[0], read_size(lines[1]), root)
     if len(root) != HASH or format(checkpoint) != text:
         raise CheckpointMalformed("the checkpoint spells its size or root in another way")
     return checkpoint
@@ -82,7 +82,8 @@ def open(text: str, verifier: Verifier) -> Checkpoint:
     return checkpoint
 
 
-def _size(text: str) -> int:
+def read_size(text: str) -> int:
+    """A number of entries in decimal. Raises CheckpointMalformed."""
     # int() takes "+7", "0_7" and digits of other scripts, and is slow on long ones.
     if not (text.isascii() and text.isdigit()) or len(text) > 19 or int(text) > MAX_SIZE:
         raise CheckpointMalformed("the size of a checkpoint is a decimal number below 2^63")

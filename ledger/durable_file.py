@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write(file: Path, content: bytes | Iterable[bytes], *, mode: int = 0o644) -> None:
@@ -23,12 +24,24 @@ def write(file: Path, content: bytes | Iterable[bytes], *, mode: int = 0o644) ->
     One writer at a time. Its directory must be there: one that is made here could hide that a disk
     is not mounted.
     """
+    with writing(file, mode=mode) as out:
+        out.writelines([content] if isinstance(content, bytes) else content)
+
+
+@contextmanager
+def writing(file: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
+    """The file as it will be: it is there, on the disk, when the block has ended without an error.
+    Of one that did not, nothing is left. Otherwise as `write`."""
     beside = file.with_name(f"{file.name}.new")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "wb") as out:
-        out.writelines([content] if isinstance(content, bytes) else content)
-        out.flush()
-        os.fsync(descriptor)
+    try:
+        with os.fdopen(descriptor, "wb") as out:
+            yield out
+            out.flush()
+            os.fsync(descriptor)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
     beside.rename(file)
     _sync(file.parent)
 

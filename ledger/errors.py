@@ -28,6 +28,7 @@
     │   ├── ProofInvalid
     │   │   └── HistoriesDiffer
     │   ├── ExportMalformed
+    │   ├── ArchiveMalformed
     │   ├── Incomplete
     │   ├── TimestampInvalid
     │   └── WitnessMessageMalformed
@@ -274,6 +275,12 @@ class ExportMalformed(VerificationFailed):
     """A file is not an export for one controller, or spells one in another way."""
 
     code = "export-malformed"
+
+
+class ArchiveMalformed(VerificationFailed):
+    """A ZIP file cannot be read, or is not the evidence pack that its list says."""
+
+    code = "archive-malformed"
 
 
 class Incomplete(VerificationFailed):

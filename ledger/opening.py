@@ -21,7 +21,7 @@ from typing import Any, Self
 import psycopg
 from psycopg_pool import ConnectionPool
 
-from ledger import admission, cloudevent, entry, events, keys, master_keys
+from ledger import admission, cloudevent, entry, events, keys, master_keys, statement
 from ledger.admission import Admitted
 from ledger.append import Appended, Outcome, append
 from ledger.authorities import Authority
@@ -53,6 +53,7 @@ from ledger.note import Verifier, parse_vkey
 from ledger.numbers import ControllerKeys
 from ledger.reader import Reader
 from ledger.signers import Signers
+from ledger.statement import Kind, Statement
 from ledger.timestamps import HOURLY, Timestamps
 
 
@@ -245,6 +246,12 @@ class Ledger:
             if new.type in KEY_TYPES:
                 log_keys = log_keys.apply(position, *_read(new.leaf))
         return self.signing.signers.sign(checkpoint, log_keys, int(self.clock().timestamp()))
+
+    def state(self, kind: Kind, size: int, content: bytes) -> str:
+        """A signed statement that a file was made from the first `size` entries. Raises
+        SigningRefused, and ConfigurationError where nothing signs."""
+        made = Statement.of(kind, self.identity.origin, size, content)
+        return self.signing.signers.sign_text(statement.format(made), size, self.log_keys())
 
     @property
     def signing(self) -> Signing:

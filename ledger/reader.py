@@ -122,6 +122,10 @@ class Reader:
             raise LookupError(index)
         return _entry(row)
 
+    def leaf(self, index: int) -> bytes:
+        """The bytes of one entry. Raises LookupError when the log is not that long."""
+        return self.entry(index).leaf
+
     def events(
         self,
         *,

@@ -68,10 +68,20 @@ class Signers:
 
         Raises SigningRefused when one of them is not here, or none is in its period.
         """
+        text = checkpoints.format(checkpoint)
+        signed = self.sign_text(text, checkpoint.size, log_keys)
+        second = self.second()
+        return signed if second is None else signed + second.cosign(text, time)
+
+    def sign_text(self, text: str, size: int, log_keys: LogKeys) -> str:
+        """A text, signed by every key of the log that signs trees of a size.
+
+        Raises SigningRefused when one of them is not here, or none is in its period.
+        """
         found = self._look()
-        wanted = [key.verifier for key in log_keys.at(checkpoint.size)]
+        wanted = [key.verifier for key in log_keys.at(size)]
         if not wanted:
-            raise SigningRefused(f"no key of the log signs a tree of {checkpoint.size} entries")
+            raise SigningRefused(f"no key of the log signs a tree of {size} entries")
         signers = []
         for verifier in wanted:
             signer = found.own.get(verifier) if isinstance(verifier, Verifier) else None
@@ -80,9 +90,7 @@ class Signers:
                     f"the private key of {verifier.vkey} is not in the directory of keys"
                 )
             signers.append(signer)
-        text = checkpoints.format(checkpoint)
-        signed = note.sign(text, *signers)
-        return signed if found.second is None else signed + found.second.cosign(text, time)
+        return note.sign(text, *signers)
 
     def _look(self) -> _Found:
         # A key is never written over, so other names are the only change.

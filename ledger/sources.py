@@ -27,12 +27,9 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from ledger import tiles
-from ledger.entry import MAX_ENTRY
 from ledger.errors import ConfigurationError, LogUnreadable, VerificationFailed
-from ledger.merkle import HASH
-from ledger.note import MAX_NOTE
 from ledger.tiles import WIDTH
-from ledger.verify import Fetch
+from ledger.verify import Fetch, most
 
 ANSWER_SECONDS = 60.0
 """From a request to the last byte of its answer."""
@@ -50,7 +47,7 @@ def directory(where: Path) -> Fetch:
     """The log in a directory, as `export-log` writes it."""
 
     def fetch(path: str) -> bytes:
-        file, limit = where / path, _limit(path)
+        file, limit = where / path, most(path)
         if not file.is_file():  # a pipe would never end
             raise FileNotFoundError(path)
         with file.open("rb") as opened:
@@ -151,7 +148,7 @@ class _Server:
         raise LogUnreadable(f"{self._prefix}{path} was asked for {ATTEMPTS} times: {reason}")
 
     def _fetch(self, path: str) -> bytes:
-        limit = _limit(path)
+        limit = most(path)
         room = limit + limit // 64 + 4096  # compressing what cannot be compressed adds a little
         try:
             answer, body = self._get(path, room)
@@ -251,14 +248,6 @@ def _is_this_machine(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _limit(path: str) -> int:
-    """The most bytes there can be at a path of a log."""
-    if not path.startswith("tile/"):
-        return MAX_NOTE
-    tile = tiles.parse_path(path)
-    return tile.width * (2 + MAX_ENTRY if tile.level is None else HASH)
 
 
 def _within(limit: int, content: bytes) -> bytes:

@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ledger import completeness_report
+from ledger import completeness_report, pack_check
 from ledger.completeness import Complete
 from ledger.completeness_report import CompletenessReport
 from ledger.errors import VerificationFailed
 from ledger.ladder import Attested, State, Step, cosigned_at, headline, verdict
+from ledger.pack_check import PackReport
 from ledger.receipt_report import ReceiptReport
 from ledger.report import Report
 
-Shown = Report | ReceiptReport | CompletenessReport
+Shown = Report | ReceiptReport | CompletenessReport | PackReport
 
 
 def as_json(report: Shown) -> dict[str, Any]:
@@ -66,6 +67,9 @@ def _lines(report: Shown) -> Iterator[str]:
         if report.suspect:
             numbers = ", ".join(map(str, report.suspect))
             yield f"  Signed by a key that may have been in other hands: entries {numbers}."
+    elif isinstance(report, PackReport):
+        yield "evidence pack"
+        yield from (f"  · {sentence}" for sentence in pack_check.showed(report))
     elif isinstance(report, CompletenessReport):
         yield "completeness"
         yield from (f"  · {sentence}" for sentence in completeness_report.committed(report.found))
@@ -85,6 +89,8 @@ def _headline(report: Shown) -> str:
     if isinstance(report, CompletenessReport):
         what = completeness_report.headline(report.found)
         return f"complete, {headline(report.steps)}: {what}"
+    if isinstance(report, PackReport):
+        return f"complete, {headline(report.steps)}: {pack_check.headline(report)}"
     if isinstance(report, Report):
         what = f"all {report.size} entries of {report.origin}, root {report.root.hex()}"
     else:
@@ -108,6 +114,8 @@ def _titled(title: str, sentences: Sequence[str]) -> Iterator[str]:
 def _about(report: Shown) -> Mapping[str, Any]:
     if isinstance(report, Report):
         return _log(report)
+    if isinstance(report, PackReport):
+        return _pack(report)
     return _receipt(report) if isinstance(report, ReceiptReport) else _complete(report.found)
 
 
@@ -122,6 +130,22 @@ def _complete(found: Complete) -> Mapping[str, Any]:
             "covered": found.covered,
             "committed_at": found.committed_at.isoformat(),
             "later": found.later,
+        },
+    }
+
+
+def _pack(report: PackReport) -> Mapping[str, Any]:
+    manifest = report.manifest
+    return {
+        "origin": manifest.origin,
+        "size": manifest.size,
+        "root": manifest.root,
+        "pack": {
+            "files": len(manifest.files),
+            "whole": report.whole is not None,
+            "complete": [_complete(each.found)["complete"] for each in report.complete],
+            "shared": list(report.shared),
+            "showed": pack_check.showed(report),
         },
     }
 

@@ -18,9 +18,12 @@ from ledger import checkpoint as checkpoints
 from ledger import ladder, log_keys, note, report, tiles
 from ledger.checkpoint import Checkpoint
 from ledger.checks import check
+from ledger.entry import MAX_ENTRY
 from ledger.entry_check import EntryCheck
 from ledger.errors import VerificationFailed
 from ledger.log_keys import LogKeys
+from ledger.merkle import HASH
+from ledger.note import MAX_NOTE
 from ledger.numbers import ControllerKeys
 from ledger.report import Pins, Report
 from ledger.tiles import Tile
@@ -79,6 +82,14 @@ def verify(fetch: Fetch, pins: Pins | None = None) -> Report:
     with check(2):
         successor = trusted.check_signer(verifier, checkpoint.size, story.log_keys, pins.kept)
     return report.make(checkpoint, verifier, story, pins, kept, attested, successor)
+
+
+def most(path: str) -> int:
+    """The most bytes there can be at a path of a log."""
+    if not path.startswith("tile/"):
+        return MAX_NOTE
+    tile = tiles.parse_path(path)
+    return tile.width * (2 + MAX_ENTRY if tile.level is None else HASH)
 
 
 def _trusted(fetch: Fetch, pins: Pins) -> Trusted:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
-import orjson
 import psycopg
 import structlog
 from psycopg_pool import ConnectionPool
@@ -22,6 +21,7 @@ from projections import cases, history, spans
 from projections.facts import Recorded
 from projections.folds import FOLDS, FOLLOWED
 from projections.register import Register, Row
+from projections.rows import body
 
 BATCH = 500
 """Events in one transaction while following."""
@@ -230,13 +230,3 @@ def owner(row: Row) -> str | None:
     """Whose row it is, as it is stored: a controller, "" the processor alone, None everybody."""
     (controller,) = row.controllers or (None,)
     return controller
-
-
-def body(row: Row) -> str:
-    """A row as JSON text: the same row always gives the same bytes."""
-    content = {
-        "values": row.values,
-        "positions": row.positions,
-        "corrected": row.corrected,
-    }
-    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS).decode()

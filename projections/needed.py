@@ -36,7 +36,7 @@ def facts_for(
     if controller is None:
         types = register.types | register.context
         events = list(history.of_types(conn, types, upto=upto))
-        by_case = _by_case(register, events, as_of)
+        by_case = cases_of(register, events, as_of)
         return context.joined(register, by_case, context.of(register, events, as_of))
     own = f"controller:{controller}"
     first = history.of_cases(conn, [own], register.types, upto=upto)
@@ -51,7 +51,7 @@ def facts_for(
     }
     rest = history.of_cases(conn, cases - {own}, register.types, upto=upto)
     found.update((event.position, event) for event in rest)
-    by_case = _by_case(register, found.values(), as_of)
+    by_case = cases_of(register, found.values(), as_of)
     needed = {case: facts for case, facts in by_case.items() if case in cases}
     if not register.context:
         return needed
@@ -62,9 +62,10 @@ def facts_for(
     return context.joined(register, needed, context.of(register, about, as_of))
 
 
-def _by_case(
+def cases_of(
     register: Register, events: Iterable[Recorded], as_of: datetime | None
 ) -> dict[str, list[Fact]]:
+    """The facts of a register among some events, by case; each case is sorted."""
     found: dict[str, list[Fact]] = defaultdict(list)
     for fact in effective(events, as_of=as_of):
         if fact.type in register.types:

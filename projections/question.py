@@ -13,16 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
 import psycopg
 
 from ledger.database import Connections
 from ledger.isolation import OneController
 from projections import cases, history, spans
-from projections.facts import Fact
 from projections.folds import FOLDS
 from projections.needed import facts_for
 from projections.register import Register, Row
+from projections.rows import folded, of_body
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +171,8 @@ def _rows(
     return [_row(*row) for row in rows]
 
 
-def _row(key: str, controller: str | None, body: str) -> Row:
-    content = orjson.loads(body)
-    return Row(
-        key,
-        () if controller is None else (controller,),
-        content["values"],
-        tuple(content["positions"]),
-        tuple(content["corrected"]),
-    )
+def _row(key: str, controller: str | None, text: str) -> Row:
+    return of_body(key, () if controller is None else (controller,), text)
 
 
 FAR_BEHIND = 5_000
@@ -209,7 +201,7 @@ def _past(
         controller,
         {"register": register.name, "cases": settled},
     )
-    return [*stored, *_folded(register, facts, controller)]
+    return [*stored, *folded(register, facts, controller)]
 
 
 def from_log(
@@ -221,7 +213,7 @@ def from_log(
 ) -> list[Row]:
     """The rows at a moment, folded from the log alone: nothing that is stored is read."""
     facts = facts_for(conn, register, controller, upto=size, as_of=as_of)
-    return _folded(register, facts, controller)
+    return folded(register, facts, controller)
 
 
 def _fresh(
@@ -244,10 +236,3 @@ def _fresh(
         if case in known
         or (touch.own and (controller is None or touch.controllers & {controller, cases.EVERYONE}))
     )
-
-
-def _folded(
-    register: Register, facts: Mapping[str, Sequence[Fact]], controller: str | None
-) -> list[Row]:
-    rows = [row for case in sorted(facts) for row in register.fold(case, facts[case])]
-    return [row for row in rows if controller is None or row.controllers in ((), (controller,))]

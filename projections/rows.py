@@ -11,10 +11,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+import orjson
+
 from ledger.tags import CONTROLLERS
 from projections.facts import Correction, Fact, Recorded
 from projections.reading import ids, stamp
-from projections.register import Column, Row
+from projections.register import Column, Register, Row
 
 PROCESSOR_WIDE: tuple[str, ...] = ()
 """Owner of a row that every reader may see."""
@@ -124,3 +126,38 @@ def _own(value: Any, controllers: tuple[str, ...]) -> Any:
 
 def _names(value: Any) -> Any:
     return value.get("controller") if isinstance(value, Mapping) else value
+
+
+def body(row: Row) -> str:
+    """What a row says, as JSON text: the same row always gives the same bytes."""
+    content = {
+        "values": row.values,
+        "positions": row.positions,
+        "corrected": row.corrected,
+    }
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def of_body(key: str, controllers: tuple[str, ...], text: str) -> Row:
+    """The row of a body, its keys in the order which they have there."""
+    content = orjson.loads(text)
+    return Row(
+        key,
+        controllers,
+        content["values"],
+        tuple(content["positions"]),
+        tuple(content["corrected"]),
+    )
+
+
+def folded(
+    register: Register, facts: Mapping[str, Sequence[Fact]], controller: str | None = None
+) -> list[Row]:
+    """The rows of some cases, as they would be stored; with `controller` its own and those of every
+    reader."""
+    rows = [row for case in sorted(facts) for row in register.fold(case, facts[case])]
+    return [
+        of_body(row.key, row.controllers, body(row))
+        for row in rows
+        if controller is None or row.controllers in ((), (controller,))
+    ]

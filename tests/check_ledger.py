@@ -16,8 +16,9 @@ from ledger.append import Appended
 from ledger.errors import VerificationFailed
 from ledger.fsck import Sound, fsck
 from ledger.merkle import check_consistency
-from projections.follow import FOLLOWED, body, catch_up, position
+from projections.follow import FOLLOWED, catch_up, position
 from projections.question import ask, from_log
+from projections.rows import body
 from tests.ledgers import TestLedger
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 import pytest
 
-from api import exports
 from ledger import auditor, completeness, keys
 from ledger.auditor import Question
 from ledger.completeness import Complete
@@ -19,6 +18,7 @@ from ledger.embedded import EmbeddedServer
 from ledger.errors import ConfigurationError
 from ledger.keyring import LEDGER
 from ledger.noting import note
+from projections.exports.controller import prepare
 from tests.ledgers import TestLedger
 from tests.serving import reader
 from tests.test_api import problem
@@ -104,8 +104,8 @@ def test_what_may_not_be_told_is_in_no_export(http: httpx.Client, ledger: TestLe
     assert fetched(http, "C1").covered == fetched(http, "C2").covered == first
     assert (fetched(http, "C1").entries, fetched(http, "C1").later) == (3, 0)
     assert fetched(http, "C3").covered == second
-    assert exports.prepare(ledger.ledger, "C1").withheld_from == index
-    everything = exports.prepare(ledger.ledger, "C1", tell_all=True)
+    assert prepare(ledger.ledger, "C1", ledger.ledger.reader.checkpoint()).withheld_from == index
+    everything = prepare(ledger.ledger, "C1", ledger.ledger.reader.checkpoint(), tell_all=True)
     assert (everything.latest, everything.covered, everything.withheld_from) == (6, second, None)
     told(ledger, "C1")
     assert fetched(http, "C1").covered == second

@@ -39,7 +39,9 @@ def test_it_is_oscal(scenario: Ledger, framework: str, language: str) -> None:
     catalog = oscal.catalog(shipped()[framework], language)
     assert Catalog.model_validate(catalog)
     found = asked(scenario, framework, sample=3, seed="s")
-    results = oscal.assessment_results(found, language, scenario.identity.origin, scenario.reader)
+    results = oscal.assessment_results(
+        found, language, scenario.identity.origin, scenario.reader.leaf
+    )
     assert AssessmentResults.model_validate(results)
     controls = {c["id"] for group in catalog["catalog"]["groups"] for c in group["controls"]}
     (result,) = results["assessment-results"]["results"]
@@ -51,7 +53,7 @@ def test_it_is_oscal(scenario: Ledger, framework: str, language: str) -> None:
 def test_findings_are_those_of_the_ledger(scenario: Ledger) -> None:
     """Each once, with the observations it is an exception of; none says that a control fails."""
     found = asked(scenario, "iso27001")
-    results = oscal.assessment_results(found, "en", scenario.identity.origin, scenario.reader)
+    results = oscal.assessment_results(found, "en", scenario.identity.origin, scenario.reader.leaf)
     (result,) = results["assessment-results"]["results"]
     told = {(f.rule.id, f.at, f.subject) for e in found.evidence for f in e.exceptions}
     assert len(result["findings"]) >= len(told) > 0
@@ -66,7 +68,7 @@ def test_findings_are_those_of_the_ledger(scenario: Ledger) -> None:
 def test_evidence_has_the_digests_of_its_entries(scenario: Ledger) -> None:
     """Whoever has a receipt finds the leaf hash in it."""
     found = asked(scenario, "gdpr", sample=2, seed="s")
-    results = oscal.assessment_results(found, "en", scenario.identity.origin, scenario.reader)
+    results = oscal.assessment_results(found, "en", scenario.identity.origin, scenario.reader.leaf)
     (result,) = results["assessment-results"]["results"]
     links = [e for o in result["observations"] for e in o.get("relevant-evidence", ())]
     assert links
@@ -80,7 +82,7 @@ def test_the_same_answer_has_the_same_ids(scenario: Ledger) -> None:
     """And another period, or seed, others."""
     made = [
         oscal.assessment_results(
-            asked(scenario, "gdpr", sample=1, seed=seed), "en", "o", scenario.reader
+            asked(scenario, "gdpr", sample=1, seed=seed), "en", "o", scenario.reader.leaf
         )
         for seed in ("a", "a", "b")
     ]

@@ -49,6 +49,7 @@ COMMANDS = {
     "export-log": "read.export_log",
     "note-checkpoint": "complete.note_checkpoint",
     "export-controller": "complete.export_controller",
+    "pack": "pack.pack",
     "publish": "publish.publish",
     "witness": "witness.witness",
 }

@@ -9,14 +9,15 @@ from typing import Annotated
 
 import typer
 
-from api import exports
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
 from api.cli.output import Format, console, print_json, progress
+from api.exports import recorded
 from ledger import durable_file, keys, noting
 from ledger.inspections import recording
 from ledger.keyring import LEDGER
 from ledger.opening import open_ledger
 from ledger.roles import OPERATOR
+from projections.exports.controller import prepare
 
 
 def note_checkpoint(
@@ -63,13 +64,17 @@ def export_controller(
     `verantwoord verify`. It holds whole entries and the key of the controller: for its eyes. That
     it was made is recorded, with its SHA-256."""
     with open_ledger(home(data, database_url, schema)) as ledger:
-        export = exports.prepare(
-            ledger, controller, before=before, latest=latest, tell_all=tell_all
+        reader = ledger.reader
+        checkpoint = (
+            reader.cosigned(reader.checkpoint()) if latest else reader.published_or_latest()
+        )
+        export = prepare(
+            ledger, controller, reader.stamped(checkpoint), before=before, tell_all=tell_all
         )
         with recording(ledger) as inspections, progress("entries", export.latest) as show:
             lines = export.lines
             if inspections is not None:
-                lines = exports.recorded(export, inspections, OPERATOR, controller)
+                lines = recorded(export, inspections, OPERATOR, controller)
             counted = Counted(lines, show)
             durable_file.write(file, counted, mode=0o600)
             written = counted.entries

@@ -99,7 +99,7 @@ def evidence(
             seed=seed,
         )
         if format is EvidenceFormat.OSCAL:
-            print_json(oscal.assessment_results(found, lang, origin, ledger.reader))
+            print_json(oscal.assessment_results(found, lang, origin, ledger.reader.leaf))
             return
     if format in (EvidenceFormat.XLSX, EvidenceFormat.PDF):
         write_file(RegisterFormat(format), document.of_evidence(found, lang, origin))

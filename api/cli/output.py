@@ -41,14 +41,26 @@ def local(moment: datetime | str) -> str:
 
 
 @contextmanager
+def parts_done(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show progress on stderr of work that says itself how much it is."""
+    with _bar() as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+@contextmanager
 def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
     """Show progress on stderr; the block is given a function to tell how far it is."""
+    with _bar() as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def _bar() -> Progress:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=errors, transient=False) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda done: bar.update(task, completed=done)
+    return Progress(*columns, console=errors, transient=False)

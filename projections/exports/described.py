@@ -16,11 +16,12 @@ from projections.register import Register
 CONTEXT = "http://www.w3.org/ns/csvw"
 
 
-def csvw(register: Register, language: str) -> dict[str, Any]:
-    """The metadata of a register's CSV. Its cells are text as people read it."""
+def csvw(register: Register, language: str, url: str | None = None) -> dict[str, Any]:
+    """The metadata of a register's CSV, which is at `url`, or where this service has it. Its cells
+    are text as people read it."""
     return {
         "@context": [CONTEXT, {"@language": language}],
-        "url": f"/v1/registers/{register.name}?format=csv&lang={language}",
+        "url": url or f"/v1/registers/{register.name}?format=csv&lang={language}",
         "dc:title": register.title.text(language),
         "dc:source": register.source,
         "dialect": {"encoding": "utf-8", "header": True, "lineTerminators": ["\r\n"]},

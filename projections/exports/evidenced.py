@@ -72,16 +72,21 @@ def frameworks_json(frameworks: Mapping[str, Framework], language: str) -> dict[
 
 def coverage_json(found: Gathered, language: str) -> dict[str, Any]:
     """All controls of a framework with what there is for each, and a summary."""
-    counts = Counter(each.strength for each in found.evidence)
     return {
         **_asked(found, language),
-        "coverage": {
-            "controls": len(found.evidence),
-            "primary": counts["primary"],
-            "supporting": counts["supporting"],
-            "none": counts[None],
-        },
+        "coverage": coverage(found),
         "controls": [evidence_json(each, found, language) for each in found.evidence],
+    }
+
+
+def coverage(found: Gathered) -> dict[str, int]:
+    """How many controls there are, and how many of them have evidence, and of which strength."""
+    counts = Counter(each.strength for each in found.evidence)
+    return {
+        "controls": len(found.evidence),
+        "primary": counts["primary"],
+        "supporting": counts["supporting"],
+        "none": counts[None],
     }
 
 
@@ -92,7 +97,7 @@ def control_json(found: Gathered, language: str) -> dict[str, Any]:
         **_asked(found, language),
         "seed": found.seed,
         **evidence_json(evidence, found, language),
-        "findings": [finding_json(each, language) for each in evidence.exceptions],
+        "findings": _findings_json(evidence, language),
         "sample": [
             {
                 "index": index,
@@ -102,6 +107,24 @@ def control_json(found: Gathered, language: str) -> dict[str, Any]:
             for index in evidence.sample
         ],
     }
+
+
+def pack_json(found: Gathered, language: str) -> dict[str, Any]:
+    """All controls, each with its findings and its sample; the events are in the pack."""
+    made = coverage_json(found, language)
+    controls = [
+        {
+            **about,
+            "findings": _findings_json(evidence, language),
+            "sample": list(evidence.sample),
+        }
+        for about, evidence in zip(made["controls"], found.evidence, strict=True)
+    ]
+    return {**made, "seed": found.seed, "controls": controls}
+
+
+def _findings_json(evidence: Evidence, language: str) -> list[dict[str, Any]]:
+    return [finding_json(each, language) for each in evidence.exceptions]
 
 
 def evidence_json(evidence: Evidence, found: Gathered, language: str) -> dict[str, Any]:

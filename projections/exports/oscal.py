@@ -12,12 +12,12 @@ has the same ones. `tests/test_oscal.py` holds both to the model that compliance
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
 from ledger.merkle import leaf_hash
-from ledger.reader import Reader
 from projections.exports.evidenced import MARK, says
 from projections.findings import HeldFinding
 from projections.frameworks.evidence import Evidence, Gathered
@@ -61,9 +61,10 @@ def catalog(framework: Framework, language: str) -> dict[str, Any]:
 
 
 def assessment_results(
-    found: Gathered, language: str, origin: str, reader: Reader
+    found: Gathered, language: str, origin: str, leaf: Callable[[int], bytes]
 ) -> dict[str, Any]:
-    """The evidence for a framework; the digests of its samples are those of the entries read."""
+    """The evidence for a framework; `leaf` gives the bytes of an entry, of which the digests of
+    its samples are."""
     made_of = (
         origin,
         found.framework.id,
@@ -75,7 +76,7 @@ def assessment_results(
         stamp(found.at),
         found.controller or "",
     )
-    observations = [_observation(each, found, language, reader, made_of) for each in found.evidence]
+    observations = [_observation(each, found, language, leaf, made_of) for each in found.evidence]
     return {
         "assessment-results": {
             "uuid": _uuid("results", *made_of),
@@ -118,7 +119,7 @@ def _observation(
     evidence: Evidence,
     found: Gathered,
     language: str,
-    reader: Reader,
+    leaf: Callable[[int], bytes],
     made_of: tuple[str, ...],
 ) -> dict[str, Any]:
     control = evidence.control
@@ -140,7 +141,7 @@ def _observation(
             {
                 "href": f"/v1/events/{index}/proof",
                 "description": f"Receipt of entry {index}",
-                "props": [_prop("leaf-hash-sha256", leaf_hash(reader.entry(index).leaf).hex())],
+                "props": [_prop("leaf-hash-sha256", leaf_hash(leaf(index)).hex())],
             }
             for index in evidence.sample
         ]

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -30,7 +30,7 @@ from ledger.isolation import OneController
 from projections import history
 from projections.civil import add_period, civil_date, end_of
 from projections.facts import Fact, Recorded, effective
-from projections.findings import HeldFinding, ask_findings
+from projections.findings import Findings, HeldFinding, ask_findings
 from projections.frameworks.framework import Cadence, Control, Framework
 from projections.question import Basis, Moment, reading
 
@@ -141,9 +141,44 @@ def gather(
     Connections that see one controller give what concerns that one, or nobody, and miss nothing.
     Raises LookupError when nothing had been recorded yet at `known_at`.
     """
-    wanted = [c for c in framework.controls.values() if not controls or c.id in controls]
+    wanted = _wanted(framework, controls)
     findings = ask_findings(connections, now, moment)
-    at, basis = findings.at, findings.basis
+    with reading(connections) as conn:
+        facts = _facts(conn, types_for(wanted), upto=findings.basis.size, as_of=moment.as_of)
+        return tally(
+            framework,
+            period,
+            findings,
+            facts,
+            controls=controls,
+            sample=sample,
+            seed=seed,
+            controller=connections.controller if isinstance(connections, OneController) else None,
+        )
+
+
+def types_for(controls: Iterable[Control]) -> set[str]:
+    """The event types that are counted for some controls."""
+    return {
+        STATEMENT,
+        *(name for control in controls for name in control.types),
+        *(cadence.type for control in controls for cadence in control.cadence),
+    }
+
+
+def tally(
+    framework: Framework,
+    period: Period,
+    findings: Findings,
+    facts: Iterable[Fact | Recorded],
+    *,
+    controls: Collection[str] = (),
+    sample: int = 0,
+    seed: str = "",
+    controller: str | None = None,
+) -> Gathered:
+    """The evidence among some facts, in any order, with the findings of the same moment."""
+    wanted = _wanted(framework, controls)
     resting: dict[int, list[int]] = defaultdict(list)
     for number, finding in enumerate(findings.findings):
         for position in finding.events:
@@ -157,25 +192,22 @@ def gather(
     found = {control.id: _Found() for control in wanted}
     times: dict[str, list[datetime]] = defaultdict(list)
     statements: list[Fact | Recorded] = []
-    with reading(connections) as conn:
-        types = {*for_type, *expected, STATEMENT}
-        for fact in _facts(conn, types, upto=basis.size, as_of=moment.as_of):
-            if fact.type in expected:
-                times[fact.type].append(fact.occurred_at)
-            if fact.type == STATEMENT:
-                statements.append(fact)
-            if fact.occurred_at in period:
-                for control in for_type.get(fact.type, ()):
-                    rank = _rank(seed, framework, control, fact.position - 1) if sample else 0
-                    _count(found[control.id], fact, resting, sample, rank)
+    for fact in facts:
+        if fact.type in expected:
+            times[fact.type].append(fact.occurred_at)
+        if fact.type == STATEMENT:
+            statements.append(fact)
+        if fact.occurred_at in period:
+            for control in for_type.get(fact.type, ()):
+                rank = _rank(seed, framework, control, fact.position - 1) if sample else 0
+                _count(found[control.id], fact, resting, sample, rank)
     said = _said(framework, statements)
-    controller = connections.controller if isinstance(connections, OneController) else None
     return Gathered(
         framework,
         period,
-        moment,
-        at,
-        basis,
+        findings.moment,
+        findings.at,
+        findings.basis,
         seed,
         controller,
         [
@@ -186,7 +218,7 @@ def gather(
                 found[control.id].last,
                 [findings.findings[number] for number in sorted(found[control.id].exceptions)],
                 # A controller does not see all that may have come in time.
-                [m for c in control.cadence for m in missed(c, times[c.type], period, at)]
+                [m for c in control.cadence for m in missed(c, times[c.type], period, findings.at)]
                 if controller is None
                 else [],
                 sorted(index for _, index in found[control.id].sample),
@@ -195,6 +227,10 @@ def gather(
             for control in wanted
         ],
     )
+
+
+def _wanted(framework: Framework, controls: Collection[str]) -> list[Control]:
+    return [c for c in framework.controls.values() if not controls or c.id in controls]
 
 
 def _facts(

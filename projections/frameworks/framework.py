@@ -120,7 +120,7 @@ def _frameworks_in(directory: Traversable) -> list[Framework]:
 
 def _load(file: Traversable) -> Framework:
     try:
-        return _framework(tomllib.loads(file.read_bytes()[:LIMIT].decode()))
+        return of_file(tomllib.loads(file.read_bytes()[:LIMIT].decode()))
     except OSError as error:
         raise ConfigurationError(f"cannot read {file.name}: {error.strerror}") from None
     except ValueError as error:
@@ -129,7 +129,34 @@ def _load(file: Traversable) -> Framework:
         raise ConfigurationError(f"{file.name}: {error}") from None
 
 
-def _framework(found: Mapping[str, Any]) -> Framework:
+def as_file(framework: Framework) -> dict[str, Any]:
+    """A framework as a file has it, for whoever wants to know what was counted."""
+    return {
+        "id": framework.id,
+        "name": framework.name,
+        "about": _both(framework.about),
+        "standards": list(framework.standards),
+        "control": [
+            {
+                "id": control.id,
+                "group": _both(control.group),
+                "label": _both(control.label),
+                "primary": list(control.primary),
+                "supporting": list(control.supporting),
+                "same": [" ".join(same) for same in control.same],
+                "cadence": [{"type": c.type, "every": c.every} for c in control.cadence],
+            }
+            for control in framework.controls.values()
+        ],
+    }
+
+
+def _both(label: Label) -> dict[str, str]:
+    return {"nl": label.nl, "en": label.en}
+
+
+def of_file(found: Mapping[str, Any]) -> Framework:
+    """The framework of a file. Raises ConfigurationError, which names the control and the field."""
     controls: dict[str, Control] = {}
     given = found.get("control")
     if not isinstance(given, list) or not all(isinstance(each, dict) for each in given):
