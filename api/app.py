@@ -16,6 +16,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import (
+    dossiers,
     events,
     exports,
     findings,
@@ -89,6 +90,7 @@ ROUTERS = (
     registers.router,
     findings.router,
     frameworks.router,
+    dossiers.router,
     sealing.router,
     problem_types,
     tiles.router,

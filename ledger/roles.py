@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-BESIDE_REGISTERS = ("findings", "clocks", "evidence", "events", "export")
+BESIDE_REGISTERS = ("findings", "clocks", "evidence", "dossiers", "packs", "events", "export")
 """What is granted by name as registers are."""
 
 

@@ -83,6 +83,18 @@ def ask_all(
     Connections that see one controller ask about that one. Raises LookupError when nothing had been
     recorded yet at `known_at`.
     """
+    basis, by_register = ask_each(connections, registers, moment, controller=controller)
+    return basis, _sorted(row for rows in by_register.values() for row in rows)
+
+
+def ask_each(
+    connections: Connections,
+    registers: Sequence[Register],
+    moment: Moment = Moment(),
+    *,
+    controller: str | None = None,
+) -> tuple[Basis, dict[str, list[Row]]]:
+    """As `ask_all`, with the rows of each register by its name."""
     everything = connections
     if isinstance(connections, OneController):
         # A row of one controller may rest on what others were told: it is folded from everything.
@@ -92,15 +104,13 @@ def ask_all(
             followed = _followed(conn)
             if followed is not None:
                 rows = _stored(conn, registers, controller)
-                return basis_at(conn, followed), _sorted(rows)
+                return basis_at(conn, followed), {n: _sorted(found) for n, found in rows.items()}
     with reading(everything) as conn:
         basis = basis_at(conn, moment.known_at)
-        past = [
-            row
+        return basis, {
+            register.name: _sorted(_past(conn, register, basis.size, moment.as_of, controller))
             for register in registers
-            for row in _past(conn, register, basis.size, moment.as_of, controller)
-        ]
-    return basis, _sorted(past)
+        }
 
 
 @contextmanager
@@ -148,27 +158,27 @@ def _checkpoint(conn: psycopg.Connection, condition: str, *args: object) -> tupl
 
 def _stored(
     conn: psycopg.Connection, registers: Sequence[Register], controller: str | None
-) -> list[Row]:
-    return _rows(
-        conn,
-        "register = ANY(%(registers)s)",
-        controller,
-        {"registers": [register.name for register in registers]},
-    )
+) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {register.name: [] for register in registers}
+    names = {"registers": [*found]}
+    for name, row in _rows(conn, "register = ANY(%(registers)s)", controller, names):
+        found[name].append(row)
+    return found
 
 
 def _rows(
     conn: psycopg.Connection, condition: str, controller: str | None, values: Mapping[str, object]
-) -> list[Row]:
-    """The stored rows of a condition, with `controller` its own and those of every reader."""
+) -> list[tuple[str, Row]]:
+    """The stored rows of a condition, each with its register; with `controller` its own and those
+    of every reader."""
     rows = conn.execute(
-        "SELECT key, controller, body FROM register_rows"  # noqa: S608
+        "SELECT register, key, controller, body FROM register_rows"  # noqa: S608
         f" WHERE generation = (SELECT generation FROM followed) AND {condition}"
         " AND (%(controller)s::text IS NULL OR controller IS NULL"
         " OR controller = %(controller)s)".encode(),
         {**values, "controller": controller},
     )
-    return [_row(*row) for row in rows]
+    return [(register, _row(*row)) for register, *row in rows]
 
 
 def _row(key: str, controller: str | None, text: str) -> Row:
@@ -201,7 +211,7 @@ def _past(
         controller,
         {"register": register.name, "cases": settled},
     )
-    return [*stored, *folded(register, facts, controller)]
+    return [*(row for _, row in stored), *folded(register, facts, controller)]
 
 
 def from_log(

@@ -38,6 +38,7 @@ WHOLE = {
 OF_SERVICES = {
     "GET /v1/events/{index}",
     "GET /v1/events/{index}/proof",
+    "GET /v1/dossiers",
     "GET /v1/frameworks",
     "GET /v1/frameworks/{framework}/catalog",
     "GET /v1/frameworks/{framework}/crosswalk",

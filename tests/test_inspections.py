@@ -162,6 +162,7 @@ def test_every_route_that_reads_records_is_recorded(watched: Watched) -> None:
         "findings",
         "clocks",
         "evidence",
+        "dossiers",
         "events",
         "export",
         "checks",

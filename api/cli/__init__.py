@@ -38,6 +38,7 @@ COMMANDS = {
     "clocks": "judge.clocks",
     "check": "judge.check",
     "evidence": "evidence.evidence",
+    "dossier": "dossier.dossier",
     "status": "judge.status",
     "verify": "check.verify",
     "monitor": "monitor.monitor",

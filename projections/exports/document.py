@@ -54,14 +54,24 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture as SVG, the same in words for whoever does not see it, and what stands below."""
+
+    svg: str
+    words: str
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """Rows of plain JSON values under headings; `title` is empty for the only one. A list is read
-    down its columns also when there are many of them."""
+    down its columns also when there are many of them. `picture` says what the rows say."""
 
     title: str
     headings: Sequence[Heading]
     rows: Sequence[Sequence[Any]]
     is_list: bool = False
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +112,13 @@ def of_register(answer: Answer, language: str, origin: str, controller: str | No
         headings = [Heading(c.label.text(language), c.source) for c in columns]
         cells = [[values.get(c.key) for c in columns] for values in rows]
         tables.append(Table(called(kind, language), headings, cells))
-    about = _about(answer.moment, answer.basis, language, origin, controller)
+    said = about(answer.moment, answer.basis, language, origin, controller)
     return _document(
         register.name,
         register.title.text(language),
         register.source,
         language,
-        about,
+        said,
         "",
         tables,
         answer.basis,
@@ -118,30 +128,30 @@ def of_register(answer: Answer, language: str, origin: str, controller: str | No
 def of_findings(answer: Findings, language: str, origin: str, controller: str | None) -> Document:
     """The findings, one a row."""
     found = [judged.finding_json(finding, language) for finding in answer.findings]
-    about = _about(answer.moment, answer.basis, language, origin, controller)
-    return _list("findings", judged.FINDING, found, language, about, answer.basis)
+    said = about(answer.moment, answer.basis, language, origin, controller)
+    return _list("findings", judged.FINDING, found, language, said, answer.basis)
 
 
 def of_clocks(answer: Clocks, language: str, origin: str, controller: str | None) -> Document:
     """The clocks, one a row."""
     found = [judged.clock_json(clock, language) for clock in answer.clocks]
-    about = _about(answer.moment, answer.basis, language, origin, controller)
-    return _list("clocks", judged.CLOCK, found, language, about, answer.basis)
+    said = about(answer.moment, answer.basis, language, origin, controller)
+    return _list("clocks", judged.CLOCK, found, language, said, answer.basis)
 
 
 def of_evidence(found: Gathered, language: str, origin: str) -> Document:
     """The evidence for each control of a framework."""
     headings = [Heading(label.text(language), "") for label in evidenced.COLUMNS.values()]
     rows = [evidenced.cells(each, found, language) for each in found.evidence]
-    about = _about(found.moment, found.basis, language, origin, found.controller)
+    said = about(found.moment, found.basis, language, origin, found.controller)
     period = f"{local_minute(found.period.begin)} – {local_minute(found.period.end)}"
-    about.insert(1, (ABOUT["period"].text(language), period))
+    said.insert(1, (ABOUT["period"].text(language), period))
     return _document(
         f"evidence-{found.framework.id}",
         f"{KINDS['evidence'].text(language)}: {found.framework.name}",
         found.framework.about.text(language),
         language,
-        about,
+        said,
         evidenced.MARK.text(language),
         [Table("", headings, rows, is_list=True)],
         found.basis,
@@ -167,7 +177,7 @@ def _document(
         remark,
         tables,
         basis.size,
-        _root(basis),
+        root_of(basis),
         basis.recorded_at,
     )
 
@@ -185,7 +195,7 @@ def _list(
     return _document(name, KINDS[name].text(language), "", language, about, "", [table], basis)
 
 
-def _about(
+def about(
     moment: Moment, basis: Basis, language: str, origin: str, controller: str | None
 ) -> list[tuple[str, str]]:
     known = moment.known_at
@@ -193,6 +203,7 @@ def _about(
         told = ENTRIES.text(language).format(known)
     else:
         told = local_minute(known) if known else NOW.text(language)
+    """What is said of the whole of a document: which ledger, about when, and what it rests on."""
     said = {
         "ledger": origin,
         "as_of": local_minute(moment.as_of) if moment.as_of else NOW.text(language),
@@ -200,12 +211,12 @@ def _about(
         "controller": controller or ALL.text(language),
         "size": str(basis.size),
         "recorded_at": local_minute(basis.recorded_at) if basis.recorded_at else "",
-        "root": _root(basis),
+        "root": root_of(basis),
     }
     return [(ABOUT[key].text(language), value) for key, value in said.items()]
 
 
-def _root(basis: Basis) -> str:
+def root_of(basis: Basis) -> str:
     """The root of the checkpoint that covers what an answer rests on, in hex."""
     if basis.checkpoint is None:
         return ""
@@ -217,9 +228,17 @@ def _empty(value: Any) -> bool:
 
 
 def text(value: Any, language: str) -> str:
-    """A value as text; a moment as people here write it."""
+    """A value as text; moments as people here write them."""
+    return cell(_local(value), language)
+
+
+def _local(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_local(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _local(item) for name, item in value.items()}
     moment = moment_of(value)
-    return local_minute(moment) if moment else cell(value, language)
+    return local_minute(moment) if moment else value
 
 
 def moment_of(value: Any) -> datetime | None:

@@ -19,6 +19,7 @@ def to_html(document: Document, links: Collection[str] = ()) -> bytes:
     tables = [
         {
             "title": table.title,
+            "picture": table.picture,
             "headings": [heading.label for heading in table.headings],
             "rows": [
                 [documents.text(value, document.language) for value in row] for row in table.rows

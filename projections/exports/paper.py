@@ -91,14 +91,20 @@ def to_pdf(document: Document) -> bytes:
 def _part(table: Table, language: str) -> dict[str, Any]:
     cells = [[documents.text(value, language) for value in row] for row in table.rows]
     labels = [heading.label for heading in table.headings]
+    picture = table.picture
+    shown = {
+        "title": table.title,
+        "picture": picture
+        and {"svg": picture.svg, "words": picture.words, "caption": picture.caption},
+    }
     if len(labels) > FEW_COLUMNS and not table.is_list:
         rows: Sequence[Any] = [
             [[label, value] for label, value in zip(labels, row, strict=True) if value]
             for row in cells
         ]
-        return {"title": table.title, "cards": True, "headings": [], "widths": [], "rows": rows}
+        return {**shown, "cards": True, "headings": [], "widths": [], "rows": rows}
     return {
-        "title": table.title,
+        **shown,
         "cards": False,
         "headings": labels,
         "widths": _widths(labels, cells),
