@@ -38,12 +38,13 @@ from ledger.log_keys import LogKeys
 from ledger.note import Signer
 from ledger.shared_types import SHARED_TOPICS
 
-SCHEMA_VERSION = 3
-"""What the tables of a log are like. A log of version 2 gets what stands beside it when it is
-opened; one of version 1 has other entries, and is not opened any more."""
+BESIDE_THE_LOG = {"access.sql": 3, "sealing.sql": 3, "packs.sql": 4}
+"""Who may read, the keys of what is sealed, and packs that were asked for, each with the version
+it came with: a log commits to none of it."""
 
-BESIDE_THE_LOG = ("access.sql", "sealing.sql")
-"""Who may read, and the keys of what is sealed: a log commits to none of it."""
+SCHEMA_VERSION = max(BESIDE_THE_LOG.values())
+"""What the tables of a log are like. A log of version 2 or later gets what came since when it is
+opened; one of version 1 has other entries, and is not opened any more."""
 
 NUMBERS = "numbers"
 """The key whose bytes are the secret of the numbers (`ledger/numbers.py`); it signs nothing."""
@@ -252,14 +253,21 @@ def upgrade(conn: psycopg.Connection, database: Database) -> None:
 
     What is committed to the log stays as it is. Two programs that open it do this once.
     """
-    if conn.execute("SELECT schema_version FROM log").fetchone() != (2,):
+    if not 2 <= _version(conn) < SCHEMA_VERSION:
         return
     with conn.transaction():
-        if conn.execute("SELECT schema_version FROM log FOR UPDATE").fetchone() == (2,):
-            _create_roles(conn, database)
-            for name in BESIDE_THE_LOG:
+        conn.execute("SELECT FROM log FOR UPDATE")
+        before = _version(conn)
+        _create_roles(conn, database)
+        for name, came_with in BESIDE_THE_LOG.items():
+            if before < came_with:
                 _run(conn, database, sql_files.text(name))
-            conn.execute("UPDATE log SET schema_version = 3")
+        conn.execute("UPDATE log SET schema_version = %s", (SCHEMA_VERSION,))
+
+
+def _version(conn: psycopg.Connection) -> int:
+    row = conn.execute("SELECT schema_version FROM log").fetchone()
+    return int(row[0]) if row else 0
 
 
 def _create_roles(conn: psycopg.Connection, database: Database) -> None:

@@ -16,10 +16,17 @@ from tests.ledgers import TestLedger
 
 Owner = Callable[[], psycopg.Connection]
 
-BACK_TO_2 = """
+BACK_TO_3 = """
+    DROP TABLE pack_pieces;
+    DROP TABLE packs;
+    UPDATE log SET schema_version = 3;
+"""
+
+BACK_TO_2 = f"""
+    {BACK_TO_3}
     DROP TABLE sessions;
     DROP TABLE granted_access;
-    DROP SCHEMA {sealing_schema} CASCADE;
+    DROP SCHEMA SEALING CASCADE;
     DROP POLICY served ON entries;
     DROP POLICY own_and_shared ON entries;
     DROP POLICY served ON numbers;
@@ -40,7 +47,7 @@ def test_a_log_of_version_2_is_opened(ledger: TestLedger, owner: Owner) -> None:
     role = ledger.ledger.database.controller_role
     with owner() as conn:
         sealing = f'"{ledger.ledger.database.sealing_schema}"'
-        conn.execute(BACK_TO_2.replace("{sealing_schema}", sealing).encode())
+        conn.execute(BACK_TO_2.replace("SEALING", sealing).encode())
         conn.execute(f'DROP OWNED BY "{role}"'.encode())
         conn.execute(f'DROP ROLE "{role}"'.encode())
     for _ in range(2):
@@ -54,6 +61,21 @@ def test_a_log_of_version_2_is_opened(ledger: TestLedger, owner: Owner) -> None:
     with owner() as conn:
         assert conn.execute("SELECT schema_version FROM log").fetchone() == (SCHEMA_VERSION,)
     ledger.fill(2, start=10)
+    check_ledger(ledger)
+
+
+def test_a_log_of_version_3_gets_what_came_since(ledger: TestLedger, owner: Owner) -> None:
+    """Its entries, and who was let in, stay as they are."""
+    ledger.fill(2)
+    with owner() as conn:
+        before = conn.execute("SELECT count(*) FROM granted_access").fetchone()
+        conn.execute(BACK_TO_3.encode())
+    for _ in range(2):
+        with open_ledger(ledger.home, clock=ledger.clock) as again, again.pool.connection() as conn:
+            assert conn.execute("SELECT count(*) FROM packs").fetchone() == (0,)
+    with owner() as conn:
+        assert conn.execute("SELECT count(*) FROM granted_access").fetchone() == before
+        assert conn.execute("SELECT schema_version FROM log").fetchone() == (SCHEMA_VERSION,)
     check_ledger(ledger)
 
 

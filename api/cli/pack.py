@@ -23,7 +23,7 @@ from api.cli.options import (
 from api.cli.output import Format, console, parts_done, print_json
 from api.cli.read import Lang, Language
 from api.moments import MomentError
-from api.packs import scope_of, trust_of
+from api.pack_scope import scope_of, trust_of
 from ledger import durable_file
 from ledger.errors import ConfigurationError
 from ledger.inspections import Export, recording

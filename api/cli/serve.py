@@ -34,6 +34,8 @@ from api.cli.options import (
 )
 from api.cli.output import console, progress
 from api.cli.read import print_register
+from api.pack_scope import trust_of
+from api.packing import Packing
 from api.rate import Limits, Rates
 from api.state import State
 from api.tls import Tls
@@ -110,6 +112,15 @@ class Others:
     publish_interval: float = INTERVAL
     authorities: Sequence[Authority] = ()
     timestamp_every: timedelta = HOURLY
+    policy_file: Path | None = None
+
+    @classmethod
+    def beside(cls, where: Home) -> Others:
+        """Those that files beside the ledger name."""
+        file = where.policy_file if where.policy_file.exists() else None
+        return cls(
+            policy_of(where, file), authorities=authorities_of(where, None), policy_file=file
+        )
 
 
 def serve(
@@ -189,6 +200,7 @@ def serve(
         publish_interval,
         authorities_of(where, authorities),
         timedelta(minutes=timestamp_every),
+        policy or (where.policy_file if where.policy_file.exists() else None),
     )
     notes = Schedule(note_every, note_after)
     _serve(
@@ -249,8 +261,7 @@ def demo(
         _fill(where, events)
     _check_and_show(where)
     if not no_serve:
-        others = Others(policy_of(where, None), authorities=authorities_of(where, None))
-        _serve(where, host, port, others)
+        _serve(where, host, port, Others.beside(where))
 
 
 def _fill(where: Home, events: Path) -> None:
@@ -307,6 +318,7 @@ def _serve(
         _stamping(ledger, others) as timestamps,
         _noting(ledger, notes),
         recording(ledger) as inspections,
+        _packing(ledger, where, others),
         people.provider() as provider,
     ):
         frameworks = all_frameworks(where.frameworks)
@@ -366,6 +378,19 @@ def _noting(ledger: Ledger, schedule: Schedule | None) -> Iterator[None]:
         yield
     finally:
         noter.close()
+
+
+@contextmanager
+def _packing(ledger: Ledger, where: Home, others: Others) -> Iterator[None]:
+    """Make the packs that are asked for, where they can be signed."""
+    if not ledger.signs:
+        yield
+        return
+    packing = Packing(ledger, where, trust_of(others.policy_file, others.authorities))
+    try:
+        yield
+    finally:
+        packing.close()
 
 
 @contextmanager
