@@ -163,6 +163,7 @@ def test_every_route_that_reads_records_is_recorded(watched: Watched) -> None:
         "clocks",
         "evidence",
         "dossiers",
+        "packs",
         "events",
         "export",
         "checks",
