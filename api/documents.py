@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
 from typing import Any
 
-from fastapi import HTTPException, Response
+from fastapi import HTTPException, Request, Response
 
+from api.state import ledger_of
+from ledger.database import Connections
+from ledger.errors import SigningRefused
+from ledger.opening import Ledger
 from projections.exports.document import Document
 from projections.exports.paper import TooLong, to_pdf
+from projections.exports.report import to_report
 from projections.exports.spreadsheet import to_xlsx
 
 MEDIA_TYPES = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "pdf": "application/pdf",
 }
-
-MAKERS: Mapping[str, Callable[[Document], bytes]] = {"xlsx": to_xlsx, "pdf": to_pdf}
 
 AT_ONCE = threading.BoundedSemaphore(2)
 """Files that are made at a time: a long one takes memory."""
@@ -36,12 +38,24 @@ AS_DOCUMENT: dict[int | str, dict[str, Any]] = {
 """What an answer comes as beside JSON, as it is asked for."""
 
 
-def as_document(format: str, document: Document) -> Response:
-    """The file; 422 when it would be longer than paper takes."""
+def as_document(request: Request, format: str, document: Document, seen: Connections) -> Response:
+    """The file: a spreadsheet (xlsx), a PDF (pdf), or one that proves itself (report), with the
+    events that `seen` sees. 422 when it would be longer than paper takes."""
+    ledger = ledger_of(request)
+    if format == "report" and not ledger.signs:
+        raise SigningRefused("the key that signs reports is not with this service")
     try:
         with AT_ONCE:
-            content = MAKERS[format](document)
+            content = make(format, document, ledger, seen)
     except TooLong as error:
         raise HTTPException(422, f"{error}: ask about one controller, or for csv.") from None
-    headers = {"Content-Disposition": f'attachment; filename="{document.name}.{format}"'}
-    return Response(content, media_type=MEDIA_TYPES[format], headers=headers)
+    ending = "xlsx" if format == "xlsx" else "pdf"
+    headers = {"Content-Disposition": f'attachment; filename="{document.name}.{ending}"'}
+    return Response(content, media_type=MEDIA_TYPES[ending], headers=headers)
+
+
+def make(format: str, document: Document, ledger: Ledger, seen: Connections) -> bytes:
+    """The bytes of a file. Raises TooLong, and for a report what `Ledger.state` raises."""
+    if format == "report":
+        return to_report(document, ledger, seen)
+    return to_xlsx(document) if format == "xlsx" else to_pdf(document)

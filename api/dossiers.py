@@ -12,17 +12,18 @@ from api.access import EVERY_ROLE, reads, seen_by
 from api.documents import MEDIA_TYPES, as_document
 from api.registers import AS_OF, KNOWN_AT, Language, answered
 from api.state import ledger_of
+from ledger.database import Connections
 from projections.dossiers import DOSSIERS
-from projections.dossiers.dossier import Dossier, Kind, NoSuch, ask_dossier
+from projections.dossiers.dossier import Dossier, NoSuch, ask_dossier
 from projections.exports import dossiers as shown
-from projections.exports.linked import LINKED, to_jsonld
+from projections.exports.linked import to_jsonld
 from projections.exports.pia import to_pia
 from projections.question import Moment
 
 router = APIRouter(prefix="/v1/dossiers", tags=["dossiers"])
 
 Name = Annotated[str, Path(json_schema_extra={"enum": [*DOSSIERS]})]
-Format = Literal["json", "xlsx", "pdf", "jsonld", "svg", "pia"]
+Format = Literal["json", "xlsx", "pdf", "report", "jsonld", "svg", "pia"]
 
 JSON_LD = "application/ld+json"
 SVG = "image/svg+xml"
@@ -51,7 +52,7 @@ def list_dossiers(lang: Language = "en") -> dict[str, list[dict[str, Any]]]:
                 "title": kind.title.text(lang),
                 "source": kind.source,
                 "needs": sorted(kind.needs),
-                "formats": formats_of(kind),
+                "formats": shown.formats_of(kind),
                 "address": f"/v1/dossiers/{kind.name}",
             }
             for kind in DOSSIERS.values()
@@ -78,8 +79,8 @@ def get_dossier(
     kind = DOSSIERS.get(name)
     if kind is None:
         raise HTTPException(404, "There is no dossier of this name.")
-    if format not in formats_of(kind):
-        raise HTTPException(422, f"format is {', '.join(formats_of(kind))} for this dossier.")
+    if format not in shown.formats_of(kind):
+        raise HTTPException(422, f"format is {', '.join(shown.formats_of(kind))} for this dossier.")
     connections, asked = seen_by(request, controller)
     given: Mapping[str, str | None] = {"controller": asked, "breach": breach}
     for needed in sorted(kind.needs):
@@ -100,20 +101,15 @@ def get_dossier(
         except NoSuch as error:
             raise HTTPException(404, f"{error.args[0].capitalize()}.") from None
         request.state.rests_on = found.basis.size
-        return _answer(found, lang, format, ledger.identity.origin)
+        return _answer(request, found, lang, format, connections)
 
     return answered(as_of, known_at, answer)
 
 
-def formats_of(kind: Kind) -> list[str]:
-    """What a dossier comes as."""
-    formats = ["json", "xlsx", "pdf"]
-    if kind.name in LINKED:
-        formats.append("jsonld")
-    return [*formats, "svg", "pia"] if kind.name == "dpia" else formats
-
-
-def _answer(found: Dossier, lang: str, format: str, origin: str) -> Response:
+def _answer(
+    request: Request, found: Dossier, lang: str, format: str, connections: Connections
+) -> Response:
+    origin = ledger_of(request).identity.origin
     if format == "json":
         return JSONResponse(shown.to_json(found, lang))
     if format == "jsonld":
@@ -126,4 +122,4 @@ def _answer(found: Dossier, lang: str, format: str, origin: str) -> Response:
         if drawn is None:
             raise HTTPException(404, "No data flows were recorded.")
         return Response(drawn, media_type=SVG)
-    return as_document(format, shown.to_document(found, lang, origin))
+    return as_document(request, format, shown.to_document(found, lang, origin), connections)

@@ -91,7 +91,8 @@ def get_findings(
             return as_csv("findings", judged.findings_csv(answer, lang))
         if format != "json":
             origin = ledger_of(request).identity.origin
-            return as_document(format, document.of_findings(answer, lang, origin, asked))
+            made = document.of_findings(answer, lang, origin, asked)
+            return as_document(request, format, made, connections)
         return JSONResponse(judged.findings_json(answer, lang))
 
     return answered(as_of, known_at, ask)
@@ -131,7 +132,8 @@ def get_clocks(
             return as_csv("clocks", judged.clocks_csv(answer, lang))
         if format != "json":
             origin = ledger_of(request).identity.origin
-            return as_document(format, document.of_clocks(answer, lang, origin, asked))
+            made = document.of_clocks(answer, lang, origin, asked)
+            return as_document(request, format, made, connections)
         return JSONResponse(judged.clocks_json(answer, lang))
 
     return answered(as_of, known_at, ask)

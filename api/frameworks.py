@@ -47,7 +47,7 @@ Sample = Annotated[
     Query(ge=0, le=LARGEST_SAMPLE, description="So many events of a control, drawn by the seed"),
 ]
 Seed = Annotated[str, Query(max_length=64, description="Whoever knows it draws the same sample")]
-Format = Literal["json", "csv", "xlsx", "pdf", "oscal"]
+Format = Literal["json", "csv", "xlsx", "pdf", "report", "oscal"]
 
 
 @router.get("", dependencies=[EVERY_ROLE])
@@ -86,7 +86,8 @@ def get_framework(
             made = oscal.assessment_results(evidence, lang, origin, ledger_of(request).reader.leaf)
             return JSONResponse(made)
         if format != "json":
-            return as_document(format, document.of_evidence(evidence, lang, origin))
+            paper = document.of_evidence(evidence, lang, origin)
+            return as_document(request, format, paper, connections)
         return JSONResponse(evidenced.coverage_json(evidence, lang))
 
     return answered(as_of, known_at, ask)

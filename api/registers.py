@@ -24,7 +24,7 @@ from projections.registers import REGISTERS
 from projections.showing import shown, values_of
 
 Language = Literal["nl", "en"]
-Format = Literal["json", "csv", "xlsx", "pdf"]
+Format = Literal["json", "csv", "xlsx", "pdf", "report"]
 
 AS_OF = Query(description="What was the case at this moment (RFC 3339, or a date)")
 KNOWN_AT = Query(description="What was known at this moment, or in the first so many entries")
@@ -89,7 +89,8 @@ def get_register(
             )
         if format != "json":
             origin = ledger_of(request).identity.origin
-            return as_document(format, document.of_register(rows, lang, origin, asked))
+            made = document.of_register(rows, lang, origin, asked)
+            return as_document(request, format, made, connections)
         return JSONResponse(tables.to_json(rows, lang))
 
     return answered(as_of, known_at, answer)

@@ -57,12 +57,15 @@ from ledger.receipt import MAX_RECEIPT
 from ledger.report import Pins
 from ledger.verify import CHECKPOINT, VKEY, Fetch, verify
 
+PDF = b"%PDF-"
+
 TOKEN = "VERANTWOORD_READ_TOKEN"  # noqa: S105 - the name of the variable
 
 HELP: Mapping[str, str] = MappingProxyType(
     {
-        "where": "A receipt (.tlog-proof), an evidence pack (.zip), an export for one controller, a"
-        " directory of export-log, or the address of a log: https://ledger.example.nl/log.",
+        "where": "A receipt (.tlog-proof), an evidence pack (.zip), a report (.pdf), an export for"
+        " one controller, a directory of export-log, or the address of a log:"
+        " https://ledger.example.nl/log.",
         "vkey": "File with the log's verifier key, from a source you trust (log.vkey).",
         "administrator_key": "File with the public key of the log's administrator (PEM, or base64"
         " on one line), from a source you trust; for a log.",
@@ -117,14 +120,22 @@ class Answer:
     complaint: str | None = None
 
 
-def answer(question: Question, derive: pack_check.Derive | None = None) -> Answer:
-    """Verify, and say how far it stands up; with `derive` of a pack, also what follows from its
-    entries.
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """What the whole program can do beside this one: make again what follows from the entries of a
+    pack, and take a report in a PDF apart."""
+
+    derive: pack_check.Derive
+    report: Callable[[Path, Pins], telling.Shown]
+
+
+def answer(question: Question, whole: Whole | None = None) -> Answer:
+    """Verify, and say how far it stands up.
 
     Raises ConfigurationError, LogUnreadable and OSError when nothing could be verified.
     """
     try:
-        report = _verify(question, derive)
+        report = _verify(question, whole)
     except VerificationFailed as failed:
         document = telling.failure_json(failed)
         return Answer(document, (), 1, f"failed: {document['detail']}")
@@ -239,15 +250,18 @@ def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _verify(question: Question, derive: pack_check.Derive | None) -> telling.Shown:
+def _verify(question: Question, whole: Whole | None) -> telling.Shown:
     given = pins(question)
     where = question.where
     if not sources.is_address(where) and not Path(where).is_dir():
         file = Path(where)
         if _is_export(file):
             return _verify_export(file, given, question)
-        if _is_pack(file):
-            return _verify_pack(file, given, question, derive)
+        beginning = _beginning(file)
+        if archive.is_archive(beginning):
+            return _verify_pack(file, given, question, whole)
+        if beginning.startswith(PDF):
+            return _verify_paper(file, given, whole)
         return _verify_receipt(file, given)
     with log_at(where, question.token_file) as fetch:
         return verify(fetch, _pin_by_policy(given, lambda: note.decode(fetch(CHECKPOINT))))
@@ -271,9 +285,7 @@ def _pins_of_export(given: Pins, question: Question) -> completeness.Pins:
     )
 
 
-def _verify_pack(
-    file: Path, given: Pins, question: Question, derive: pack_check.Derive | None
-) -> telling.Shown:
+def _verify_pack(file: Path, given: Pins, question: Question, whole: Whole | None) -> telling.Shown:
     with archive.open_archive(file) as opened:
         given = _pin_by_policy(given, lambda: pack_check.note_in(opened))
 
@@ -282,12 +294,21 @@ def _verify_pack(
             other = own.key is not None and own.key.controller != controller
             return replace(own, key=None, earlier=()) if other else own
 
-        return pack_check.check(opened, given, pins_of, derive)
+        return pack_check.check(opened, given, pins_of, None if whole is None else whole.derive)
 
 
-def _is_pack(file: Path) -> bool:
+def _verify_paper(file: Path, given: Pins, whole: Whole | None) -> telling.Shown:
+    if whole is None:
+        raise ConfigurationError(
+            f"{file} is a PDF: `verantwoord verify` of the whole program takes it apart, sets its"
+            " pages again and compares them"
+        )
+    return whole.report(file, given)
+
+
+def _beginning(file: Path) -> bytes:
     with file.open("rb") as opened:
-        return archive.is_archive(opened.read(len(archive.BEGINNING)))
+        return opened.read(max(len(archive.BEGINNING), len(PDF)))
 
 
 def _is_export(file: Path) -> bool:

@@ -29,6 +29,7 @@
     │   │   └── HistoriesDiffer
     │   ├── ExportMalformed
     │   ├── ArchiveMalformed
+    │   ├── ReportMalformed
     │   ├── Incomplete
     │   ├── TimestampInvalid
     │   └── WitnessMessageMalformed
@@ -281,6 +282,12 @@ class ArchiveMalformed(VerificationFailed):
     """A ZIP file cannot be read, or is not the evidence pack that its list says."""
 
     code = "archive-malformed"
+
+
+class ReportMalformed(VerificationFailed):
+    """A PDF is not a report with what proves it, or shows something else than that says."""
+
+    code = "report-malformed"
 
 
 class Incomplete(VerificationFailed):

@@ -83,6 +83,11 @@ class Reader:
         """The last checkpoint of at most so many entries. Raises LookupError when there is none."""
         return self._checkpoint("WHERE size <= %s ORDER BY size DESC LIMIT 1", size)
 
+    def checkpoint_covering(self, size: int) -> StoredCheckpoint:
+        """The first checkpoint of at least so many entries. Raises LookupError when there is
+        none."""
+        return self._checkpoint("WHERE size >= %s ORDER BY size LIMIT 1", size)
+
     def published(self, covering: int = -1) -> StoredCheckpoint:
         """The latest checkpoint whose cosignatures met the quorum, with them under its note.
 

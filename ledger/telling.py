@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ledger import completeness_report, pack_check
+from ledger import completeness_report, pack_check, paper_check
 from ledger.completeness import Complete
 from ledger.completeness_report import CompletenessReport
 from ledger.errors import VerificationFailed
 from ledger.ladder import Attested, State, Step, cosigned_at, headline, verdict
 from ledger.pack_check import PackReport
+from ledger.paper_check import PaperReport
 from ledger.receipt_report import ReceiptReport
 from ledger.report import Report
 
-Shown = Report | ReceiptReport | CompletenessReport | PackReport
+Shown = Report | ReceiptReport | CompletenessReport | PackReport | PaperReport
 
 
 def as_json(report: Shown) -> dict[str, Any]:
@@ -70,6 +71,9 @@ def _lines(report: Shown) -> Iterator[str]:
     elif isinstance(report, PackReport):
         yield "evidence pack"
         yield from (f"  · {sentence}" for sentence in pack_check.showed(report))
+    elif isinstance(report, PaperReport):
+        yield "report"
+        yield from (f"  · {sentence}" for sentence in paper_check.showed(report))
     elif isinstance(report, CompletenessReport):
         yield "completeness"
         yield from (f"  · {sentence}" for sentence in completeness_report.committed(report.found))
@@ -89,6 +93,8 @@ def _headline(report: Shown) -> str:
     if isinstance(report, CompletenessReport):
         what = completeness_report.headline(report.found)
         return f"complete, {headline(report.steps)}: {what}"
+    if isinstance(report, PaperReport):
+        return f"{headline(report.steps)}: a report, “{report.said.title}”"
     if isinstance(report, PackReport):
         return f"complete, {headline(report.steps)}: {pack_check.headline(report)}"
     if isinstance(report, Report):
@@ -116,6 +122,8 @@ def _about(report: Shown) -> Mapping[str, Any]:
         return _log(report)
     if isinstance(report, PackReport):
         return _pack(report)
+    if isinstance(report, PaperReport):
+        return _paper(report)
     return _receipt(report) if isinstance(report, ReceiptReport) else _complete(report.found)
 
 
@@ -146,6 +154,23 @@ def _pack(report: PackReport) -> Mapping[str, Any]:
             "complete": [_complete(each.found)["complete"] for each in report.complete],
             "shared": list(report.shared),
             "showed": pack_check.showed(report),
+        },
+    }
+
+
+def _paper(report: PaperReport) -> Mapping[str, Any]:
+    said, checkpoint = report.said, report.checkpoint
+    return {
+        "origin": checkpoint.origin,
+        "size": checkpoint.size,
+        "root": checkpoint.root.hex(),
+        "report": {
+            "title": said.title,
+            "covered": said.size,
+            "rests_on": len(said.rests_on),
+            "attached": report.attached,
+            "pages_compared": report.same,
+            "showed": paper_check.showed(report),
         },
     }
 

@@ -11,7 +11,6 @@ import httpx
 import openpyxl
 import pytest
 
-from api import documents
 from api.documents import MEDIA_TYPES
 from ledger.opening import Ledger
 from projections.exports import paper
@@ -77,7 +76,6 @@ def test_what_is_too_long_for_paper_is_refused(
     refused = http.get("/v1/registers/processing", params={"format": "pdf"})
     assert "ask about one controller" in problem(refused, 422, "parameters-invalid")["detail"]
     assert http.get("/v1/registers/processing", params={"format": "xlsx"}).status_code == 200
-    assert set(documents.MAKERS) == set(MEDIA_TYPES)
 
 
 def test_files_are_written_on_the_command_line(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from html.parser import HTMLParser
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from ledger.opening import Ledger
-from projections.dossiers.dossier import Dossier, Item, Section
+from projections.dossiers.dossier import Item, Section
 from projections.exports.pia import to_pia
 from projections.register import Label
 from tests.test_dossiers import asked
@@ -78,7 +79,7 @@ def test_what_was_recorded_is_text_and_no_markup(scenario: Ledger) -> None:
             for s in dossier.sections[1:]
         ),
     ]
-    forged = Dossier(dossier.kind, "C1", None, dossier.moment, dossier.at, dossier.basis, sections)
+    forged = replace(dossier, sections=sections)
     found = to_pia(forged, "en")
     for text in (
         *(answer["data"]["text"] for answer in found["answers"]),

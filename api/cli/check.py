@@ -15,13 +15,14 @@ from api.cli.output import Format, console, errors, print_json, progress
 from ledger import auditor
 from ledger import fsck as checking
 from ledger.archive import Archive
-from ledger.auditor import HELP, Question, note_of
+from ledger.auditor import HELP, Question, Whole, note_of
 from ledger.deployment import read_vkeys
 from ledger.errors import VerificationFailed
 from ledger.ladder import Rung
 from ledger.opening import open_ledger
 from ledger.pack import Manifest
-from ledger.telling import failure_json, printable
+from ledger.report import Pins
+from ledger.telling import Shown, failure_json, printable
 
 
 def verify(
@@ -60,7 +61,7 @@ def verify(
         require=require or (),
         token_file=token_file,
     )
-    told = auditor.answer(question, _derive)
+    told = auditor.answer(question, Whole(_derive, _report))
     if format is Format.JSON:
         print_json(told.document)
     else:
@@ -76,6 +77,12 @@ def _derive(opened: Archive, manifest: Manifest) -> Sequence[str]:
     # What it needs is loaded for a pack alone: it takes longer than checking a receipt.
     derived = import_module("projections.exports.derived")
     found: Sequence[str] = derived.derive(opened, manifest)
+    return found
+
+
+def _report(file: Path, given: Pins) -> Shown:
+    report = import_module("projections.exports.report")
+    found: Shown = report.check_report(file, given)
     return found
 
 

@@ -11,8 +11,7 @@ from rich.table import Table
 
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Schema
 from api.cli.output import console, print_json
-from api.cli.read import AsOf, KnownAt, Lang, Language, RegisterFormat, asked, write_file
-from api.dossiers import formats_of
+from api.cli.read import AS_FILES, FILES, AsOf, KnownAt, Lang, Language, asked, write_file
 from ledger.errors import ConfigurationError
 from projections.dossiers import DOSSIERS
 from projections.dossiers.dossier import Kind, NoSuch, ask_dossier
@@ -30,6 +29,7 @@ class DossierFormat(StrEnum):
     JSON = "json"
     XLSX = "xlsx"
     PDF = "pdf"
+    REPORT = "report"
     JSONLD = "jsonld"
     SVG = "svg"
     PIA = "pia"
@@ -54,8 +54,8 @@ def dossier(
     format: Annotated[
         DossierFormat,
         typer.Option(
-            help="table for people; json, xlsx, pdf, jsonld (W3C DPV), svg (data flows) or pia"
-            " (for the PIA tool of the CNIL) on stdout."
+            help="table for people; json, jsonld (W3C DPV), svg (data flows), pia (for the PIA"
+            f" tool of the CNIL), {FILES}"
         ),
     ] = DossierFormat.TABLE,
 ) -> None:
@@ -74,7 +74,7 @@ def dossier(
             )
         return
     kind = _kind(name, format, controller, breach)
-    with asked(data, database_url, schema, as_of, known_at) as (ledger, moment):
+    with asked(data, database_url, schema, as_of, known_at, format) as (ledger, moment):
         origin = ledger.identity.origin
         connections = ledger.pool if controller is None else one_controller(ledger, controller)
         try:
@@ -83,7 +83,10 @@ def dossier(
             )
         except NoSuch as error:
             raise ConfigurationError(str(error)) from None
-    document = shown.to_document(found, lang, origin)
+        document = shown.to_document(found, lang, origin)
+        if format in AS_FILES:
+            write_file(format, document, ledger, controller)
+            return
     if format is DossierFormat.JSON:
         print_json(shown.to_json(found, lang))
     elif format is DossierFormat.JSONLD:
@@ -95,10 +98,8 @@ def dossier(
         if drawn is None:
             raise ConfigurationError("no data flows were recorded")
         typer.echo(drawn, nl=False)
-    elif format is DossierFormat.TABLE:
-        _print(document, lang)
     else:
-        write_file(RegisterFormat(format), document)
+        _print(document, lang)
 
 
 def _kind(name: str, format: DossierFormat, controller: str | None, breach: str | None) -> Kind:
@@ -111,8 +112,8 @@ def _kind(name: str, format: DossierFormat, controller: str | None, breach: str 
             raise ConfigurationError(f"{name} is about one {needed}: give --{needed}")
     if breach is not None and "breach" not in kind.needs:
         raise ConfigurationError(f"{name} is about no single breach: leave --breach out")
-    if format is not DossierFormat.TABLE and format not in formats_of(kind):
-        raise ConfigurationError(f"{name} comes as {', '.join(formats_of(kind))}")
+    if format is not DossierFormat.TABLE and format not in shown.formats_of(kind):
+        raise ConfigurationError(f"{name} comes as {', '.join(shown.formats_of(kind))}")
     return kind
 
 

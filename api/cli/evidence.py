@@ -15,7 +15,7 @@ from rich.padding import Padding
 
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Schema, home
 from api.cli.output import console, local, print_json
-from api.cli.read import AsOf, KnownAt, Lang, Language, RegisterFormat, asked, write_file
+from api.cli.read import AS_FILES, FILES, AsOf, KnownAt, Lang, Language, asked, write_file
 from api.moments import parse_period
 from ledger.errors import ConfigurationError
 from projections.civil import civil_date
@@ -33,6 +33,7 @@ class EvidenceFormat(StrEnum):
     CSV = "csv"
     XLSX = "xlsx"
     PDF = "pdf"
+    REPORT = "report"
     OSCAL = "oscal"
 
 
@@ -67,7 +68,7 @@ def evidence(
     schema: Schema = DEFAULT_SCHEMA,
     format: Annotated[
         EvidenceFormat,
-        typer.Option(help="table for people; json, csv, xlsx, pdf or oscal on stdout."),
+        typer.Option(help=f"table for people; json, csv, oscal, {FILES}"),
     ] = EvidenceFormat.TABLE,
 ) -> None:
     """Print what the ledger holds for the controls of a framework, in a period.
@@ -85,7 +86,7 @@ def evidence(
         raise ConfigurationError(f"{framework} has no control {control}")
     if control is None and sample and format is not EvidenceFormat.OSCAL:
         raise ConfigurationError("--sample is drawn for one control: name it")
-    with asked(data, database_url, schema, as_of, known_at) as (ledger, moment):
+    with asked(data, database_url, schema, as_of, known_at, format) as (ledger, moment):
         origin = ledger.identity.origin
         connections = ledger.pool if controller is None else one_controller(ledger, controller)
         found = gather(
@@ -101,9 +102,10 @@ def evidence(
         if format is EvidenceFormat.OSCAL:
             print_json(oscal.assessment_results(found, lang, origin, ledger.reader.leaf))
             return
-    if format in (EvidenceFormat.XLSX, EvidenceFormat.PDF):
-        write_file(RegisterFormat(format), document.of_evidence(found, lang, origin))
-    elif format is EvidenceFormat.CSV:
+        if format in AS_FILES:
+            write_file(format, document.of_evidence(found, lang, origin), ledger, controller)
+            return
+    if format is EvidenceFormat.CSV:
         typer.echo(evidenced.coverage_csv(found, lang), nl=False)
     elif format is EvidenceFormat.JSON:
         made = evidenced.coverage_json if control is None else evidenced.control_json

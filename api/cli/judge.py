@@ -19,7 +19,17 @@ from rich.padding import Padding
 from api import problems
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Schema, home
 from api.cli.output import Format, console, local, print_json
-from api.cli.read import AsOf, KnownAt, Lang, Language, RegisterFormat, asked, write_file
+from api.cli.read import (
+    AS_FILES,
+    FILES,
+    AsOf,
+    KnownAt,
+    Lang,
+    Language,
+    RegisterFormat,
+    asked,
+    write_file,
+)
 from ledger import candidate
 from ledger.cloudevent import read_instant
 from ledger.errors import ConfigurationError
@@ -52,7 +62,7 @@ Controller = Annotated[
 ]
 Judged = Annotated[
     RegisterFormat,
-    typer.Option("--format", help="table for people; json, csv, xlsx or pdf on stdout."),
+    typer.Option("--format", help=f"table for people; json, csv, {FILES}"),
 ]
 
 
@@ -80,7 +90,7 @@ def findings(
     """
     _known("rule", rule, RULES)
     _known("severity", severity, SEVERITIES)
-    with asked(data, database_url, schema, as_of, known_at) as (ledger, moment):
+    with asked(data, database_url, schema, as_of, known_at, format) as (ledger, moment):
         origin = ledger.identity.origin
         answer = ask_findings(
             ledger.pool,
@@ -90,13 +100,15 @@ def findings(
             rules=rule or (),
             severities=severity or (),
         )
+        if format in AS_FILES:
+            made = document.of_findings(answer, lang, origin, controller)
+            write_file(format, made, ledger, controller)
+            return
     if format is RegisterFormat.JSON:
         found = (judged.finding_json(finding, lang) for finding in answer.findings)
         print_json([{key: finding[key] for key in OF_A_FINDING} for finding in found])
     elif format is RegisterFormat.CSV:
         typer.echo(judged.findings_csv(answer, lang), nl=False)
-    elif format is not RegisterFormat.TABLE:
-        write_file(format, document.of_findings(answer, lang, origin, controller))
     else:
         _print_findings(answer, lang)
 
@@ -122,7 +134,7 @@ def clocks(
 ) -> None:
     """Print the duties with a term that are still open, the soonest due first."""
     _known("state", state, STATES)
-    with asked(data, database_url, schema, as_of, known_at) as (ledger, moment):
+    with asked(data, database_url, schema, as_of, known_at, format) as (ledger, moment):
         origin = ledger.identity.origin
         answer = ask_clocks(
             ledger.pool,
@@ -132,12 +144,14 @@ def clocks(
             states=state or (),
             within=None if within is None else timedelta(days=within),
         )
+        if format in AS_FILES:
+            made = document.of_clocks(answer, lang, origin, controller)
+            write_file(format, made, ledger, controller)
+            return
     if format is RegisterFormat.JSON:
         print_json(judged.clocks_json(answer, lang))
     elif format is RegisterFormat.CSV:
         typer.echo(judged.clocks_csv(answer, lang), nl=False)
-    elif format is not RegisterFormat.TABLE:
-        write_file(format, document.of_clocks(answer, lang, origin, controller))
     else:
         _print_clocks(answer, lang)
 

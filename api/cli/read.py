@@ -16,6 +16,7 @@ from rich.table import Table
 
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
 from api.cli.output import Format, console, local, print_json, progress
+from api.documents import make
 from api.moments import MomentError, parse_moment
 from ledger.errors import ConfigurationError
 from ledger.export import export_log as write_log
@@ -23,12 +24,12 @@ from ledger.opening import Ledger, open_ledger
 from ledger.unsealing import opener
 from projections import follow
 from projections.exports import document, tables
-from projections.exports.paper import TooLong, to_pdf
-from projections.exports.spreadsheet import to_xlsx
+from projections.exports.paper import TooLong
 from projections.question import Answer, Moment, ask
 from projections.register import Column
 from projections.registers import REGISTERS
 from projections.showing import shown, values_of
+from projections.withheld import one_controller
 
 
 class RegisterFormat(StrEnum):
@@ -39,6 +40,7 @@ class RegisterFormat(StrEnum):
     CSV = "csv"
     XLSX = "xlsx"
     PDF = "pdf"
+    REPORT = "report"
 
 
 class Language(StrEnum):
@@ -57,14 +59,26 @@ KnownAt = Annotated[
 Lang = Annotated[Language, typer.Option(help="Language of labels and texts.")]
 
 
+FILES = "xlsx or pdf on stdout; report is a PDF that proves itself."
+
+AS_FILES = frozenset({"xlsx", "pdf", "report"})
+"""The formats that are files."""
+
+
 @contextmanager
 def asked(
-    data: Path, database_url: str | None, schema: str, as_of: str | None, known_at: str | None
+    data: Path,
+    database_url: str | None,
+    schema: str,
+    as_of: str | None,
+    known_at: str | None,
+    format: str = "",
 ) -> Iterator[tuple[Ledger, Moment]]:
-    """An open ledger whose registers have caught up, and the moment that was asked about."""
+    """An open ledger whose registers have caught up, and the moment that was asked about. One that
+    signs is opened for a report."""
     try:
         moment = parse_moment(as_of, known_at)
-        with open_ledger(home(data, database_url, schema), signs=False) as ledger:
+        with open_ledger(home(data, database_url, schema), signs=format == "report") as ledger:
             follow.catch_up(ledger.pool)
             yield ledger, moment
     except MomentError as error:
@@ -88,14 +102,14 @@ def register(
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
     format: Annotated[
-        RegisterFormat, typer.Option(help="table for people; json, csv, xlsx or pdf on stdout.")
+        RegisterFormat, typer.Option(help=f"table for people; json, csv, {FILES}")
     ] = RegisterFormat.TABLE,
 ) -> None:
     """Print a register: as it is now, as of a moment, as known at a moment."""
     found = REGISTERS.get(name)
     if found is None:
         raise ConfigurationError(f"there is no register {name!r}; there are {', '.join(REGISTERS)}")
-    with asked(data, database_url, schema, as_of, known_at) as (ledger, moment):
+    with asked(data, database_url, schema, as_of, known_at, format) as (ledger, moment):
         origin = ledger.identity.origin
         answer = ask(ledger.pool, found, moment, controller=controller)
         if unsealed:
@@ -104,24 +118,29 @@ def register(
             answer = shown(answer, show)
         else:
             answer = shown(answer)
+        if format in AS_FILES:
+            made = document.of_register(answer, lang, origin, controller)
+            write_file(format, made, ledger, controller)
+            return
     if format is RegisterFormat.JSON:
         print_json(tables.to_json(answer, lang))
     elif format is RegisterFormat.CSV:
         typer.echo(tables.to_csv(answer, lang), nl=False)
-    elif format is not RegisterFormat.TABLE:
-        write_file(format, document.of_register(answer, lang, origin, controller))
     else:
         print_register(answer, lang)
 
 
-def write_file(format: RegisterFormat, made: document.Document) -> None:
-    """A spreadsheet or a PDF on stdout. Raises ConfigurationError where that is a terminal, or the
-    PDF would be too long."""
+def write_file(
+    format: str, made: document.Document, ledger: Ledger, controller: str | None
+) -> None:
+    """A spreadsheet or a PDF on stdout; a report with the events that the controller may read, or
+    all. Raises ConfigurationError where that is a terminal, or the PDF would be too long."""
     if sys.stdout.isatty():
-        raise ConfigurationError(f"{format} is a file: add `> {made.name}.{format}`")
-    make = to_pdf if format is RegisterFormat.PDF else to_xlsx
+        ending = "xlsx" if format == "xlsx" else "pdf"
+        raise ConfigurationError(f"{format} is a file: add `> {made.name}.{ending}`")
+    seen = ledger.pool if controller is None else one_controller(ledger, controller)
     try:
-        sys.stdout.buffer.write(make(made))
+        sys.stdout.buffer.write(make(format, made, ledger, seen))
     except TooLong as error:
         raise ConfigurationError(f"{error}: name a controller, or ask for csv") from None
     sys.stdout.buffer.flush()

@@ -14,7 +14,7 @@ that filled it in would decide for another. `tests/test_dossiers.py`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -79,7 +79,8 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Dossier:
-    """A dossier about a controller, or (None) all of them, and maybe one breach."""
+    """A dossier about a controller, or (None) all of them, and maybe one breach. `positions` are of
+    the events it rests on."""
 
     kind: Kind
     controller: str | None
@@ -88,6 +89,7 @@ class Dossier:
     at: datetime
     basis: Basis
     sections: Sequence[Section]
+    positions: frozenset[int]
 
     @property
     def open(self) -> Sequence[Item]:
@@ -104,15 +106,19 @@ class Asked:
     at: datetime
     rows: Mapping[str, Sequence[Row]]
     judged: Sequence[Row] = ()
+    used: set[int] = field(default_factory=set)
+    """Positions of the events behind what was asked for."""
 
     def of(self, register: str, kind: str | None = None, **values: Any) -> list[Mapping[str, Any]]:
         """The rows of a register, of one kind, with these values."""
-        return [
-            row.values
+        found = [
+            row
             for row in self.rows[register]
             if (kind is None or row.values.get("kind") == kind)
             and all(row.values.get(name) == value for name, value in values.items())
         ]
+        self.used.update(position for row in found for position in row.positions)
+        return [row.values for row in found]
 
     def one(self, register: str, kind: str, **values: Any) -> Mapping[str, Any]:
         """The first of these rows; nothing where there is none."""
@@ -120,7 +126,8 @@ class Asked:
 
     def findings(self, subject: str | None = None) -> Section:
         """The findings that hold, all of them or those about one thing."""
-        held = held_at(self.judged, self.at)
+        held = [f for f in held_at(self.judged, self.at) if subject in (None, f.subject)]
+        self.used.update(position for finding in held for position in finding.events)
         rows = [
             {
                 "rule": finding.rule.id,
@@ -130,12 +137,17 @@ class Asked:
                 "text": finding.text,
             }
             for finding in held
-            if subject in (None, finding.subject)
         ]
         return Section("findings", Label("Bevindingen", "Findings"), fields=FINDINGS, rows=rows)
 
     def clocks(self, subject: str | None = None, *, open: bool = False) -> Section:
         """The clocks, all of them or those about one thing; with `open` those that run."""
+        seen = [
+            clock
+            for clock in clocks_at(self.judged, self.at)
+            if subject in (None, clock.subject) and (clock.open or not open)
+        ]
+        self.used.update(position for clock in seen for position in clock.events)
         rows = [
             {
                 "rule": clock.rule.id,
@@ -146,8 +158,7 @@ class Asked:
                 "due_at": stamp(clock.due_at),
                 "stopped_at": stamp(clock.stopped_at),
             }
-            for clock in clocks_at(self.judged, self.at)
-            if subject in (None, clock.subject) and (clock.open or not open)
+            for clock in seen
         ]
         return Section("clocks", Label("Termijnen", "Clocks"), fields=CLOCKS, rows=rows)
 
@@ -199,8 +210,10 @@ def ask_dossier(
     }
     at = moment_of(moment, basis, now)
     judged = [row for chapter in chapters for row in by_register[chapter.name]]
-    sections = kind.make(Asked(controller, breach, at, rows, judged))
-    return Dossier(kind, controller, breach, moment, at, basis, sections)
+    asked = Asked(controller, breach, at, rows, judged)
+    sections = kind.make(asked)
+    used = frozenset(asked.used)
+    return Dossier(kind, controller, breach, moment, at, basis, sections, used)
 
 
 def label_of(register: str, key: str) -> Label:

@@ -7,7 +7,7 @@ it; a register with several kinds of rows has a table for each. `tests/test_docu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -77,7 +77,8 @@ class Table:
 @dataclass(frozen=True, slots=True)
 class Document:
     """A title, what is said of the whole, and tables. `made_at` is when the last entry that it
-    rests on was recorded: the same answer is always the same document."""
+    rests on was recorded: the same answer is always the same document. `rests_on` are the leaf
+    indexes of the events that its rows rest on, in order."""
 
     name: str
     title: str
@@ -89,6 +90,7 @@ class Document:
     size: int
     root: str
     made_at: datetime | None
+    rests_on: Sequence[int] = ()
 
     @property
     def rows(self) -> int:
@@ -122,6 +124,7 @@ def of_register(answer: Answer, language: str, origin: str, controller: str | No
         "",
         tables,
         answer.basis,
+        (position for row in answer.rows for position in row.positions),
     )
 
 
@@ -129,14 +132,16 @@ def of_findings(answer: Findings, language: str, origin: str, controller: str | 
     """The findings, one a row."""
     found = [judged.finding_json(finding, language) for finding in answer.findings]
     said = about(answer.moment, answer.basis, language, origin, controller)
-    return _list("findings", judged.FINDING, found, language, said, answer.basis)
+    positions = (position for each in answer.findings for position in each.events)
+    return _list("findings", judged.FINDING, found, language, said, answer.basis, positions)
 
 
 def of_clocks(answer: Clocks, language: str, origin: str, controller: str | None) -> Document:
     """The clocks, one a row."""
     found = [judged.clock_json(clock, language) for clock in answer.clocks]
     said = about(answer.moment, answer.basis, language, origin, controller)
-    return _list("clocks", judged.CLOCK, found, language, said, answer.basis)
+    positions = (position for each in answer.clocks for position in each.events)
+    return _list("clocks", judged.CLOCK, found, language, said, answer.basis, positions)
 
 
 def of_evidence(found: Gathered, language: str, origin: str) -> Document:
@@ -155,6 +160,7 @@ def of_evidence(found: Gathered, language: str, origin: str) -> Document:
         evidenced.MARK.text(language),
         [Table("", headings, rows, is_list=True)],
         found.basis,
+        (index + 1 for each in found.evidence for index in each.sample),
     )
 
 
@@ -167,6 +173,7 @@ def _document(
     remark: str,
     tables: Sequence[Table],
     basis: Basis,
+    positions: Iterable[int],
 ) -> Document:
     return Document(
         name,
@@ -179,7 +186,13 @@ def _document(
         basis.size,
         root_of(basis),
         basis.recorded_at,
+        indexes(positions),
     )
+
+
+def indexes(positions: Iterable[int]) -> tuple[int, ...]:
+    """The leaf indexes of positions in the log, each once, in order."""
+    return tuple(sorted({position - 1 for position in positions}))
 
 
 def _list(
@@ -189,10 +202,12 @@ def _list(
     language: str,
     about: Sequence[tuple[str, str]],
     basis: Basis,
+    positions: Iterable[int],
 ) -> Document:
     headings = [Heading(label.text(language), "") for label in labels.values()]
     table = Table("", headings, [[each[key] for key in labels] for each in found], is_list=True)
-    return _document(name, KINDS[name].text(language), "", language, about, "", [table], basis)
+    title = KINDS[name].text(language)
+    return _document(name, title, "", language, about, "", [table], basis, positions)
 
 
 def about(

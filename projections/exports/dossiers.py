@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from projections.dossiers.dossier import OPEN, UNKNOWN, Dossier, Item, Section
-from projections.exports.document import Document, Heading, Picture, Table, about, root_of
+from projections.dossiers.dossier import OPEN, UNKNOWN, Dossier, Item, Kind, Section
+from projections.exports.document import (
+    Document,
+    Heading,
+    Picture,
+    Table,
+    about,
+    indexes,
+    root_of,
+)
 from projections.exports.flow import Flow, to_svg
+from projections.exports.linked import LINKED
 from projections.exports.tables import basis_json, moment_json
 from projections.reading import stamp
 from projections.register import Label
@@ -24,6 +33,14 @@ REMARK = Label(
     "Wat hier staat, volgt uit wat is vastgelegd. Open vragen zijn niet van de verwerker.",
     "What stands here follows from what was recorded. Open questions are not the processor's.",
 )
+
+
+def formats_of(kind: Kind) -> list[str]:
+    """What a dossier comes as."""
+    formats = ["json", "xlsx", "pdf", "report"]
+    if kind.name in LINKED:
+        formats.append("jsonld")
+    return [*formats, "svg", "pia"] if kind.name == "dpia" else formats
 
 
 def to_json(dossier: Dossier, language: str) -> dict[str, Any]:
@@ -63,6 +80,7 @@ def to_document(dossier: Dossier, language: str, origin: str) -> Document:
         basis.size,
         root_of(basis),
         basis.recorded_at,
+        indexes(dossier.positions),
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from importlib import resources
 from typing import Any, Literal
 
@@ -27,7 +28,24 @@ FEW_COLUMNS = 7
 WIDE = 5
 """More columns than this are printed across the length of the page."""
 
-STANDARDS: list[Literal["a-2a", "ua-1"]] = ["a-2a", "ua-1"]
+Standards = Sequence[Literal["a-2a", "a-3a", "ua-1"]]
+
+PLAIN: Standards = ("a-2a", "ua-1")
+
+PROVING: Standards = ("a-3a", "ua-1")
+"""PDF/A-3 is PDF/A-2 that may have files attached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A text that goes with a PDF: its name, media type, what it is, and how it belongs to it."""
+
+    name: str
+    media_type: str
+    about: str
+    relationship: Literal["source", "supplement"]
+    content: str
+
 
 WORDS = {
     "entries": Label("rust op vastleggingen:", "rests on entries:"),
@@ -56,7 +74,9 @@ class TooLong(Exception):
     """More rows than paper takes."""
 
 
-def to_pdf(document: Document) -> bytes:
+def to_pdf(
+    document: Document, standards: Standards = PLAIN, attached: Sequence[Attachment] = ()
+) -> bytes:
     """The bytes of a PDF. Raises TooLong."""
     if document.rows > MOST_ROWS:
         raise TooLong(f"{document.rows} rows are more than the {MOST_ROWS} that go into a PDF")
@@ -80,8 +100,11 @@ def to_pdf(document: Document) -> bytes:
     made_at = document.made_at
     found = typst.compile(
         template.read_bytes(),
-        sys_inputs={"document": json.dumps(_shown(told))},
-        pdf_standards=[*STANDARDS],
+        sys_inputs={
+            "document": json.dumps(_shown(told)),
+            "attached": json.dumps([asdict(each) for each in attached]),
+        },
+        pdf_standards=[*standards],
         ignore_system_fonts=True,
         timestamp=int(made_at.timestamp()) if made_at else 0,
     )
