@@ -2,7 +2,7 @@
 
 A pack takes a core for minutes and memory for its registers; neither should be taken from those who
 append. The process opens the ledger as every worker does. When it, or the service, is killed, the
-pack is begun anew by whoever looks next (`ledger/asked_packs.py`). `tests/test_packing.py`.
+pack is begun anew by whoever looks next (`ledger/asked_packs.py`). `tests/test_packs_api.py`.
 """
 
 from __future__ import annotations

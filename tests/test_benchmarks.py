@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as all_of_them
-from benchmarks import append, evidence, questions
+from benchmarks import append, evidence, packs, questions
 from benchmarks.filling import filled
 from ledger.deployment import Home
 from tests.check_ledger import check_ledger, check_registers
@@ -37,6 +37,19 @@ def test_evidence_is_measured(tmp_path: Path) -> None:
     found = json.loads(result.read_text())
     assert {one["framework"] for one in found} == {"gdpr", "iso27001", "iso27701", "nen7510"}
     assert all(one["counted"] > 0 and one["pdf_kb"] > 1 for one in found)
+
+
+def test_packs_are_measured(tmp_path: Path) -> None:
+    """Made, checked, and made again; beside the export and verification of the log."""
+    result = tmp_path / "packs.json"
+    packs.main(["--events", "300", "--json", str(result)])
+    found = json.loads(result.read_text())
+    assert [one["name"].partition(":")[0] for one in found] == [
+        *["log"] * 2,
+        *["whole"] * 3,
+        *["one controller"] * 2,
+    ]
+    assert all(one["seconds"] > 0 and one["memory"] > 10 for one in found)
 
 
 def test_appends_are_measured(tmp_path: Path) -> None:
