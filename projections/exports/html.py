@@ -22,7 +22,14 @@ def to_html(document: Document, links: Collection[str] = ()) -> bytes:
             "picture": table.picture,
             "headings": [heading.label for heading in table.headings],
             "rows": [
-                [documents.text(value, document.language) for value in row] for row in table.rows
+                [
+                    {
+                        "text": documents.text(value, document.language),
+                        "is_number": isinstance(value, int | float) and not isinstance(value, bool),
+                    }
+                    for value in row
+                ]
+                for row in table.rows
             ],
         }
         for table in document.tables
