@@ -35,6 +35,8 @@ from api import (
 )
 from api.access import PUBLIC, declared
 from api.cross_site import CrossSite
+from api.desk import ROUTERS as DESK
+from api.desk.shown import error_page
 from api.inspected import Inspected
 from api.pages import routes as assets
 from api.pushback import PushBack
@@ -69,7 +71,7 @@ def create_app(state: State) -> FastAPI:
     app.add_middleware(PushBack, most=AT_ONCE, late=LATE)
     app.add_middleware(CrossSite)
     app.add_middleware(_Headers)
-    problems.install(app)
+    problems.install(app, error_page)
     for router in ROUTERS:
         # Not `include_router`: a router that is included is matched again for each request, which
         # takes longer than many an answer.
@@ -99,6 +101,7 @@ ROUTERS = (
     health.router,
     signing_in.router,
     assets.router,
+    *DESK,
 )
 """Every route of the interface."""
 

@@ -97,20 +97,20 @@ def ask_for_pack(request: Request, asked: Asked) -> JSONResponse:
         except TooManyPacks as error:
             raise HTTPException(429, f"{error}.") from None
     headers = {"Location": f"/v1/packs/{found.id}", "Retry-After": "2"}
-    return JSONResponse(_shown(found), 202, headers)
+    return JSONResponse(shown_pack(found), 202, headers)
 
 
 @router.get("")
 def list_packs(request: Request) -> dict[str, list[dict[str, Any]]]:
     """The packs that you asked for, the newest first."""
     with ledger_of(request).pool.connection() as conn:
-        return {"packs": [_shown(each) for each in asked_packs.of(conn, holder_of(request))]}
+        return {"packs": [shown_pack(each) for each in asked_packs.of(conn, holder_of(request))]}
 
 
 @router.get("/{id}")
 def get_pack(request: Request, id: Id) -> JSONResponse:
     """How far a pack is, and what it became."""
-    return JSONResponse(_shown(_own(request, id)))
+    return JSONResponse(shown_pack(own_pack(request, id)))
 
 
 @router.get(
@@ -120,7 +120,7 @@ def get_pack(request: Request, id: Id) -> JSONResponse:
 )
 def get_file(request: Request, id: Id) -> StreamingResponse:
     """The pack, for `verantwoord verify`."""
-    found, ledger = _own(request, id), ledger_of(request)
+    found, ledger = own_pack(request, id), ledger_of(request)
     if found.state != "ready":
         raise HTTPException(404, f"The pack is {found.state}: there is no file of it.")
     content = asked_packs.pieces(ledger.pool, id)
@@ -138,7 +138,7 @@ def get_file(request: Request, id: Id) -> StreamingResponse:
 @router.delete("/{id}", status_code=204)
 def give_up(request: Request, id: Id) -> Response:
     """Cancel a pack that is not finished; remove one that is."""
-    found, ledger = _own(request, id), ledger_of(request)
+    found, ledger = own_pack(request, id), ledger_of(request)
     with ledger.pool.connection() as conn:
         asked_packs.give_up(conn, found.id, ledger.clock())
     return Response(status_code=204)
@@ -166,7 +166,7 @@ def _frameworks(holder: Holder, asked: Asked) -> list[str] | None:
     return asked.frameworks or (None if granted is None else [*granted])
 
 
-def _own(request: Request, id: str) -> AskedPack:
+def own_pack(request: Request, id: str) -> AskedPack:
     """The pack of an id, for whoever may have it; 404 for everybody else, as when there is none."""
     holder, ledger = holder_of(request), ledger_of(request)
     found = _find(ledger, id)
@@ -207,7 +207,8 @@ def _recorded(
         inspections.exported(Export(reader, str(found.scope), sha256, int(found.size or 0)))
 
 
-def _shown(found: AskedPack) -> dict[str, Any]:
+def shown_pack(found: AskedPack) -> dict[str, Any]:
+    """A pack as it is told of."""
     address = f"/v1/packs/{found.id}"
     return {
         "id": found.id,

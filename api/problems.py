@@ -8,6 +8,7 @@ every error class to this table.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from ledger import errors
@@ -115,8 +116,14 @@ HTTP_PROBLEMS: dict[int, tuple[str, str, str]] = {
 }
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error of an application with a problem document."""
+Refusal = Callable[[Request, int, Mapping[str, Any]], Response]
+"""Makes a page of a refusal: its status, and the problem document."""
+
+
+def install(app: FastAPI, refusal: Refusal) -> None:
+    """Answer every error of an application with a problem document, or where a page was asked for
+    with a page."""
+    app.state.refusal = refusal
     app.add_exception_handler(LedgerError, _ledger_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
@@ -132,32 +139,45 @@ def answer(problem: dict[str, Any], headers: dict[str, str] | None = None) -> JS
     return JSONResponse(problem, problem["status"], headers, MEDIA_TYPE)
 
 
-def _ledger_error(request: Request, error: Exception) -> JSONResponse:
+def _answer(
+    request: Request, problem: dict[str, Any], headers: dict[str, str] | None = None
+) -> Response:
+    """A problem document; on a page of the desk a page that says the same."""
+    if getattr(request.state, "on_page", False):
+        shown: Response = request.app.state.refusal(request, problem["status"], problem)
+        shown.headers.update(headers or {})
+        return shown
+    return answer(problem, headers)
+
+
+def _ledger_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, LedgerError) or type(error) not in KINDS:
         return _unexpected(request, error)
     headers = {}
     if isinstance(error, errors.Unavailable):
         headers["Retry-After"] = str(error.retry_after)
-    return answer(document(error), headers)
+    return _answer(request, document(error), headers)
 
 
-def _http_error(request: Request, error: Exception) -> JSONResponse:
+def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
     # Starlette's default detail is the bare phrase of the status; the meaning says more.
+    if 300 <= error.status_code < 400:
+        return Response(status_code=error.status_code, headers=dict(error.headers or {}))
     own = error.detail if error.detail != HTTPStatus(error.status_code).phrase else None
-    return answer(of_status(error.status_code, own), dict(error.headers or {}))
+    return _answer(request, of_status(error.status_code, own), dict(error.headers or {}))
 
 
-def _validation_error(request: Request, error: Exception) -> JSONResponse:
+def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
     problem = of_status(422)
     problem["errors"] = [
         {"parameter": ".".join(str(part) for part in fault["loc"][1:]), "detail": fault["msg"]}
         for fault in error.errors()
     ]
-    return answer(problem)
+    return _answer(request, problem)
 
 
-def _unexpected(request: Request, error: Exception) -> JSONResponse:
+def _unexpected(request: Request, error: Exception) -> Response:
     log.error("unexpected error", path=request.url.path, error=repr(type(error)), exc_info=error)
-    return answer(of_status(500))
+    return _answer(request, of_status(500))

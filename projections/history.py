@@ -41,6 +41,15 @@ def recorded(position: int, leaf: bytes) -> Recorded:
     )
 
 
+def at(conn: psycopg.Connection, positions: Collection[int]) -> list[Recorded]:
+    """The events at some positions, as far as a connection sees them."""
+    rows = conn.execute(
+        "SELECT position, leaf FROM entries WHERE position = ANY(%s) ORDER BY position",
+        (list(positions),),
+    )
+    return [recorded(*row) for row in rows]
+
+
 def after(conn: psycopg.Connection, position: int, limit: int) -> list[Recorded]:
     """Up to `limit` events after a position."""
     rows = conn.execute(
@@ -162,3 +171,12 @@ def _topics(names: Iterable[str]) -> list[str]:
     """Every stored version of some event types."""
     wanted = set(names)
     return sorted(t.topic for t in events.EVENT_TYPES.values() if t.name in wanted)
+
+
+ALL_TYPES = frozenset(each.name for each in events.EVENT_TYPES.values())
+"""The names of all event types."""
+
+
+def topic_of(name: str) -> str:
+    """The stored name of the newest version of an event type."""
+    return max(t.topic for t in events.EVENT_TYPES.values() if t.name == name)

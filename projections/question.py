@@ -101,10 +101,10 @@ def ask_each(
         controller, everything = connections.controller, connections.pool
     if moment == Moment():
         with reading(connections) as conn:
-            followed = _followed(conn)
-            if followed is not None:
+            upto = followed(conn)
+            if upto is not None:
                 rows = _stored(conn, registers, controller)
-                return basis_at(conn, followed), {n: _sorted(found) for n, found in rows.items()}
+                return basis_at(conn, upto), {n: _sorted(found) for n, found in rows.items()}
     with reading(everything) as conn:
         basis = basis_at(conn, moment.known_at)
         return basis, {
@@ -125,7 +125,7 @@ def _sorted(rows: Iterable[Row]) -> list[Row]:
     return sorted(rows, key=lambda row: row.key)
 
 
-def _followed(conn: psycopg.Connection) -> int | None:
+def followed(conn: psycopg.Connection) -> int | None:
     """How many entries the stored rows have followed; None when other folds than ours made them."""
     row = conn.execute("SELECT position FROM followed WHERE folds = %s", (FOLDS,)).fetchone()
     return None if row is None else int(row[0])
@@ -197,11 +197,11 @@ def _past(
     controller: str | None,
 ) -> list[Row]:
     """The rows at a moment: stored ones where the case had settled, the others folded anew."""
-    followed = _followed(conn)
-    if followed is None or size - followed > FAR_BEHIND:
+    upto = followed(conn)
+    if upto is None or size - upto > FAR_BEHIND:
         return from_log(conn, register, size, as_of, controller)
     past = spans.past(conn, register, controller, upto=size, as_of=as_of)
-    fresh = _fresh(conn, register, followed, size, controller, past)
+    fresh = _fresh(conn, register, upto, size, controller, past)
     settled = [case for case in past.settled if case not in fresh]
     moving = past.moving | fresh
     facts = cases.facts_of(conn, register, moving, upto=size, as_of=as_of, controller=controller)

@@ -107,7 +107,7 @@ def row(
 def _change(correction: Correction, controllers: tuple[str, ...]) -> Mapping[str, Any]:
     old, new = correction.old, correction.new
     if controllers != PROCESSOR_ONLY and correction.field.split(".")[0] in CONTROLLERS:
-        old, new = _own(old, controllers), _own(new, controllers)
+        old, new = own(old, controllers), own(new, controllers)
     return {
         "field": correction.field,
         "old": old,
@@ -117,7 +117,7 @@ def _change(correction: Correction, controllers: tuple[str, ...]) -> Mapping[str
     }
 
 
-def _own(value: Any, controllers: tuple[str, ...]) -> Any:
+def own(value: Any, controllers: Collection[str]) -> Any:
     """What of a value that names controllers the readers of a row may see: their own ids."""
     if isinstance(value, list):
         return [v for v in value if _names(v) in controllers]

@@ -23,9 +23,10 @@ def values_of(answer: Answer) -> Iterator[Any]:
 
 def shown(answer: Answer, show: Show = in_short) -> Answer:
     """An answer whose rows show sealed text in some way."""
-    return replace(answer, rows=[_row(row, show) for row in answer.rows])
+    return replace(answer, rows=[shown_row(row, show) for row in answer.rows])
 
 
-def _row(row: Row, show: Show) -> Row:
+def shown_row(row: Row, show: Show = in_short) -> Row:
+    """A row that shows sealed text in some way."""
     corrected = tuple(show(dict(each)) for each in row.corrected)
     return replace(row, values=show(dict(row.values)), corrected=corrected)

@@ -13,6 +13,7 @@ from fastapi import APIRouter, FastAPI
 
 from api.access import READS, SIGNED, Allowed, Open, Signed, declared
 from api.app import ROUTERS, create_app
+from api.desk.shown import Shown
 from api.state import State
 from ledger.roles import EVERYBODY, READERS, WATCHERS, Role
 from projections.follow import Follower
@@ -133,6 +134,8 @@ def test_a_role_is_answered_where_it_is_declared_and_nowhere_else(door: Door, ro
             answer = client.request(method, address, json={})
             if role in said.roles:
                 assert answer.status_code not in (401, 403) or "{controller}" in path, name
+            elif isinstance(said, Shown):
+                assert (answer.status_code, answer.text[:9]) == (403, "<!doctype"), name
             else:
                 problem(answer, 403, "not-allowed")
 

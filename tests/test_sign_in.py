@@ -174,8 +174,11 @@ def test_whoever_was_let_in_signs_in_works_and_signs_out(
         assert "Max-Age=0" in kept["__Host-sign-in"]
         assert browser.get("/v1/findings").status_code == 200
         assert browser.get("/v1/findings?controller=C2").status_code == 403
-        home = browser.get("/", headers={"Accept-Language": "en"})
+        assert browser.get("/").headers["location"] == "/home"
+        home = browser.get("/home", headers={"Accept-Language": "en"})
         assert "anna-here" in home.text
+        issuer = here.provider.settings.issuer
+        assert f"form-action 'self' {issuer}" in home.headers["content-security-policy"]
         assert "reader for a controller" in home.text
 
         # A second session here, of the one that she has at the provider.

@@ -24,6 +24,7 @@ from ledger.opening import Ledger, open_ledger
 from ledger.unsealing import opener
 from projections import follow
 from projections.exports import document, tables
+from projections.exports.kinds import kind_of, own_columns
 from projections.exports.paper import TooLong
 from projections.question import Answer, Moment, ask
 from projections.register import Column
@@ -154,14 +155,14 @@ def print_register(answer: Answer, language: str) -> None:
     """A register as tables, one for each kind of row, without the columns that are empty there."""
     by_kind: dict[str, list[dict[str, object]]] = {}
     for row in answer.rows:
-        by_kind.setdefault(str(row.values.get("kind", "")), []).append(dict(row.values))
+        by_kind.setdefault(kind_of(answer.register, row.values), []).append(dict(row.values))
     title = answer.register.title.text(language)
     console.print(f"[bold]{title}[/]  ({answer.register.source})", highlight=False)
     for kind, rows in by_kind.items():
         shown = [
             column
-            for column in answer.register.columns
-            if column.key != "kind" and any(values.get(column.key) for values in rows)
+            for column in own_columns(answer.register)
+            if any(values.get(column.key) for values in rows)
         ]
         console.print(_table(kind.replace("_", " "), shown, rows, language), soft_wrap=False)
     moment = local(answer.basis.recorded_at) if answer.basis.recorded_at else "never"

@@ -15,6 +15,9 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+CHOSEN = "language"
+"""The cookie of the language that somebody chose."""
+
 LANGUAGES = ("nl", "en")
 """The first is that of the agreement, for whoever asks for none."""
 
@@ -24,14 +27,26 @@ POLICY = (
 )
 
 
+SCRIPTS = "script-src 'self'; connect-src 'self'; style-src-attr 'none'"
+
+
 def page(
-    request: Request, name: str, status: int = 200, *, form_action: str = "", **values: Any
+    request: Request,
+    name: str,
+    status: int = 200,
+    *,
+    form_action: str = "",
+    scripts: bool = False,
+    **values: Any,
 ) -> HTMLResponse:
-    """The page of a template; `form_action` is a further origin that its form may lead to."""
+    """The page of a template; `form_action` is a further origin that its form may lead to, and with
+    `scripts` those of this service run on it."""
     language = language_of(request)
     template = _environment().get_template(f"{name}.html")
     shown = template.render(t=texts(language), language=language, name=name, **values)
     policy = f"{POLICY} {form_action}" if form_action else POLICY
+    if scripts:
+        policy = f"{policy}; {SCRIPTS}"
     headers = {
         "Content-Security-Policy": policy,
         "Content-Language": language,
@@ -41,7 +56,10 @@ def page(
 
 
 def language_of(request: Request) -> str:
-    """Of the languages a browser asks for, the first that there is (RFC 9110, 12.5.4)."""
+    """The language that somebody chose here; else of those that a browser asks for the first that
+    there is (RFC 9110, 12.5.4)."""
+    if (chosen := request.cookies.get(CHOSEN)) in LANGUAGES:
+        return str(chosen)
     asked: list[tuple[float, int, str]] = []
     for number, part in enumerate(request.headers.get("accept-language", "")[:1000].split(",")):
         tag, _, weight = part.strip().partition(";q=")

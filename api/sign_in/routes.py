@@ -5,7 +5,7 @@
     GET  /sign-in/callback    back from it: a session, when it is verified and something is granted
     GET  /sign-in/link        a link of the operator: looking at it uses nothing up
     POST /sign-in/link        it is used: a session
-    GET  /                    who somebody is here
+    GET  /                    on to the desk (`api/desk/`)
     POST /sign-out            the session ends, here and at the provider
     GET  /signed-out          back from there
     POST /sign-in/ended       the provider says that a session of its own has ended
@@ -18,8 +18,8 @@ A session that was there before is ended by signing in, so that none is fixed be
 from __future__ import annotations
 
 import json
-from typing import Annotated
-from urllib.parse import parse_qs, quote, urlsplit
+from typing import Annotated, Any
+from urllib.parse import parse_qs, quote
 
 import structlog
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
@@ -37,7 +37,6 @@ from api.state import ledger_of, state_of
 from ledger import granted_access, sessions
 from ledger.granted_access import Access, Means
 from ledger.sessions import LinkUsed
-from projections.civil import local_minute
 
 FORM_LIMIT = 64 * 1024
 """Bytes of a form, and of a logout token."""
@@ -137,24 +136,16 @@ def use_link(request: Request, body: Annotated[bytes, Depends(body_up_to(FORM_LI
 
 
 @router.get("/")
-def home(request: Request) -> Response:
-    """Who somebody is here; whoever is nobody signs in first."""
+def begin(request: Request) -> Response:
+    """On to the desk; whoever is nobody here signs in first."""
     ledger, secret = ledger_of(request), cookie.read(request)
     now = ledger.clock()
     with ledger.pool.connection() as conn:
         session = sessions.find(conn, secret, now) if secret else None
         holder = taken_for(conn, session.access, now) if session else None
-    if session is None or holder is None:
+    if holder is None:
         return RedirectResponse("/sign-in?again=true" if secret else "/sign-in", 303)
-    provider = state_of(request).provider
-    leaves = provider.sign_out_address() if provider else None
-    return _page(
-        request,
-        "home",
-        holder=holder,
-        until=local_minute(session.ends_at),
-        form_action=_origin(leaves) if leaves else "",
-    )
+    return RedirectResponse("/home", 303)
 
 
 @router.post("/sign-out")
@@ -250,7 +241,7 @@ def _away(request: Request, error: ProviderAway) -> HTMLResponse:
 
 
 def _page(
-    request: Request, name: str, status: int = 200, *, form_action: str = "", **values: object
+    request: Request, name: str, status: int = 200, *, form_action: str = "", **values: Any
 ) -> HTMLResponse:
     origin = ledger_of(request).identity.origin
     return page(request, name, status, form_action=form_action, origin=origin, **values)
@@ -275,8 +266,3 @@ def _field(body: bytes, name: str) -> str:
     """The one value of a field of a form; nothing when there is none, or more."""
     found = parse_qs(body.decode("latin-1"), max_num_fields=20).get(name, [])
     return found[0] if len(found) == 1 else ""
-
-
-def _origin(address: str) -> str:
-    parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.netloc}"

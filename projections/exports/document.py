@@ -16,7 +16,7 @@ from ledger.checkpoint import parse as parse_checkpoint
 from projections.civil import local_minute
 from projections.clocks import Clocks
 from projections.exports import evidenced, judged
-from projections.exports.kinds import called
+from projections.exports.kinds import called, kind_of, own_columns
 from projections.exports.tables import cell
 from projections.findings import Findings
 from projections.frameworks.evidence import Gathered
@@ -103,13 +103,13 @@ def of_register(answer: Answer, language: str, origin: str, controller: str | No
     register = answer.register
     by_kind: dict[str, list[Mapping[str, Any]]] = {}
     for row in answer.rows:
-        by_kind.setdefault(str(row.values.get("kind", "")), []).append(row.values)
+        by_kind.setdefault(kind_of(register, row.values), []).append(row.values)
     tables = []
     for kind, rows in by_kind.items():
         columns = [
             column
-            for column in register.columns
-            if column.key != "kind" and any(not _empty(values.get(column.key)) for values in rows)
+            for column in own_columns(register)
+            if any(not _empty(values.get(column.key)) for values in rows)
         ]
         headings = [Heading(c.label.text(language), c.source) for c in columns]
         cells = [[values.get(c.key) for c in columns] for values in rows]

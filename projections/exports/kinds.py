@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from projections.register import Label
+from projections.register import Column, Label, Register
 
 KINDS: Mapping[str, Label] = {
     "activity": Label("Verwerkingen", "Processing activities"),
@@ -61,3 +62,21 @@ def called(kind: str, language: str) -> str:
     """What the rows of a kind are called; a kind that events name is called as they name it."""
     label = KINDS.get(kind)
     return label.text(language) if label else kind.replace("_", " ")
+
+
+def kind_of(register: Register, values: Mapping[str, Any]) -> str:
+    """The kind of a row, of a register that has several; empty where all rows are of one."""
+    return str(values.get(KIND, "")) if _has_kinds(register) else ""
+
+
+def own_columns(register: Register) -> Sequence[Column]:
+    """The columns that say something of a row, and not which kind of row it is."""
+    return register.columns[1:] if _has_kinds(register) else register.columns
+
+
+KIND = "kind"
+
+
+def _has_kinds(register: Register) -> bool:
+    # Further on it is a column like others: the kind of an instruction.
+    return register.columns[0].key == KIND

@@ -1,0 +1,29 @@
+"""The desk of an auditor, a controller and a privacy officer: pages about the ledger.
+
+    home.py         what asks for attention, by role
+    registers.py    registers as tables, a row with its events
+    entries.py      an event with its proof, and the check of it in the browser
+    cases.py        everything about one case: a timeline, clocks, findings
+    judged.py       findings and clocks
+    evidence.py     frameworks, controls, samples
+    files.py        dossiers and evidence packs to take along
+
+Whoever may see what is decided by the same rules as over HTTP (`api/access.py`), and what is read
+is recorded. Pages work without scripts; what moves, moves with htmx, which is served from here.
+"""
+
+from __future__ import annotations
+
+from api.desk import cases, entries, evidence, files, home, judged, live, registers
+
+ROUTERS = (
+    home.router,
+    registers.router,
+    entries.router,
+    cases.router,
+    judged.router,
+    evidence.router,
+    files.router,
+    live.router,
+)
+"""Every page."""

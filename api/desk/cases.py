@@ -1,0 +1,174 @@
+"""Everything about one case as a page: its events in both times, its clocks as bars, the clauses
+that apply, and the findings with the calculation spelled out.
+
+`tests/test_desk_cases.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Path, Query, Request
+from fastapi.responses import HTMLResponse
+
+from api.access import seen_by
+from api.desk import charts
+from api.desk.entries import CASE_PAGES, fields_of, label_of, own_controllers
+from api.desk.shown import desk, moment_of, shows
+from api.pages.page import language_of
+from api.state import ledger_of
+from ledger.tags import CASES
+from ledger.unsealing import in_short
+from projections import history
+from projections.clocks import SeenClock, clocks_at
+from projections.facts import CORRECTED, RETRACTED, Recorded, effective
+from projections.findings import HeldFinding, held_at
+from projections.findings import moment_of as judged_at
+from projections.question import Moment, ask_all, basis_at, reading
+from projections.rules import JUDGED
+
+router = APIRouter(include_in_schema=False)
+
+FIELDS = {kind: field for field, kind in CASES.items()}
+
+MOST = 500
+"""Events that the timeline of a case has; a case of more is read in the list of events."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One event of a timeline. `amends` is the leaf index of the one that it corrects or takes
+    back, `amended` says whether it was itself."""
+
+    index: int
+    title: str
+    name: str
+    occurred_at: datetime
+    recorded_at: datetime
+    by: Sequence[str]
+    fields: Sequence[tuple[str, str]]
+    amends: int | None
+    amended: str | None
+
+
+@router.get("/cases/{kind}/{id:path}", dependencies=[shows("events")])
+def show_case(
+    request: Request,
+    kind: Annotated[str, Path(max_length=32)],
+    id: Annotated[str, Path(max_length=64)],
+    controller: Annotated[str, Query(max_length=64)] = "",
+) -> HTMLResponse:
+    """A case of a kind, as far as whoever asks may read its events."""
+    if kind not in CASE_PAGES:
+        raise HTTPException(404, "There is no page for cases of this kind.")
+    language = language_of(request)
+    granted = request.state.holder.controllers
+    connections, asked = seen_by(request, controller or (granted[0] if granted else None))
+    moment, wrong = moment_of(request)
+    ledger = ledger_of(request)
+    with reading(ledger.pool) as conn:
+        size = basis_at(conn, None).size
+        found = history.of_cases(conn, [f"{kind}:{id}"], history.ALL_TYPES, upto=size)
+        positions = [e.position for e in history.with_amendments(conn, found, upto=size)]
+    with reading(connections) as conn:  # which of these there are is for these to say
+        events = history.at(conn, positions)
+    if not events:
+        raise HTTPException(404, "There is no case of this id, or not for you.")
+    now = ledger.now()
+    basis, rows = ask_all(connections, [*JUDGED.values()], moment, controller=asked)
+    at = judged_at(moment, basis, now)
+    indexes = {event.position for event in events}
+    clocks = [c for c in clocks_at(rows, at) if c.subject == id or indexes & {*c.events[:1]}]
+    findings = [f for f in held_at(rows, at) if f.subject == id or indexes & {*f.events}]
+    request.state.rests_on = basis.size
+    return desk(
+        request,
+        "case",
+        kind=kind,
+        id=id,
+        steps=_steps(events, language, own_controllers(request))[:MOST],
+        more=max(0, len(events) - MOST),
+        clocks=[_clock(clock, language) for clock in clocks],
+        bars=charts.clock_bars(clocks, at, language) if clocks else None,
+        findings=[_finding(finding, language) for finding in findings],
+        at=at,
+        moment=moment,
+        is_now=moment == Moment(),
+        wrong=wrong,
+        basis=basis,
+        here="",
+    )
+
+
+def _steps(
+    events: Sequence[Recorded], language: str, controllers: Collection[str] | None
+) -> list[Step]:
+    ids = {each.id: each.position - 1 for each in events}
+    ids |= {f"{each.source} {each.id}": each.position - 1 for each in events}
+    facts = {fact.position: fact for fact in effective(events)}
+    found = []
+    for event in sorted(events, key=lambda e: (e.occurred_at, e.position)):
+        fact = facts.get(event.position)
+        amended = None
+        if fact is None:
+            amended = "retracted"
+        elif fact.corrections:
+            amended = "corrected"
+        data = in_short(dict(event.data if fact is None else fact.data))
+        found.append(
+            Step(
+                event.position - 1,
+                label_of(_topic(event), language),
+                event.type,
+                event.occurred_at,
+                event.recorded_at,
+                event.key_ids,
+                list(fields_of(data, language, controllers)),
+                ids.get(str(_target(event))) if _target(event) else None,
+                amended,
+            )
+        )
+    return found
+
+
+def _target(event: Recorded) -> Any:
+    if event.type == CORRECTED:
+        return event.data.get("corrects_event_id")
+    if event.type == RETRACTED:
+        return event.data.get("retracts_event_id")
+    return None
+
+
+def _topic(event: Recorded) -> str:
+    return history.topic_of(event.type)
+
+
+def _clock(clock: SeenClock, language: str) -> Mapping[str, Any]:
+    return {
+        "title": clock.title.text(language),
+        "rule": clock.rule.id,
+        "clause": clock.rule.clause,
+        "controllers": clock.controllers,
+        "state": clock.state,
+        "started_at": clock.started_at,
+        "due_at": clock.due_at,
+        "stopped_at": clock.stopped_at,
+        "excused": clock.excused.text(language) if clock.excused else None,
+    }
+
+
+def _finding(finding: HeldFinding, language: str) -> Mapping[str, Any]:
+    return {
+        "rule": finding.rule.id,
+        "title": finding.rule.title.text(language),
+        "clause": finding.rule.clause,
+        "gdpr": finding.rule.gdpr,
+        "severity": finding.severity,
+        "controllers": finding.controllers,
+        "at": finding.at,
+        "text": finding.text.text(language),
+        "events": [position - 1 for position in finding.events],
+    }

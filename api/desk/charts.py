@@ -1,0 +1,153 @@
+"""Pictures where people would rather look than read: SVG, each with its table beside it.
+
+Colours and sizes come from classes (`assets/style.css`), as a page may have no styles of its own.
+Numbers are in the table, so a picture has a title and a description and no more.
+`tests/test_charts.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+
+from markupsafe import Markup
+
+from projections.civil import local_minute
+from projections.clocks import SeenClock
+from projections.register import Label
+
+WIDTH, BAR, GAP, LABEL = 820, 18, 10, 290
+
+STATES = {
+    "running": Label("loopt", "running"),
+    "late": Label("te laat", "late"),
+    "met": Label("gehaald", "met"),
+    "ended": Label("voorbij", "ended"),
+    "not_applicable": Label("niet van toepassing", "not applicable"),
+}
+
+CLOCKS = Label("Termijnen, van begin tot uiterste moment", "Clocks, from begin to due moment")
+NOW = Label("peilmoment", "moment asked about")
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar: its label, its value, and the class of its colour."""
+
+    label: str
+    value: float
+    kind: str = "bar"
+
+
+def bars(rows: Sequence[Bar], title: str, description: str) -> Markup:
+    """Horizontal bars from zero, each with its label before and its value behind."""
+    most = max((row.value for row in rows), default=0) or 1
+    height = len(rows) * (BAR + GAP) + GAP
+    parts = [_open(WIDTH, height, title, description)]
+    for number, row in enumerate(rows):
+        y = GAP + number * (BAR + GAP)
+        length = (WIDTH - LABEL - 60) * row.value / most
+        parts += [
+            _text(LABEL - 8, y + BAR - 5, row.label, "end"),
+            f'<rect class="{row.kind}" x="{LABEL}" y="{y}" width="{length:.1f}" height="{BAR}"/>',
+            _text(LABEL + length + 6, y + BAR - 5, f"{row.value:g}", "start"),
+        ]
+    return Markup("\n".join([*parts, "</svg>"]))  # noqa: S704 - every text in it is escaped
+
+
+def stacked(rows: Sequence[tuple[str, Sequence[Bar]]], title: str, description: str) -> Markup:
+    """Bars made of parts, all of the same length: what share each part has."""
+    height = len(rows) * (BAR + GAP) + GAP
+    parts = [_open(WIDTH, height, title, description)]
+    for number, (label, shares) in enumerate(rows):
+        y, x = GAP + number * (BAR + GAP), float(LABEL)
+        total = sum(share.value for share in shares) or 1
+        parts.append(_text(LABEL - 8, y + BAR - 5, label, "end"))
+        for share in shares:
+            length = (WIDTH - LABEL - 10) * share.value / total
+            parts.append(
+                f'<rect class="{share.kind}" x="{x:.1f}" y="{y}" width="{length:.1f}"'
+                f' height="{BAR}"><title>{_plain(share.label)}: {share.value:g}</title></rect>'
+            )
+            x += length
+    return Markup("\n".join([*parts, "</svg>"]))  # noqa: S704 - every text in it is escaped
+
+
+def clock_bars(clocks: Sequence[SeenClock], at: datetime, language: str) -> Markup:
+    """A bar for each clock, from its start to its due moment, with what stopped it and the moment
+    that was asked about."""
+    begin = min(clock.started_at for clock in clocks)
+    ends = [clock.due_at for clock in clocks] + [c.stopped_at for c in clocks if c.stopped_at]
+    end = max(ends)
+    if begin <= at <= end + (end - begin) / 4:
+        end = max(end, at)
+    span = (end - begin).total_seconds() or 1.0
+    room = WIDTH - LABEL - 20
+    height = len(clocks) * (BAR + GAP) + GAP + 16
+    words = "; ".join(
+        f"{c.title.text(language)}: {local_minute(c.started_at)} – {local_minute(c.due_at)},"
+        f" {STATES[c.state].text(language)}"
+        for c in clocks
+    )
+    parts = [_open(WIDTH, height, CLOCKS.text(language), words)]
+
+    def across(moment: datetime) -> float:
+        return LABEL + room * min(1.0, max(0.0, (moment - begin).total_seconds() / span))
+
+    for number, clock in enumerate(clocks):
+        y = GAP + number * (BAR + GAP)
+        left, right = across(clock.started_at), across(clock.due_at)
+        parts += [
+            _text(LABEL - 8, y + BAR - 5, _short(clock.title.text(language)), "end"),
+            f'<rect class="clock {clock.state}" x="{left:.1f}" y="{y}"'
+            f' width="{max(2.0, right - left):.1f}" height="{BAR}"/>',
+        ]
+        if clock.stopped_at is not None:
+            x = across(clock.stopped_at)
+            parts.append(f'<path class="stopped" d="M{x:.1f} {y - 3} V{y + BAR + 3}"/>')
+    if begin <= at <= end:
+        x = across(at)
+        parts += [
+            f'<path class="now" d="M{x:.1f} 2 V{height - 14}"/>',
+            _text(x, height - 2, NOW.text(language), "end" if x > WIDTH - 80 else "middle"),
+        ]
+    return Markup("\n".join([*parts, "</svg>"]))  # noqa: S704 - every text in it is escaped
+
+
+def dots(points: Sequence[tuple[datetime, datetime]], title: str, description: str) -> Markup:
+    """Recorded against occurred: a dot for each event, its delay upwards, on a scale of hours."""
+    size, edge = 300, 40
+    begin = min(occurred for occurred, _ in points)
+    end = max(occurred for occurred, _ in points)
+    span = (end - begin).total_seconds() or 1.0
+    delays = [max(0.0, (recorded - occurred).total_seconds()) for occurred, recorded in points]
+    most = max(delays) or 1.0
+    parts = [_open(WIDTH, size, title, description)]
+    parts.append(f'<path class="axis" d="M{edge} 10 V{size - edge} H{WIDTH - 10}"/>')
+    for (occurred, _), delay in zip(points, delays, strict=True):
+        x = edge + (WIDTH - edge - 20) * (occurred - begin).total_seconds() / span
+        y = size - edge - (size - edge - 20) * (delay / most) ** 0.5
+        parts.append(f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="3"/>')
+    return Markup("\n".join([*parts, "</svg>"]))  # noqa: S704 - every text in it is escaped
+
+
+def _open(width: int, height: int, title: str, description: str) -> str:
+    return (
+        f'<svg class="chart" viewBox="0 0 {width} {height}" role="img" focusable="false"'
+        f' aria-label="{_plain(title)}" xmlns="http://www.w3.org/2000/svg">'
+        f"<title>{_plain(title)}</title><desc>{_plain(description)}</desc>"
+    )
+
+
+def _text(x: float, y: float, text: str, anchor: str) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{_plain(text)}</text>'
+
+
+def _plain(text: str) -> str:
+    return escape("".join(c if c.isprintable() else "\ufffd" for c in text))
+
+
+def _short(text: str, most: int = 44) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
