@@ -1,7 +1,7 @@
 """Everything about one case as a page: its events in both times, its clocks as bars, the clauses
 that apply, and the findings with the calculation spelled out.
 
-`tests/test_desk_cases.py`.
+`tests/test_desk.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Evidence as pages: a framework with its coverage, a control with its population and a sample.
 
 Counting takes seconds on a long log, so it is a part of a page that comes when it is ready; without
-scripts it is asked for by a link. `tests/test_desk_evidence.py`.
+scripts it is asked for by a link. `tests/test_desk.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Registers as pages: a table with filters in the address, a row with what it rests on, and what
 differs from another moment.
 
-`tests/test_desk_registers.py`.
+`tests/test_desk.py`.
 """
 
 from __future__ import annotations
