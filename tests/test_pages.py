@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from importlib import resources
 
@@ -9,6 +10,7 @@ import httpx
 import pytest
 
 from api.pages.page import LANGUAGES, texts
+from api.pages.routes import MEDIA_TYPES
 from tests.ledgers import TestLedger
 from tests.serving import serving
 
@@ -104,3 +106,19 @@ def test_a_page_loads_what_is_there(ledger: TestLedger) -> None:
             assert httpx.get(f"{url}{path}").status_code == 200
         for path in ("page.py", "..%2Fpage.py", "texts/nl.toml"):
             assert httpx.get(f"{url}/assets/{path}").status_code in {404, 422}
+
+
+PUBLISHED = {
+    "htmx.min.js": "d6fdc75f204e6bdefa99b69bf1e6d4ac69b8a364f77929f45c13476b4000f717",
+    "sse.min.js": "98a46496de0c3605fbffdce9167ba427bdd9553184f83f149c261891a92c0136",
+}
+"""SHA-256 of dist/htmx.min.js of htmx.org 2.0.11, and of dist/sse.min.js of htmx-ext-sse 2.2.4."""
+
+
+@pytest.mark.parametrize(("name", "digest"), PUBLISHED.items())
+def test_scripts_of_others_are_as_they_were_published(name: str, digest: str) -> None:
+    """Byte for byte, and there are no others than these and our own."""
+    content = (resources.files("api.pages") / "assets" / name).read_bytes()
+    assert hashlib.sha256(content).hexdigest() == digest
+    scripts = {name for name in MEDIA_TYPES if name.endswith(".js")}
+    assert scripts == {*PUBLISHED, "verify.js"}
