@@ -12,7 +12,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-BESIDE_REGISTERS = ("findings", "clocks", "evidence", "dossiers", "packs", "events", "export")
+BESIDE_REGISTERS = (
+    "findings",
+    "clocks",
+    "evidence",
+    "dossiers",
+    "packs",
+    "events",
+    "export",
+    "declarations",
+)
 """What is granted by name as registers are."""
 
 

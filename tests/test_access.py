@@ -69,6 +69,8 @@ def expected(name: str) -> frozenset[Role]:
         return frozenset({Role.OPERATOR, Role.SERVICE})
     if name == "POST /v1/checks":
         return WATCHERS | {Role.SERVICE}
+    if " /declarations" in name:
+        return frozenset({Role.CONTROLLER_READER})
     return EVERYBODY if name in OF_SERVICES else READERS
 
 

@@ -52,6 +52,9 @@ PAGES = {
 DESK = {
     "/cases/{kind}/{id}",
     "/clocks",
+    "/declarations",
+    "/declarations/recorded/{index}",
+    "/declarations/{kind}",
     "/dossiers",
     "/entries/{index}",
     "/evidence",

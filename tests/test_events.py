@@ -31,7 +31,19 @@ POLICIES = {
 }
 """Parameters of clauses.md 1.3 that the vocabulary names only as "any term that changes"."""
 
+DECLARED = {
+    "declaration",
+    "declared_by",
+    "sender_identity_established",
+    "integrity_established",
+}
+"""What Schriftelijk asks of a declaration on a page (clauses.md 1.1), and had no field."""
+
 BEYOND = {
+    "ControllerAuditRequested": DECLARED,
+    "DataReturnAcknowledged": DECLARED,
+    "ReturnOrErasureChosen": DECLARED,
+    "SubprocessorObjectionRaised": DECLARED,
     "RecordsInspected": {"count", "until", "refused", "unsealed"},
     "DataSubjectRequestReceived": {"request_text", "subject_contact"},
     "ControllerRegistered": {"contact_person"},

@@ -167,6 +167,7 @@ def test_every_route_that_reads_records_is_recorded(watched: Watched) -> None:
         "events",
         "export",
         "checks",
+        "declarations",
     }
     assert expected <= READABLE
 

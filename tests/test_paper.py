@@ -134,4 +134,4 @@ def test_the_same_document_is_the_same_bytes(scenario: Ledger) -> None:
     """Whenever it is made."""
     made = next(registers(scenario))
     assert to_pdf(made) == to_pdf(made)
-    assert paper.STANDARDS == ["a-2a", "ua-1"]
+    assert paper.PLAIN == ("a-2a", "ua-1")

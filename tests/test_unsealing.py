@@ -11,6 +11,7 @@ from ledger import cloudevent, entry
 from ledger.inspections import Inspections
 from ledger.roles import Role
 from ledger.unsealing import in_short, opener
+from projections.follow import catch_up
 from tests.door import Owner, opened
 from tests.ledgers import TestLedger
 from tests.sealed import TEXT, key_for, request
@@ -34,6 +35,7 @@ def watched(ledger: TestLedger, owner: Owner) -> Iterator[Watched]:
         request(ledger, number, controller, text=f"{TEXT} bij {controller}")
     key = ledger.ledger.own_key()
     assert key is not None
+    catch_up(ledger.ledger.pool)
     inspections = Inspections(ledger.ledger, key, look=3600)
     with opened(ledger, owner, inspections) as door:
         yield Watched(ledger, door, inspections)

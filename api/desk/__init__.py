@@ -7,6 +7,7 @@
     judged.py       findings and clocks
     evidence.py     frameworks, controls, samples
     files.py        dossiers and evidence packs to take along
+    declarations.py what a controller declares: an objection, a request, a choice, a receipt
 
 Whoever may see what is decided by the same rules as over HTTP (`api/access.py`), and what is read
 is recorded. Pages work without scripts; what moves, moves with htmx, which is served from here.
@@ -14,7 +15,7 @@ is recorded. Pages work without scripts; what moves, moves with htmx, which is s
 
 from __future__ import annotations
 
-from api.desk import cases, entries, evidence, files, home, judged, live, registers
+from api.desk import cases, declarations, entries, evidence, files, home, judged, live, registers
 
 ROUTERS = (
     home.router,
@@ -24,6 +25,7 @@ ROUTERS = (
     judged.router,
     evidence.router,
     files.router,
+    declarations.router,
     live.router,
 )
 """Every page."""

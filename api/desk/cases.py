@@ -20,6 +20,8 @@ from api.desk.entries import CASE_PAGES, fields_of, label_of, own_controllers
 from api.desk.shown import desk, moment_of, shows
 from api.pages.page import language_of
 from api.state import ledger_of
+from ledger.database import Connections
+from ledger.opening import Ledger
 from ledger.tags import CASES
 from ledger.unsealing import in_short
 from projections import history
@@ -69,12 +71,7 @@ def show_case(
     connections, asked = seen_by(request, controller or (granted[0] if granted else None))
     moment, wrong = moment_of(request)
     ledger = ledger_of(request)
-    with reading(ledger.pool) as conn:
-        size = basis_at(conn, None).size
-        found = history.of_cases(conn, [f"{kind}:{id}"], history.ALL_TYPES, upto=size)
-        positions = [e.position for e in history.with_amendments(conn, found, upto=size)]
-    with reading(connections) as conn:  # which of these there are is for these to say
-        events = history.at(conn, positions)
+    events = events_of(ledger, connections, f"{kind}:{id}", history.ALL_TYPES)
     if not events:
         raise HTTPException(404, "There is no case of this id, or not for you.")
     now = ledger.now()
@@ -101,6 +98,17 @@ def show_case(
         basis=basis,
         here="",
     )
+
+
+def events_of(
+    ledger: Ledger, connections: Connections, case: str, types: Collection[str]
+) -> list[Recorded]:
+    """The events of a case, and what amends them, as far as some connections see them."""
+    with reading(ledger.pool) as conn:
+        size = basis_at(conn, None).size
+        positions = [e.position for e in history.of_cases(conn, [case], types, upto=size)]
+    with reading(connections) as conn:  # which of these there are is for these to say
+        return history.at(conn, positions)
 
 
 def _steps(

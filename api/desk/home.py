@@ -19,6 +19,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from api.access import holder_of, seen_by
+from api.desk.declared import is_running
 from api.desk.entries import label_of
 from api.desk.shown import EVERY_READER, desk, is_watcher
 from api.desk.words import SEVERITY, STATE
@@ -140,7 +141,7 @@ def _of_controller(
     request: Request, connections: Connections, controller: str | None
 ) -> dict[str, Any]:
     """Running objection windows, breaches and retention of one controller."""
-    now = ledger_of(request).now().isoformat()
+    now = ledger_of(request).now()
     may = {name: _may(request, name) for name in ("subprocessors", "breaches", "lifecycle")}
     found: dict[str, Any] = {}
     if may["subprocessors"]:
@@ -148,7 +149,7 @@ def _of_controller(
         found["windows"] = [
             row.values
             for row in rows
-            if row.values["kind"] == "announcement" and str(row.values["window_closes"] or "") > now
+            if row.values["kind"] == "announcement" and is_running(row.values, now)
         ]
     if may["breaches"]:
         rows = ask(connections, REGISTERS["breaches"], controller=controller).rows

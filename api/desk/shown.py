@@ -23,7 +23,16 @@ from projections.civil import local_minute
 from projections.exports.document import text
 from projections.question import Moment
 
-PLACES = ("home", "registers", "findings", "clocks", "evidence", "dossiers", "packs")
+PLACES = (
+    "home",
+    "declarations",
+    "registers",
+    "findings",
+    "clocks",
+    "evidence",
+    "dossiers",
+    "packs",
+)
 """Where the links at the top of a page lead."""
 
 
@@ -52,6 +61,10 @@ EVERY_READER = Depends(Shown(READERS))
 def shows(name: str | None = None, *, of_path: bool = False) -> Any:
     """The dependency of a page that shows what is read under a name."""
     return Depends(Shown(READERS, name=name, of_path=of_path))
+
+
+DECLARES = Depends(Shown(frozenset({Role.CONTROLLER_READER}), name="declarations"))
+"""The dependency of a page on which a controller declares something."""
 
 
 def desk(request: Request, name: str, status: int = 200, **values: Any) -> HTMLResponse:
@@ -103,6 +116,8 @@ def moment_of(request: Request) -> tuple[Moment, str | None]:
 
 def _may(holder: Holder, place: str) -> bool:
     granted = holder.registers
+    if place == "declarations" and holder.role is not Role.CONTROLLER_READER:
+        return False
     return granted is None or place in ("home", "registers", *granted)
 
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from ledger.events import fields as f
 from ledger.events.base import EventData, event_type
+from ledger.events.declared import DECLARATION, DECLARED_BY, IDENTITY, INTEGRITY
 
 
 @event_type(
@@ -34,6 +35,10 @@ class ControllerAuditRequested(EventData):
     auditor_expert: f.Bool | None = Field(
         None, description="Whether the auditor is expert (clause 11.3)"
     )
+    declaration: f.Text | None = DECLARATION
+    declared_by: f.Pseudonym | None = DECLARED_BY
+    sender_identity_established: f.Established | None = IDENTITY
+    integrity_established: f.Established | None = INTEGRITY
 
 
 @event_type(

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from ledger.events import fields as f
 from ledger.events.base import EventData, event_type
+from ledger.events.declared import IDENTITY, INTEGRITY
 
 
 @event_type(
@@ -50,12 +51,8 @@ class InstructionVerified(EventData):
 
     instruction_id: f.Id = Field(description="Id of the instruction")
     controller_id: f.Id = Field(description="Id of the controller")
-    sender_identity_established: f.Established | None = Field(
-        None, description="How the identity of the sender was established (Schriftelijk)"
-    )
-    integrity_established: f.Established | None = Field(
-        None, description="How the integrity of the message was established (Schriftelijk)"
-    )
+    sender_identity_established: f.Established | None = IDENTITY
+    integrity_established: f.Established | None = INTEGRITY
     verified_by: f.Pseudonym | None = Field(
         None, description="Who verified it, as a pseudonym or role"
     )

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from ledger.events import fields as f
 from ledger.events.base import EventData, event_type
+from ledger.events.declared import DECLARATION, DECLARED_BY, IDENTITY, INTEGRITY
 
 
 @event_type(
@@ -28,6 +29,10 @@ class ReturnOrErasureChosen(EventData):
     choice: f.Choice = Field(description="What the controller chose (clause 10.1)")
     chosen_at: f.Moment | None = Field(None, description="When the choice was made")
     instruction_id: f.Id | None = Field(None, description="Id of the instruction")
+    declaration: f.Text | None = DECLARATION
+    declared_by: f.Pseudonym | None = DECLARED_BY
+    sender_identity_established: f.Established | None = IDENTITY
+    integrity_established: f.Established | None = INTEGRITY
 
 
 @event_type(
@@ -72,6 +77,10 @@ class DataReturnAcknowledged(EventData):
     at: f.Moment | None = Field(None, description="When it happened, if not at occurredat")
     by: f.Text | None = Field(None, description="Who did it, as a pseudonym or role")
     checksum_verified: f.Bool | None = Field(None, description="Whether the checksum was verified")
+    declaration: f.Text | None = DECLARATION
+    declared_by: f.Pseudonym | None = DECLARED_BY
+    sender_identity_established: f.Established | None = IDENTITY
+    integrity_established: f.Established | None = INTEGRITY
 
 
 @event_type(

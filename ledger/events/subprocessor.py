@@ -9,6 +9,7 @@ from pydantic import Field
 
 from ledger.events import fields as f
 from ledger.events.base import EventData, event_type
+from ledger.events.declared import DECLARATION, DECLARED_BY, IDENTITY, INTEGRITY
 
 
 @event_type(
@@ -61,6 +62,10 @@ class SubprocessorObjectionRaised(EventData):
     received_at: f.Moment | None = Field(None, description="When it was received")
     message_sha256: f.Digest | None = Field(None, description="SHA-256 of the message")
     reasons: f.Text | None = Field(None, description="Reasons given")
+    declaration: f.Text | None = DECLARATION
+    declared_by: f.Pseudonym | None = DECLARED_BY
+    sender_identity_established: f.Established | None = IDENTITY
+    integrity_established: f.Established | None = INTEGRITY
 
 
 @event_type(

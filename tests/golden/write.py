@@ -36,7 +36,18 @@ TEXTS = (
 KNOWN = {"controller_id": "C1"}
 """Fields of which tests append the event: a controller that they have."""
 
-GREW = {"ControllerRegistered": 1, "DataSubjectRequestReceived": 1, "RecordsInspected": 1}
+GREW = dict.fromkeys(
+    (
+        "ControllerAuditRequested",
+        "ControllerRegistered",
+        "DataReturnAcknowledged",
+        "DataSubjectRequestReceived",
+        "RecordsInspected",
+        "ReturnOrErasureChosen",
+        "SubprocessorObjectionRaised",
+    ),
+    1,
+)
 """How often a type got further optional fields within its version: it has bytes from before and
 after each time."""
 
