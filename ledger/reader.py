@@ -186,6 +186,13 @@ class Reader:
         with self._pool.connection() as conn:
             return [_entry(row) for row in conn.execute(VISIBLE, asked)]
 
+    def latest(self, controller: str | None, limit: int) -> list[StoredEntry]:
+        """The last `limit` entries, or of those that concern a controller; in order."""
+        asked = (limit,) if controller is None else (controller, limit)
+        with self._pool.connection() as conn:
+            rows = conn.execute(NEWEST if controller is None else NEWEST_OF, asked)
+            return [_entry(row) for row in rows]
+
     def scan(
         self, *, after: int = 0, upto: int | None = None, batch: int = 1000
     ) -> Iterator[StoredEntry]:
@@ -366,6 +373,15 @@ SEQUENCE = """
 """
 # What concerns nobody has no number: that of another controller is of none of these types, or has a
 # tag that names one.
+NEWEST = f"""
+    SELECT * FROM (SELECT {COLUMNS} FROM entries ORDER BY position DESC LIMIT %s) newest
+    ORDER BY position
+"""  # noqa: S608
+NEWEST_OF = f"""
+    SELECT {COLUMNS} FROM entries WHERE position IN (
+        SELECT position FROM numbers WHERE controller = %s ORDER BY number DESC LIMIT %s)
+    ORDER BY position
+"""  # noqa: S608
 VISIBLE = f"""
     SELECT {COLUMNS} FROM entries WHERE position IN (
         (SELECT n.position FROM numbers n JOIN entries e ON e.position = n.position

@@ -14,9 +14,15 @@ import httpx
 import pytest
 
 from ledger.opening import Ledger
+from ledger.reader import Reader
 from ledger.roles import Role
+from ledger.tags import controllers_of
+from projections.dossiers import DOSSIERS
+from projections.dossiers.dossier import ask_dossier
 from projections.frameworks.framework import shipped
+from projections.question import Moment, ask
 from projections.registers import REGISTERS
+from projections.withheld import one_controller
 from tests.test_dossiers import breaches, told
 from tests.test_dossiers_api import as_
 from tests.test_isolation import CONTROLLERS, allowed, feed, scenario, url
@@ -41,6 +47,11 @@ PATHS = (
     "/evidence/nen7510",
     f"/evidence/iso27001?{PERIOD}&count=true",
     f"/evidence/gdpr/Art.%2033(2)?{PERIOD}&sample=5&seed=s",
+    "/pictures",
+    "/pictures/subprocessors",
+    "/pictures/breaches",
+    "/pictures/events",
+    "/pictures/data-flows",
     "/dossiers",
     "/packs",
 )
@@ -197,6 +208,58 @@ def test_cases_are_shown_with_clocks_and_findings(as_: As) -> None:
     outside = next(c for c in CONTROLLERS if c not in told(breach))
     with as_(Role.CONTROLLER_READER, controllers=[outside]) as http:
         shown(http.get(f"/cases/breach/{breach}"), 404)
+
+
+def test_retention_is_a_case_of_a_controller(scenario: Ledger, as_: As) -> None:
+    """From its licences to their erasure, and nothing else that is about it; for itself alone."""
+    ends = [e for e in feed() if e["type"] == "LicenceEnded"]
+    controller = ends[0]["data"]["controller_id"]
+    with as_(Role.PRIVACY_OFFICER) as http:
+        page = http.get(f"/cases/retention/{controller}")
+        shown(page)
+        assert "Licentie geëindigd" in page.text
+        assert "Instructie ontvangen" not in page.text
+        row = http.get("/registers/lifecycle/row", params={"key": f"controller:{controller}"})
+        assert f"/cases/retention/{controller}" in Page(row.text).links
+    other = next(c for c in CONTROLLERS if c != controller)
+    with as_(Role.CONTROLLER_READER, controllers=[other]) as http:
+        shown(http.get(f"/cases/retention/{controller}"), 404)
+
+
+@pytest.mark.parametrize("controller", [None, *CONTROLLERS])
+def test_pictures_show_what_the_registers_say(
+    scenario: Ledger, as_: As, controller: str | None
+) -> None:
+    """A bar for each subprocessor and each notice, a dot for each event, a row for each flow."""
+    options = {"controllers": [controller]} if controller else {}
+    role = Role.CONTROLLER_READER if controller else Role.PRIVACY_OFFICER
+    seen = scenario.pool if controller is None else one_controller(scenario, controller)
+
+    def rows(register: str, kind: str) -> list[Any]:
+        found = ask(seen, REGISTERS[register], controller=controller).rows
+        return [row.values for row in found if row.values["kind"] == kind]
+
+    with as_(role, **options) as http:
+        page = http.get("/pictures/subprocessors").text
+        engaged = {
+            row["name"] or row["subprocessor"] for row in rows("subprocessors", "engagement")
+        }
+        assert page.count("<rect") == len(engaged)
+        page = http.get("/pictures/breaches").text
+        assert page.count("<rect") == len(rows("breaches", "notice"))
+        page = http.get("/pictures/events").text
+        events = Reader(seen).latest(controller, 500)
+        assert page.count("<circle") == len(events)
+        concerned = [
+            e for e in feed() if controller in (None, *controllers_of(e["type"], e["data"]))
+        ]
+        assert len(events) >= len(concerned) > 0
+        of = controller or "C1"
+        dossier = ask_dossier(seen, scenario.now(), DOSSIERS["dpia"], Moment(), controller=of)
+        (flows,) = [section for section in dossier.sections if section.picture]
+        page = http.get("/pictures/data-flows", params={"controller": of}).text
+        assert page.count("<tr><td") == len(flows.rows)
+        assert ("<svg" in page) == bool(flows.rows)
 
 
 def test_a_correction_is_shown_as_one(as_: As) -> None:

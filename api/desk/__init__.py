@@ -6,6 +6,7 @@
     cases.py        everything about one case: a timeline, clocks, findings
     judged.py       findings and clocks
     evidence.py     frameworks, controls, samples
+    pictures.py     what is rather looked at than read
     files.py        dossiers and evidence packs to take along
     declarations.py what a controller declares: an objection, a request, a choice, a receipt
 
@@ -15,7 +16,18 @@ is recorded. Pages work without scripts; what moves, moves with htmx, which is s
 
 from __future__ import annotations
 
-from api.desk import cases, declarations, entries, evidence, files, home, judged, live, registers
+from api.desk import (
+    cases,
+    declarations,
+    entries,
+    evidence,
+    files,
+    home,
+    judged,
+    live,
+    pictures,
+    registers,
+)
 
 ROUTERS = (
     home.router,
@@ -24,6 +36,7 @@ ROUTERS = (
     cases.router,
     judged.router,
     evidence.router,
+    pictures.router,
     files.router,
     declarations.router,
     live.router,

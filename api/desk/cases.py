@@ -30,11 +30,15 @@ from projections.facts import CORRECTED, RETRACTED, Recorded, effective
 from projections.findings import HeldFinding, held_at
 from projections.findings import moment_of as judged_at
 from projections.question import Moment, ask_all, basis_at, reading
+from projections.registers import lifecycle
 from projections.rules import JUDGED
 
 router = APIRouter(include_in_schema=False)
 
 FIELDS = {kind: field for field, kind in CASES.items()}
+
+RETENTION = "retention"
+"""The kind of case that is all of a controller's data: from its licences to their erasure."""
 
 MOST = 500
 """Events that the timeline of a case has; a case of more is read in the list of events."""
@@ -64,22 +68,30 @@ def show_case(
     controller: Annotated[str, Query(max_length=64)] = "",
 ) -> HTMLResponse:
     """A case of a kind, as far as whoever asks may read its events."""
-    if kind not in CASE_PAGES:
+    if kind not in {*CASE_PAGES, RETENTION}:
         raise HTTPException(404, "There is no page for cases of this kind.")
     language = language_of(request)
     granted = request.state.holder.controllers
     connections, asked = seen_by(request, controller or (granted[0] if granted else None))
     moment, wrong = moment_of(request)
     ledger = ledger_of(request)
-    events = events_of(ledger, connections, f"{kind}:{id}", history.ALL_TYPES)
+    retains = kind == RETENTION
+    case, types = (
+        (f"controller:{id}", lifecycle.BY_TYPE.keys())
+        if retains
+        else (f"{kind}:{id}", history.ALL_TYPES)
+    )
+    events = events_of(ledger, connections, case, types)
     if not events:
         raise HTTPException(404, "There is no case of this id, or not for you.")
     now = ledger.now()
     basis, rows = ask_all(connections, [*JUDGED.values()], moment, controller=asked)
     at = judged_at(moment, basis, now)
     indexes = {event.position for event in events}
-    clocks = [c for c in clocks_at(rows, at) if c.subject == id or indexes & {*c.events[:1]}]
-    findings = [f for f in held_at(rows, at) if f.subject == id or indexes & {*f.events}]
+    # A controller is the subject of more than its retention.
+    subject = None if retains else id
+    clocks = [c for c in clocks_at(rows, at) if c.subject == subject or indexes & {*c.events[:1]}]
+    findings = [f for f in held_at(rows, at) if f.subject == subject or indexes & {*f.events}]
     request.state.rests_on = basis.size
     return desk(
         request,

@@ -41,6 +41,18 @@ class Bar:
     kind: str = "bar"
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A time that lasted: its label, begin and end, the class of its colour, and maybe a moment at
+    which something stopped it."""
+
+    label: str
+    begin: datetime
+    end: datetime
+    kind: str
+    stopped_at: datetime | None = None
+
+
 def bars(rows: Sequence[Bar], title: str, description: str) -> Markup:
     """Horizontal bars from zero, each with its label before and its value behind."""
     most = max((row.value for row in rows), default=0) or 1
@@ -78,34 +90,50 @@ def stacked(rows: Sequence[tuple[str, Sequence[Bar]]], title: str, description: 
 def clock_bars(clocks: Sequence[SeenClock], at: datetime, language: str) -> Markup:
     """A bar for each clock, from its start to its due moment, with what stopped it and the moment
     that was asked about."""
-    begin = min(clock.started_at for clock in clocks)
-    ends = [clock.due_at for clock in clocks] + [c.stopped_at for c in clocks if c.stopped_at]
-    end = max(ends)
-    if begin <= at <= end + (end - begin) / 4:
-        end = max(end, at)
-    span = (end - begin).total_seconds() or 1.0
-    room = WIDTH - LABEL - 20
-    height = len(clocks) * (BAR + GAP) + GAP + 16
     words = "; ".join(
         f"{c.title.text(language)}: {local_minute(c.started_at)} – {local_minute(c.due_at)},"
         f" {STATES[c.state].text(language)}"
         for c in clocks
     )
-    parts = [_open(WIDTH, height, CLOCKS.text(language), words)]
+    found = [
+        Span(c.title.text(language), c.started_at, c.due_at, c.state, c.stopped_at) for c in clocks
+    ]
+    return _spans(found, at, CLOCKS.text(language), words, language)
+
+
+def spans(rows: Sequence[Span], at: datetime, title: str, language: str) -> Markup:
+    """A bar for each time that lasted, and the moment that was asked about."""
+    words = "; ".join(
+        f"{row.label}: {local_minute(row.begin)} – {local_minute(row.end)}" for row in rows
+    )
+    return _spans(rows, at, title, words, language)
+
+
+def _spans(
+    rows: Sequence[Span], at: datetime, title: str, description: str, language: str
+) -> Markup:
+    begin = min(row.begin for row in rows)
+    end = max(moment for row in rows for moment in (row.end, row.stopped_at) if moment)
+    if begin <= at <= end + (end - begin) / 4:
+        end = max(end, at)
+    span = (end - begin).total_seconds() or 1.0
+    room = WIDTH - LABEL - 20
+    height = len(rows) * (BAR + GAP) + GAP + 16
+    parts = [_open(WIDTH, height, title, description)]
 
     def across(moment: datetime) -> float:
         return LABEL + room * min(1.0, max(0.0, (moment - begin).total_seconds() / span))
 
-    for number, clock in enumerate(clocks):
+    for number, row in enumerate(rows):
         y = GAP + number * (BAR + GAP)
-        left, right = across(clock.started_at), across(clock.due_at)
+        left, right = across(row.begin), across(row.end)
         parts += [
-            _text(LABEL - 8, y + BAR - 5, _short(clock.title.text(language)), "end"),
-            f'<rect class="clock {clock.state}" x="{left:.1f}" y="{y}"'
+            _text(LABEL - 8, y + BAR - 5, _short(row.label), "end"),
+            f'<rect class="clock {row.kind}" x="{left:.1f}" y="{y}"'
             f' width="{max(2.0, right - left):.1f}" height="{BAR}"/>',
         ]
-        if clock.stopped_at is not None:
-            x = across(clock.stopped_at)
+        if row.stopped_at is not None:
+            x = across(row.stopped_at)
             parts.append(f'<path class="stopped" d="M{x:.1f} {y - 3} V{y + BAR + 3}"/>')
     if begin <= at <= end:
         x = across(at)

@@ -30,6 +30,7 @@ PLACES = (
     "findings",
     "clocks",
     "evidence",
+    "pictures",
     "dossiers",
     "packs",
 )
@@ -118,7 +119,7 @@ def _may(holder: Holder, place: str) -> bool:
     granted = holder.registers
     if place == "declarations" and holder.role is not Role.CONTROLLER_READER:
         return False
-    return granted is None or place in ("home", "registers", *granted)
+    return granted is None or place in ("home", "registers", "pictures", *granted)
 
 
 def _local(value: datetime | str | None) -> str:
