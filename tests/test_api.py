@@ -51,6 +51,7 @@ PAGES = {
 
 DESK = {
     "/cases/{kind}/{id}",
+    "/check",
     "/clocks",
     "/declarations",
     "/declarations/recorded/{index}",

@@ -54,6 +54,7 @@ PATHS = (
     "/pictures/data-flows",
     "/dossiers",
     "/packs",
+    "/check",
 )
 """Pages that every reader may see."""
 

@@ -21,6 +21,7 @@ from ledger.roles import Role
 from tests.browsing import browser
 from tests.test_dossiers import breaches, told
 from tests.test_isolation import scenario, url
+from tests.test_pack import made, packed, signed_again, unpacked
 
 __all__ = ["scenario", "url"]
 
@@ -189,6 +190,17 @@ def test_a_controller_takes_what_it_needs(at: Any) -> None:
     desk.go("/packs")
 
 
+def test_pictures_fit_and_are_read_out(at: Any) -> None:
+    """Each in a narrow window too, with a name for those who do not see it."""
+    desk = at(Role.PRIVACY_OFFICER)
+    desk.go("/pictures")
+    for name in ("subprocessors", "breaches", "events", f"data-flows?controller={CONTROLLER}"):
+        page = desk.go(f"/pictures/{name}")
+        assert page.locator("figure svg").get_attribute("aria-label")
+        assert page.locator("table tbody tr").count() > 0
+    desk.go(f"/cases/retention/{CONTROLLER}")
+
+
 def test_it_works_with_the_keyboard_alone(at: Any) -> None:
     """The first stop skips to the content; every control that is reached shows that it is."""
     desk = at(Role.PRIVACY_OFFICER)
@@ -348,3 +360,105 @@ def test_a_log_that_was_written_anew_does_not_go_on(scenario: Ledger, checking: 
     )
     _, verdict = check(page, scenario.log_keys().vkey)
     assert verdict == "This is wrong: consistency"
+
+
+# Files that are put on the page.
+
+
+@pytest.fixture(scope="module")
+def pack_of(scenario: Ledger) -> bytes:
+    """A pack about the whole ledger."""
+    return made(scenario)
+
+
+def dropped(desk: Desk, vkey: str, name: str, content: bytes) -> tuple[list[str], str, str]:
+    """Check a file: the steps that were told, the verdict, and its class."""
+    page = desk.go("/check")
+    page.locator("#vkey").fill(vkey)
+    file = {"name": name, "mimeType": "application/octet-stream", "buffer": content}
+    page.locator("#file").set_input_files(file)  # type: ignore[arg-type]
+    verdict = page.locator("#verdict")
+    expect(verdict).to_have_text(re.compile("rests on|This is wrong"), timeout=60_000)
+    steps = page.locator("#ladder li").evaluate_all("all => all.map(e => e.textContent)")
+    return steps, verdict.inner_text(), verdict.get_attribute("class") or ""
+
+
+def test_a_pack_and_a_receipt_are_checked_in_the_browser(
+    scenario: Ledger, checking: Desk, pack_of: bytes
+) -> None:
+    """Every file and every event of it, without sending it anywhere."""
+    vkey = scenario.identity.vkey
+    files = unpacked(pack_of)
+    events = sum(c.count(b"\n") for n, c in files.items() if n.endswith("/events.jsonl"))
+    steps, verdict, wrong = dropped(checking, vkey, "pack.zip", pack_of)
+    assert wrong == "", verdict
+    assert f"({len(files) - 2})" in steps[0]
+    assert f"({events})" in steps[1]
+    receipt = scenario.reader.receipt(5).encode()
+    steps, verdict, wrong = dropped(checking, vkey, "5.tlog-proof", receipt)
+    assert wrong == "", verdict
+    assert " 5, " in steps[0]
+
+
+def _event_edited(files: dict[str, bytes]) -> dict[str, bytes]:
+    (name,) = [n for n in files if n.endswith("/events.jsonl")]
+    return {**files, name: files[name].replace(b"recorded_at", b"recorded_st", 1)}
+
+
+FORGED_PACKS: dict[str, tuple[Any, str]] = {
+    "an event": (_event_edited, "events.jsonl"),
+    "a register": (
+        lambda files: {**files, "ledger/registers/people.csv": b"nothing"},
+        "registers/people.csv",
+    ),
+    "the list": (
+        lambda files: {
+            **files,
+            "manifest.json": files["manifest.json"].replace(b"ledger", b"l", 1),
+        },
+        "manifest",
+    ),
+    "the checkpoint": (
+        lambda files: {**files, "checkpoint": files["checkpoint"].replace(b"\n", b"x\n", 1)},
+        "signature",
+    ),
+    "one more": (lambda files: {**files, "more.txt": b"x"}, "more.txt: not listed"),
+    "one less": (
+        lambda files: {n: c for n, c in files.items() if n != "index.html"},
+        "index.html: missing",
+    ),
+    "no statement": (
+        lambda files: {**files, "manifest.note": files["checkpoint"]},
+        "checkpoint",
+    ),
+}
+
+
+@pytest.mark.parametrize("forgery", FORGED_PACKS)
+def test_a_forged_pack_is_found_in_the_browser(
+    scenario: Ledger, checking: Desk, pack_of: bytes, forgery: str
+) -> None:
+    """Edited, longer, shorter, or under a statement about something else."""
+    change, said = FORGED_PACKS[forgery]
+    forged = packed(change(unpacked(pack_of)))
+    steps, verdict, wrong = dropped(checking, scenario.identity.vkey, "pack.zip", forged)
+    assert (wrong, steps) == ("wrong", [])
+    assert said in verdict
+
+
+def test_a_pack_under_another_key_is_refused(
+    scenario: Ledger, checking: Desk, pack_of: bytes
+) -> None:
+    """And so is an event of which the list was signed again, when its proof leads elsewhere; what
+    is no file of ours; and a file that unpacks to more than it announces."""
+    signer = Signer(scenario.identity.origin, keys.make_key("k").private_key)
+    assert dropped(checking, signer.verifier.vkey, "p.zip", pack_of)[1].endswith("signature")
+    assert dropped(checking, signer.verifier.vkey, "p.zip", b"PK\x03\x04")[1].endswith("zip")
+    assert dropped(checking, signer.verifier.vkey, "x", b"nothing")[2] == "wrong"
+    again = signed_again(scenario, _event_edited(unpacked(pack_of)))
+    verdict = dropped(checking, scenario.identity.vkey, "p.zip", again)[1]
+    assert verdict.endswith("inclusion")
+    bomb = bytearray(packed({"manifest.json": bytes(100_000)}))
+    at = bomb.index(b"PK\x01\x02")
+    bomb[at + 24 : at + 28] = (10).to_bytes(4, "little")
+    assert dropped(checking, scenario.identity.vkey, "p.zip", bytes(bomb))[1].endswith("zip")

@@ -145,7 +145,8 @@ def _spans(
 
 
 def dots(points: Sequence[tuple[datetime, datetime]], title: str, description: str) -> Markup:
-    """Recorded against occurred: a dot for each event, its delay upwards, on a scale of hours."""
+    """Recorded against occurred: a dot for each event, its delay upwards, on a scale of roots so
+    that a long one leaves room for short ones."""
     size, edge = 300, 40
     begin = min(occurred for occurred, _ in points)
     end = max(occurred for occurred, _ in points)
@@ -153,7 +154,12 @@ def dots(points: Sequence[tuple[datetime, datetime]], title: str, description: s
     delays = [max(0.0, (recorded - occurred).total_seconds()) for occurred, recorded in points]
     most = max(delays) or 1.0
     parts = [_open(WIDTH, size, title, description)]
-    parts.append(f'<path class="axis" d="M{edge} 10 V{size - edge} H{WIDTH - 10}"/>')
+    parts += [
+        f'<path class="axis" d="M{edge} 10 V{size - edge} H{WIDTH - 10}"/>',
+        _text(edge + 6, 18, f"{most / 86_400:.1f} d", "start"),
+        _text(edge, size - edge + 18, local_minute(begin)[:10], "start"),
+        _text(WIDTH - 10, size - edge + 18, local_minute(end)[:10], "end"),
+    ]
     for (occurred, _), delay in zip(points, delays, strict=True):
         x = edge + (WIDTH - edge - 20) * (occurred - begin).total_seconds() / span
         y = size - edge - (size - edge - 20) * (delay / most) ** 0.5

@@ -1,4 +1,5 @@
-"""What is taken along: dossiers, and evidence packs that are made in the background.
+"""What is taken along: dossiers, and evidence packs that are made in the background; and a place
+to check what was.
 
 `tests/test_desk.py`.
 """
@@ -14,7 +15,7 @@ from pydantic import ValidationError
 
 from api.access import holder_of
 from api.body import body_up_to
-from api.desk.shown import desk, shows
+from api.desk.shown import EVERY_READER, desk, shows
 from api.packs import Asked, ask_for_pack, give_up, own_pack, shown_pack
 from api.pages.page import language_of
 from api.state import ledger_of, state_of
@@ -87,6 +88,12 @@ def give_up_pack(request: Request, id: Annotated[str, Path(max_length=64)]) -> R
 def show_progress(request: Request, id: Annotated[str, Path(max_length=64)]) -> HTMLResponse:
     """How far one pack is: the part of the page that is asked for again while it is made."""
     return desk(request, "pack_row", pack=shown_pack(own_pack(request, id)), here="packs")
+
+
+@router.get("/check", dependencies=[EVERY_READER])
+def show_check(request: Request) -> HTMLResponse:
+    """A place for a pack or a receipt, which the browser checks by itself."""
+    return desk(request, "check", here="packs")
 
 
 def _packs(request: Request, status: int = 200, wrong: str | None = None) -> HTMLResponse:

@@ -102,6 +102,7 @@ SUBPROCESSOR, CONTROLLER = Label("Subverwerker", "Subprocessor"), Label("Klant",
 SINCE, UNTIL = Label("Sinds", "Since"), Label("Tot", "Until")
 FROM, TO, WHAT = Label("Van", "From"), Label("Naar", "To"), Label("Wat", "What")
 OCCURRED, RECORDED = Label("Gebeurd", "Occurred"), Label("Vastgelegd", "Recorded")
+NOTIFIED, CONTROLLERS = Label("Gemeld", "Notified"), Label("Klanten", "Controllers")
 EVENT, BREACH = Label("Gebeurtenis", "Event"), Label("Inbreuk", "Breach")
 
 Cell = str | tuple[str, str]
@@ -143,7 +144,7 @@ def show_subprocessors(request: Request, controller: Controller = "") -> HTMLRes
         for span in spans
     ]
     chart = charts.spans(spans, now, KINDS["subprocessors"].title.text(language), language)
-    headings = (SUBPROCESSOR, SINCE, UNTIL, CONTROLLER)
+    headings = (SUBPROCESSOR, SINCE, UNTIL, CONTROLLERS)
     return _show(
         request, "subprocessors", controller, chart if spans else None, headings, rows, answer.basis
     )
@@ -176,7 +177,7 @@ def show_breaches(request: Request, controller: Controller = "") -> HTMLResponse
     ]
     title = KINDS["breaches"].title.text(language)
     chart = charts.bars(bars, title, "; ".join(f"{b.label}: {b.value:g}" for b in bars))
-    headings = (BREACH, CONTROLLER, RECORDED, HOURS)
+    headings = (BREACH, CONTROLLER, NOTIFIED, HOURS)
     return _show(
         request, "breaches", controller, chart if bars else None, headings, rows, answer.basis
     )

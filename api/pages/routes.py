@@ -13,6 +13,7 @@ MEDIA_TYPES = {
     "icon.svg": "image/svg+xml",
     "htmx.min.js": "text/javascript",
     "sse.min.js": "text/javascript",
+    "drop.js": "text/javascript",
     "verify.js": "text/javascript",
 }
 

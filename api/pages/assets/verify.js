@@ -24,10 +24,10 @@ const joined = (...parts) => {
   return all;
 };
 
-const sha256 = async (bytes) => new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-const leafHash = (entry) => sha256(joined([0], entry));
+export const sha256 = async (bytes) => new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+export const leafHash = (entry) => sha256(joined([0], entry));
 const nodeHash = (left, right) => sha256(joined([1], left, right));
-const same = (a, b) => a.length === b.length && a.every((byte, i) => byte === b[i]);
+export const same = (a, b) => a.length === b.length && a.every((byte, i) => byte === b[i]);
 
 /** The keys of a log.vkey: one a line, with the sizes that each signs. */
 export async function parseKeys(text) {
@@ -52,15 +52,18 @@ export async function parseKeys(text) {
   return keys;
 }
 
-/** The checkpoint of a signed note, by one of the keys that sign trees of its size. */
-export async function openCheckpoint(note, keys) {
+/** The text of a signed note, once a key that signs trees of this size signed it. `place` says in
+    which line origin and size stand: a checkpoint has them first, a statement after its kind. */
+export async function openNote(note, keys, place = 0) {
   const cut = note.lastIndexOf("\n\n");
   if (cut < 0) throw new Wrong("note");
   const text = note.slice(0, cut + 1);
   const lines = text.split("\n");
-  if (lines.length !== 4 || !/^(0|[1-9]\d{0,15})$/.test(lines[1])) throw new Wrong("checkpoint");
-  const checkpoint = { origin: lines[0], size: Number(lines[1]), root: bytesOf(lines[2]), note };
-  if (checkpoint.root.length !== 32) throw new Wrong("checkpoint");
+  if (lines.length !== 4 + place || !/^(0|[1-9]\d{0,15})$/.test(lines[1 + place])) {
+    throw new Wrong("checkpoint");
+  }
+  const origin = lines[place], size = Number(lines[1 + place]), hash = bytesOf(lines[2 + place]);
+  if (hash.length !== 32) throw new Wrong("checkpoint");
   let signed = false;
   for (const line of note.slice(cut + 2).trimEnd().split("\n")) {
     const [dash, name, encoded] = line.split(" ");
@@ -71,12 +74,17 @@ export async function openCheckpoint(note, keys) {
       const sound = await crypto.subtle.verify(
         "Ed25519", key.key, raw.slice(4), encoder.encode(text));
       if (!sound) throw new Wrong("signature");
-      const inPeriod = key.first <= checkpoint.size && checkpoint.size <= key.last;
-      signed ||= inPeriod && key.name === checkpoint.origin;
+      signed ||= key.first <= size && size <= key.last && key.name === origin;
     }
   }
   if (!signed) throw new Wrong("signature");
-  return checkpoint;
+  return { kind: lines[0], origin, size, hash };
+}
+
+/** The checkpoint of a signed note, by one of the keys that sign trees of its size. */
+export async function openCheckpoint(note, keys) {
+  const { origin, size, hash } = await openNote(note, keys);
+  return { origin, size, root: hash, note };
 }
 
 /** The parts of a c2sp.org/tlog-proof@v1 with the entry in it. */
@@ -161,7 +169,7 @@ async function consistencyProof(old, size) {
   return given.proof.map(bytesOf);
 }
 
-const hex = (bytes) => Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
+export const hex = (bytes) => Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
 
 function start(section) {
   const origin = section.dataset.origin, index = Number(section.dataset.index);
