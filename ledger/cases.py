@@ -57,6 +57,7 @@ ANSWERS: Mapping[str, tuple[str, str]] = {
     "ControllerAuditCompleted": ("audit_id", "ControllerAuditRequested"),
     "AuditorAccessExtended": ("grant_id", "AuditorAccessGranted"),
     "AuditorAccessRevoked": ("grant_id", "AuditorAccessGranted"),
+    "EvidenceProvided": ("evidence_request_id", "EvidenceRequested"),
     "CorrectiveActionPlanned": ("finding_id", "FindingRaised"),
     "FindingClosed": ("finding_id", "FindingRaised"),
     "DpiaSupportProvided": ("dpia_id", "DpiaSupportRequested"),

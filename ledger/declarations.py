@@ -10,17 +10,13 @@ recorded once, however often its form is sent: its id was given when the words w
 
 from __future__ import annotations
 
-import base64
-import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ledger import own_events
-from ledger.errors import IdAlreadyUsed, Refused
+from ledger.errors import IdAlreadyUsed
 from ledger.granted_access import Access, Means
-from ledger.keyring import LEDGER
 from ledger.opening import Ledger
 
 OBJECTION = "SubprocessorObjectionRaised"
@@ -35,9 +31,6 @@ METHODS: Mapping[Means, str] = {
     Means.SIGN_IN: "signed in at the identity provider of the operator (OpenID Connect)",
 }
 
-ID = re.compile(r"[a-z2-7]{8}")
-"""The form of an id: base32 of five bytes, which holds no number that may be anybody's."""
-
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
@@ -48,11 +41,6 @@ class Declaration:
     controller: str
     words: str
     fields: Mapping[str, Any]
-
-
-def new_id() -> str:
-    """An id for a declaration that is about to be shown."""
-    return base64.b32encode(secrets.token_bytes(5)).decode().lower()
 
 
 def record(ledger: Ledger, declaration: Declaration, access: Access) -> int:
@@ -77,32 +65,18 @@ def record(ledger: Ledger, declaration: Declaration, access: Access) -> int:
             "evidence": "signature of the ledger, and its log",
         },
     }
-    key = ledger.require_own_key()
-    (answer,) = ledger.append(
-        [
-            own_events.sign(
-                ledger,
-                key,
-                declaration.type,
-                f"{declaration.type}-{declaration.id}",
-                ledger.clock(),
-                data,
-            )
-        ]
-    )
-    if isinstance(answer, IdAlreadyUsed):
+    try:
+        return own_events.record(ledger, declaration.type, declaration.id, data)
+    except IdAlreadyUsed:
         there = recorded(ledger, declaration.type, declaration.id, declaration.controller)
-        if there is not None:
-            return there
-    if isinstance(answer, Refused):
-        raise answer
-    return answer.index
+        if there is None:
+            raise
+        return there
 
 
 def recorded(ledger: Ledger, type: str, id: str, controller: str) -> int | None:
     """The leaf index of what a controller declared under an id; None when it did not."""
-    tag = f"source-id:{ledger.own_source(LEDGER)} {type}-{id}"
-    there = ledger.reader.tagged([tag]).get(tag)
+    there = own_events.recorded(ledger, type, id)
     if there is None or f"controller:{controller}" not in there.tags:
         return None
     return there.position - 1

@@ -45,9 +45,12 @@ OF_THE_LEDGER = frozenset(
         "AuditorAccessGranted",
         "AuditorAccessExtended",
         "AuditorAccessRevoked",
+        "EvidenceRequested",
+        "EvidenceProvided",
+        "AuditNoteRecorded",
     }
 )
-"""What the ledger says of itself, and of who may read it: no service signs it."""
+"""What the ledger says of itself, of who may read it, and what these ask: no service signs it."""
 
 ALGORITHM = "ed25519"
 CIVIL_TIME = ZoneInfo("Europe/Amsterdam")

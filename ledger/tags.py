@@ -56,6 +56,7 @@ CASES = {
     "dpia_id": "dpia",
     "erasure_id": "erasure",
     "event_ref": "security-event",
+    "evidence_request_id": "evidence-request",
     "finding_id": "finding",
     "grant_id": "grant",
     "hold_id": "hold",

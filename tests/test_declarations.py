@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from html import unescape
-from typing import Any
 
 import httpx
 import psycopg
@@ -17,12 +16,9 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from api.desk.declared import LONGEST
-from api.sign_in.cookie import COOKIE
-from ledger import cloudevent, declarations, entry, granted_access, keys, sessions
+from ledger import declarations, granted_access, keys, sessions
 from ledger.declarations import Declaration
 from ledger.errors import IdAlreadyUsed
-from ledger.events import versions
-from ledger.granted_access import Means
 from ledger.roles import Role
 from projections.findings import ask_findings
 from projections.follow import catch_up
@@ -30,6 +26,7 @@ from projections.question import Moment, ask
 from projections.registers import REGISTERS
 from tests.check_ledger import check_ledger
 from tests.ledgers import TestLedger
+from tests.people import People, hidden
 from tests.serving import serving
 from tests.test_desk import shown
 from tests.test_desk_browser import Desk, chromium
@@ -43,39 +40,14 @@ CLOSES = datetime(2026, 1, 12, 23, 0, tzinfo=UTC)
 """24:00 in Amsterdam, seven full days after the day of the announcement (7.2)."""
 
 
-class Practices:
-    """A served ledger with an announcement and a return, and people who sign in to it."""
+class Practices(People):
+    """Practices that come to a ledger with an announcement and a return."""
 
-    def __init__(self, made: TestLedger, owner: Owner, url: str) -> None:
-        self.made, self.url, self.owner = made, url, owner
-
-    @contextmanager
-    def signed_in(
-        self, *controllers: str, role: Role = Role.CONTROLLER_READER, **options: Any
-    ) -> Iterator[httpx.Client]:
-        """A browser of somebody who signed in with a link."""
-        now = self.made.clock.moment
-        with self.owner() as conn:
-            access, _ = granted_access.grant(
-                conn,
-                now,
-                role=role,
-                holder=f"practice-{controllers[0]}",
-                expires_at=now + timedelta(days=1),
-                controllers=controllers,
-                means=Means.LINK,
-                **options,
-            )
-        with self.made.ledger.pool.connection() as conn:
-            secret = sessions.start(conn, access, now)
-        headers = {"Cookie": f"{COOKIE}={secret}; language=en"}
-        with httpx.Client(base_url=self.url, headers=headers, timeout=40) as http:
-            yield http
-
-    def recorded(self, name: str) -> list[dict[str, Any]]:
-        """The data of the events of a type, as they are in the log."""
-        found = self.made.ledger.reader.events(types=[t.topic for t in versions(name)], limit=100)
-        return [cloudevent.parse(entry.parse(e.leaf).payload).raw["data"] for e in found]
+    def of(
+        self, *controllers: str, role: Role = Role.CONTROLLER_READER, registers: Sequence[str] = ()
+    ) -> AbstractContextManager[httpx.Client]:
+        """A browser of somebody who signed in for some controllers."""
+        return self.signed_in(role, f"practice-{controllers[0]}", controllers, registers)
 
 
 @pytest.fixture
@@ -116,12 +88,6 @@ def practices(ledger: TestLedger, owner: Owner) -> Iterator[Practices]:
     check_ledger(ledger)
 
 
-def hidden(answer: httpx.Response) -> dict[str, str]:
-    """What the form of a page would send without being filled in."""
-    found = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', answer.text)
-    return {name: unescape(value) for name, value in found}
-
-
 OBJECTION = "/declarations/objection"
 ABOUT = {"controller": "C1", "about": "CH-1"}
 REASONS = "Verwerking buiten onze regio;\nwij zien een <risico>."
@@ -138,7 +104,7 @@ def confirmed(http: httpx.Client, path: str, form: dict[str, str]) -> httpx.Resp
 def test_an_objection_is_recorded_in_the_words_that_were_confirmed(practices: Practices) -> None:
     """In writing, with reasons, in time; the words, who said them and how that is known are in the
     event, and the receipt verifies."""
-    with practices.signed_in("C1") as http:
+    with practices.of("C1") as http:
         page = http.get("/declarations")
         shown(page)
         assert "2026-01-13 00:00" in page.text
@@ -176,7 +142,7 @@ def test_an_objection_is_recorded_in_the_words_that_were_confirmed(practices: Pr
 
 def test_a_form_that_is_sent_twice_declares_once(practices: Practices) -> None:
     """Both are told the same entry; and nobody is told of that of another controller."""
-    with practices.signed_in("C1") as http, practices.signed_in("C2") as other:
+    with practices.of("C1") as http, practices.of("C2") as other:
         form = hidden(http.post(OBJECTION, data={**ABOUT, "reasons": "te ver weg"}))
         first, second = http.post(OBJECTION, data=form), http.post(OBJECTION, data=form)
         assert first.headers["location"] == second.headers["location"]
@@ -190,7 +156,7 @@ def test_a_form_that_is_sent_twice_declares_once(practices: Practices) -> None:
 def test_the_log_itself_refuses_the_second(practices: Practices) -> None:
     """Where two are sent at once; the answer is the entry that is there, unless it is another's."""
     ledger = practices.made.ledger
-    with practices.signed_in("C1") as http, ledger.pool.connection() as conn:
+    with practices.of("C1") as http, ledger.pool.connection() as conn:
         session = sessions.find(
             conn, http.headers["cookie"].split("=")[1].split(";")[0], ledger.clock()
         )
@@ -206,7 +172,7 @@ def test_the_log_itself_refuses_the_second(practices: Practices) -> None:
 
 def test_words_that_changed_are_shown_again(practices: Practices) -> None:
     """In another language, or after a correction: nothing is recorded that nobody read."""
-    with practices.signed_in("C1") as http:
+    with practices.of("C1") as http:
         form = hidden(http.post(OBJECTION, data={**ABOUT, "reasons": "te ver weg"}))
         dutch = {"Cookie": http.headers["cookie"].replace("language=en", "language=nl")}
         answer = http.post(OBJECTION, data=form, headers=dutch)
@@ -220,14 +186,14 @@ def test_words_that_changed_are_shown_again(practices: Practices) -> None:
 
 def test_after_the_window_nothing_is_taken(practices: Practices) -> None:
     """Also of a form that was open while it closed; until its last second it is taken."""
-    with practices.signed_in("C1") as http:
+    with practices.of("C1") as http:
         form = hidden(http.post(OBJECTION, data={**ABOUT, "reasons": "te ver weg"}))
     practices.made.clock.moment = CLOSES - timedelta(seconds=40)
-    with practices.signed_in("C2") as http:
+    with practices.of("C2") as http:
         of_c2 = {**ABOUT, "controller": "C2", "reasons": "net op tijd"}
         assert confirmed(http, OBJECTION, of_c2).status_code == 303
     practices.made.clock.moment = CLOSES
-    with practices.signed_in("C1") as http:
+    with practices.of("C1") as http:
         late = http.post(OBJECTION, data=form)
         shown(late, 422)
         assert "The window closed at 2026-01-13 00:00" in late.text
@@ -249,7 +215,7 @@ def test_what_is_wrong_is_said_beside_the_form(
     practices: Practices, form: dict[str, str], says: str
 ) -> None:
     """What was written is still there, and nothing was recorded."""
-    with practices.signed_in("C1") as http:
+    with practices.of("C1") as http:
         answer = http.post(OBJECTION, data={**ABOUT, **form})
         if answer.status_code == 200:
             answer = http.post(OBJECTION, data=hidden(answer))
@@ -261,7 +227,7 @@ def test_what_is_wrong_is_said_beside_the_form(
 def test_an_audit_is_requested(practices: Practices) -> None:
     """With its ground in the words that the rule knows, so that no limit stops an exempt one."""
     path, form = "/declarations/audit", {"controller": "C1"}
-    with practices.signed_in("C1") as http:
+    with practices.of("C1") as http:
         shown(http.get(path, params=form))
         shown(http.post(path, data=form), 422)
         shown(http.post(path, data={**form, "ground": "other"}), 422)
@@ -278,7 +244,7 @@ def test_an_audit_is_requested(practices: Practices) -> None:
 def test_return_or_erasure_is_chosen(practices: Practices) -> None:
     """And shows in the register."""
     path = "/declarations/choice"
-    with practices.signed_in("C1") as http:
+    with practices.of("C1") as http:
         shown(http.get(path))
         shown(http.post(path, data={"choice": "keep"}), 422)
         assert confirmed(http, path, {"choice": "return_then_erase"}).status_code == 303
@@ -293,9 +259,9 @@ def test_return_or_erasure_is_chosen(practices: Practices) -> None:
 def test_a_return_is_acknowledged_once(practices: Practices) -> None:
     """By whom it was for; with whether the checksum was verified."""
     path, about = "/declarations/acknowledgement", {"controller": "C1", "about": "R-1"}
-    with practices.signed_in("C2") as other:
+    with practices.of("C2") as other:
         shown(other.get(path, params={"about": "R-1"}), 404)
-    with practices.signed_in("C1") as http:
+    with practices.of("C1") as http:
         assert 64 * "a" in http.get(path, params=about).text
         preview = http.post(path, data={**about, "verified": "on"})
         first = http.post(path, data=hidden(preview))
@@ -309,16 +275,16 @@ def test_a_return_is_acknowledged_once(practices: Practices) -> None:
 def test_only_a_person_of_the_controller_declares(practices: Practices) -> None:
     """No other controller's, no other role, no token, and not where it was not granted."""
     form = {**ABOUT, "reasons": "te ver weg"}
-    with practices.signed_in("C2") as http:
+    with practices.of("C2") as http:
         assert http.post(OBJECTION, data=form).status_code == 403
         assert http.get("/declarations?controller=C1").status_code == 403
-    with practices.signed_in("C1", registers=("breaches",)) as http:
+    with practices.of("C1", registers=("breaches",)) as http:
         assert http.get("/declarations").status_code == 403
         assert http.post(OBJECTION, data=form).status_code == 403
         assert 'href="/declarations"' not in http.get("/home").text
-    with practices.signed_in("C1", registers=("declarations",)) as http:
+    with practices.of("C1", registers=("declarations",)) as http:
         assert confirmed(http, OBJECTION, form).status_code == 303
-    with practices.signed_in("C1", role=Role.PRIVACY_OFFICER) as http:
+    with practices.of("C1", role=Role.PRIVACY_OFFICER) as http:
         assert http.post(OBJECTION, data=form).status_code == 403
     now = practices.made.clock.moment
     with practices.owner() as conn:
@@ -328,7 +294,7 @@ def test_only_a_person_of_the_controller_declares(practices: Practices) -> None:
     shown(httpx.get(f"{practices.url}/declarations", headers=bearer))
     assert httpx.post(practices.url + OBJECTION, data=form, headers=bearer).status_code == 403
     evil = {"Sec-Fetch-Site": "cross-site"}
-    with practices.signed_in("C1") as http:
+    with practices.of("C1") as http:
         assert http.post(OBJECTION, data=form, headers=evil).status_code == 403
     assert len(practices.recorded(declarations.OBJECTION)) == 1
 
@@ -337,7 +303,7 @@ def test_where_the_ledger_records_nothing_it_says_so(practices: Practices) -> No
     """The form is there, and why it leads nowhere."""
     keys.key_file(practices.made.home.keys, "ledger").unlink()
     form = {**ABOUT, "reasons": "te ver weg"}
-    with practices.signed_in("C1") as http:
+    with practices.of("C1") as http:
         assert "records nothing by itself" in http.get("/declarations").text
         shown(http.post(OBJECTION, data=form), 409)
 

@@ -159,6 +159,8 @@ def test_every_route_that_reads_records_is_recorded(watched: Watched) -> None:
     assert {event["projection"] for event in watched.told()} == expected
     assert expected == {
         "people",
+        "breaches",
+        "subprocessors",
         "findings",
         "clocks",
         "evidence",

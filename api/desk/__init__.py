@@ -6,6 +6,7 @@
     cases.py        everything about one case: a timeline, clocks, findings
     judged.py       findings and clocks
     evidence.py     frameworks, controls, samples
+    requests.py     what an auditor asks, what is answered, what both note
     pictures.py     what is rather looked at than read
     files.py        dossiers and evidence packs to take along
     declarations.py what a controller declares: an objection, a request, a choice, a receipt
@@ -27,6 +28,7 @@ from api.desk import (
     live,
     pictures,
     registers,
+    requests,
 )
 
 ROUTERS = (
@@ -36,6 +38,7 @@ ROUTERS = (
     cases.router,
     judged.router,
     evidence.router,
+    requests.router,
     pictures.router,
     files.router,
     declarations.router,

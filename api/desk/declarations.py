@@ -10,53 +10,39 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
-from urllib.parse import parse_qs
 
-from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
+from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from api import problems
 from api.access import entry_seen_by, holder_of, seen_by
-from api.body import body_up_to
 from api.desk import declared
 from api.desk.cases import events_of
 from api.desk.declared import CHOICES, GROUNDS, KINDS, Kind, Wrong, digest_of, is_running
-from api.desk.shown import DECLARES, desk
+from api.desk.shown import DECLARES, OF_SOME, desk
+from api.desk.writing import Body, access_of, form_of, refusal, why_not, writes
 from api.events import LARGEST
 from api.pages.page import language_of
-from api.sign_in import cookie
 from api.state import ledger_of
-from ledger import cloudevent, declarations, entry, sessions
+from ledger import cloudevent, declarations, entry, own_events
 from ledger.database import Connections
 from ledger.declarations import DECLARED, Declaration
-from ledger.errors import PersonalDataInClear, Refused
-from ledger.granted_access import Access
+from ledger.errors import Refused
 from ledger.opening import Ledger
 from projections.follow import position
 from projections.question import ask
-from projections.register import Label
 from projections.registers import REGISTERS
-
-FORM_LIMIT = 32 * 1024
-"""Bytes of a form."""
 
 PATIENCE, LOOK = 2.0, 0.05
 """Seconds in which registers follow, and between looks whether they did."""
 
 router = APIRouter(include_in_schema=False)
 
-Body = Annotated[bytes, Depends(body_up_to(FORM_LIMIT))]
 Named = Annotated[str, Query(max_length=64)]
 KindName = Annotated[str, Path(max_length=32)]
 
-PERSONAL = Label(
-    "Hierin staat wat op een BSN, e-mailadres of telefoonnummer lijkt. Laat dat weg: wat hier"
-    " staat, kan nooit meer worden gewist.",
-    "This holds what looks like a BSN, an e-mail address or a telephone number. Leave that out:"
-    " what is written here can never be erased.",
-)
-
 Row = Mapping[str, Any]
+
+WRITES = writes(OF_SOME["declarations"], "declarations")
 
 
 @router.get("/declarations", dependencies=[DECLARES])
@@ -72,7 +58,7 @@ def list_declarations(request: Request, controller: Named = "") -> HTMLResponse:
         "declarations",
         controller=asked,
         controllers=holder_of(request).controllers or (),
-        why_not=_why_not(request),
+        why_not=why_not(request),
         kinds={name: _shown(kind, language) for name, kind in KINDS.items()},
         windows=[r for r in announced if r["kind"] == "announcement" and is_running(r, now)],
         objections=[row for row in announced if row["kind"] == "objection"],
@@ -120,38 +106,33 @@ def show_form(
     return _form(request, kind, asked, _about(connections, kind, asked, about), {})
 
 
-@router.post("/declarations/{kind}", dependencies=[DECLARES])
+@router.post("/declarations/{kind}", dependencies=[WRITES])
 def declare(request: Request, kind: KindName, body: Body) -> Response:
     """Show the words to be confirmed; or, once they were, record them."""
-    sent = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=20)
-    form = {name: values[0].replace("\r\n", "\n").strip() for name, values in sent.items()}
+    form = form_of(body)
     _known(kind)
     ledger, confirmed = ledger_of(request), form.get("id", "")
-    if confirmed and not declarations.ID.fullmatch(confirmed):
+    if confirmed and not own_events.ID.fullmatch(confirmed):
         raise HTTPException(422, "The form was changed on its way.")
     connections, asked = _asked(request, form.get("controller", ""))
-    access = _person(request)
     if confirmed:
         there = declarations.recorded(ledger, KINDS[kind].type, confirmed, asked)
         if there is not None:  # sent twice
             return RedirectResponse(f"/declarations/recorded/{there}", 303)
     about = _about(connections, kind, asked, form.get("about", ""))
-    if why_not := _why_not(request):
-        return _form(request, kind, asked, about, form, 409, why_not)
+    if nothing := why_not(request):
+        return _form(request, kind, asked, about, form, 409, nothing)
     try:
         declaration = _declaration(request, kind, confirmed, asked, about, form)
         # What is confirmed are these words: those of another language, or of a moment at which
         # the register said something else, are shown first.
         if form.get("shown") != digest_of(declaration.words):
             return _form(request, kind, asked, about, form, words=declaration.words)
-        index = declarations.record(ledger, declaration, access)
+        index = declarations.record(ledger, declaration, access_of(request))
     except Wrong as wrong:
         return _form(request, kind, asked, about, form, 422, wrong.says.text(language_of(request)))
     except Refused as refused:
-        said = str(refused)
-        if isinstance(refused, PersonalDataInClear):
-            said = PERSONAL.text(language_of(request))
-        return _form(request, kind, asked, about, form, problems.kind_of(refused).status, said)
+        return _form(request, kind, asked, about, form, *refusal(request, refused))
     _wait_for(ledger, index)
     return RedirectResponse(f"/declarations/recorded/{index}", 303)
 
@@ -175,28 +156,6 @@ def _asked(request: Request, controller: str) -> tuple[Connections, str]:
 def _known(kind: str) -> None:
     if kind not in KINDS:
         raise HTTPException(404, "Nothing of this kind is declared here.")
-
-
-def _person(request: Request) -> Access:
-    """Under what whoever asks signed in. 403 for a token."""
-    secret = cookie.read(request)
-    if secret is not None and "authorization" not in request.headers:
-        ledger = ledger_of(request)
-        with ledger.pool.connection() as conn:
-            session = sessions.find(conn, secret, ledger.clock())
-        if session is not None:
-            return session.access
-    raise HTTPException(403, "A person who signed in declares; a token shows a program.")
-
-
-def _why_not(request: Request) -> str | None:
-    """Why nothing can be declared here, if so."""
-    if ledger_of(request).own_key() is not None:
-        return None
-    return Label(
-        "Deze ledger legt zelf niets vast: ze is een demonstratie, of er wordt alleen gelezen.",
-        "This ledger records nothing by itself: it is a demonstration, or it only reads.",
-    ).text(language_of(request))
 
 
 def _rows(connections: Connections, register: str, controller: str) -> list[Row]:
@@ -230,7 +189,7 @@ def _about(connections: Connections, kind: str, controller: str, about: str) -> 
 def _declaration(
     request: Request, kind: str, confirmed: str, controller: str, about: Row, form: declared.Form
 ) -> Declaration:
-    id, language = confirmed or declarations.new_id(), language_of(request)
+    id, language = confirmed or own_events.new_id(), language_of(request)
     if kind == "objection":
         now = ledger_of(request).now()
         return declared.objection(id, controller, about, form, now, language)
@@ -262,10 +221,10 @@ def _form(
         about=about,
         about_id=about.get("change" if kind == "objection" else "return_id", ""),
         form=form,
-        wrong=wrong or _why_not(request),
+        wrong=wrong or why_not(request),
         words=words,
         shown=digest_of(words) if words else "",
-        id=declarations.new_id() if words else "",
+        id=own_events.new_id() if words else "",
         grounds=[(name, label.text(language)) for name, label in GROUNDS.items()],
         choices=[(name, label.text(language)) for name, label in CHOICES.items()],
         longest=declared.LONGEST,

@@ -21,13 +21,14 @@ from fastapi import APIRouter, Request, Response
 from api.access import holder_of, seen_by
 from api.desk.declared import is_running
 from api.desk.entries import label_of
+from api.desk.requests import requests_of, shown_request
 from api.desk.shown import EVERY_READER, desk, is_watcher
 from api.desk.words import SEVERITY, STATE
 from api.pages.page import language_of
 from api.state import ledger_of, state_of
 from ledger.database import Connections
 from ledger.reader import Reader
-from ledger.roles import Role
+from ledger.roles import WATCHERS, Role
 from projections.clocks import SeenClock, ask_clocks
 from projections.findings import SEVERITIES, ask_findings
 from projections.question import Moment, ask
@@ -65,6 +66,9 @@ def home(request: Request) -> Response:
         values["controller"] = asked
     if holder.role is Role.AUDITOR:
         values["grants"] = _grants(request)
+    if holder.role in WATCHERS:
+        asked_for, _ = requests_of(ledger_of(request).pool, holder)
+        values["requests"] = [shown_request(each) for each in asked_for if not each.answers]
     if _may(request, "events") and granted is None:
         values["news"] = _news(ledger_of(request).reader, since, size, language)
     values["frameworks"] = [

@@ -143,11 +143,10 @@ def show_subprocessors(request: Request, controller: Controller = "") -> HTMLRes
         )
         for span in spans
     ]
-    chart = charts.spans(spans, now, KINDS["subprocessors"].title.text(language), language)
+    title = KINDS["subprocessors"].title.text(language)
+    chart = charts.spans(spans, now, title, language) if spans else None
     headings = (SUBPROCESSOR, SINCE, UNTIL, CONTROLLERS)
-    return _show(
-        request, "subprocessors", controller, chart if spans else None, headings, rows, answer.basis
-    )
+    return _show(request, "subprocessors", controller, chart, headings, rows, answer.basis)
 
 
 @router.get("/pictures/breaches", dependencies=[shows("breaches")])

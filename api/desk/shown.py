@@ -18,7 +18,7 @@ from api.access import Allowed, Credentials, holder_of
 from api.moments import MomentError, parse_moment
 from api.pages.page import language_of, page
 from api.state import ledger_of, state_of
-from ledger.roles import READERS, Holder, Role
+from ledger.roles import READERS, WATCHERS, Holder, Role
 from projections.civil import local_minute
 from projections.exports.document import text
 from projections.question import Moment
@@ -30,11 +30,16 @@ PLACES = (
     "findings",
     "clocks",
     "evidence",
+    "requests",
     "pictures",
     "dossiers",
     "packs",
 )
 """Where the links at the top of a page lead."""
+
+
+OF_SOME = {"declarations": frozenset({Role.CONTROLLER_READER}), "requests": WATCHERS}
+"""Those that are for some roles alone."""
 
 
 class Shown(Allowed):
@@ -64,7 +69,11 @@ def shows(name: str | None = None, *, of_path: bool = False) -> Any:
     return Depends(Shown(READERS, name=name, of_path=of_path))
 
 
-DECLARES = Depends(Shown(frozenset({Role.CONTROLLER_READER}), name="declarations"))
+WATCHES = Depends(Shown(WATCHERS))
+"""The dependency of a page for whoever audits, watches or runs the ledger."""
+
+
+DECLARES = Depends(Shown(OF_SOME["declarations"], name="declarations"))
 """The dependency of a page on which a controller declares something."""
 
 
@@ -116,10 +125,10 @@ def moment_of(request: Request) -> tuple[Moment, str | None]:
 
 
 def _may(holder: Holder, place: str) -> bool:
-    granted = holder.registers
-    if place == "declarations" and holder.role is not Role.CONTROLLER_READER:
+    if place in OF_SOME and holder.role not in OF_SOME[place]:
         return False
-    return granted is None or place in ("home", "registers", "pictures", *granted)
+    granted = holder.registers
+    return granted is None or place in ("home", "registers", "requests", "pictures", *granted)
 
 
 def _local(value: datetime | str | None) -> str:

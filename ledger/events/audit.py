@@ -241,3 +241,62 @@ class AuditorAccessRevoked(EventData):
     reason: f.Text = Field(description="Why")
     controller_id: f.Id | None = Field(None, description="Id of the controller")
     by: f.Pseudonym | None = Field(None, description="Who revoked it, as a pseudonym or role")
+
+
+@event_type(
+    nl="Bewijs gevraagd",
+    group="audit",
+    clauses="11.1, 11.3",
+    gdpr="28(3)(h)",
+    iso27001=("A.5.35",),
+    nen7510=("5.35",),
+    registers=("audit_register",),
+)
+class EvidenceRequested(EventData):
+    """An auditor asked for evidence."""
+
+    evidence_request_id: f.Id = Field(description="Id of the request")
+    question: f.Text = Field(description="What is asked for")
+    by: f.Pseudonym = Field(description="Who asks, as a pseudonym")
+    controller_id: f.Id | None = Field(None, description="Controller that it is about; all without")
+    framework: f.Slug | None = Field(None, description="Framework that it is about")
+    control: f.Name | None = Field(None, description="Control that it is about")
+
+
+@event_type(
+    nl="Bewijs geleverd",
+    group="audit",
+    clauses="11.1, 11.3",
+    gdpr="28(3)(h)",
+    iso27001=("A.5.35",),
+    nen7510=("5.35",),
+    registers=("audit_register",),
+)
+class EvidenceProvided(EventData):
+    """A request for evidence was answered, with links to events."""
+
+    evidence_request_id: f.Id = Field(description="Id of the request")
+    answer: f.Text = Field(description="What is answered")
+    by: f.Pseudonym = Field(description="Who answers, as a pseudonym")
+    entries: f.Counts | None = Field(
+        None, description="Events that are the evidence, by their leaf index"
+    )
+
+
+@event_type(
+    nl="Aantekening bij audit gemaakt",
+    group="audit",
+    clauses="11.1, 11.3",
+    gdpr="28(3)(h)",
+    iso27001=("A.5.35",),
+    nen7510=("5.35",),
+    registers=("audit_register",),
+)
+class AuditNoteRecorded(EventData):
+    """An auditor or the privacy officer noted something about what is audited."""
+
+    note: f.Text = Field(description="What was noted")
+    by: f.Pseudonym = Field(description="Who noted it, as a pseudonym")
+    controller_id: f.Id | None = Field(None, description="Controller that it is about; all without")
+    framework: f.Slug | None = Field(None, description="Framework that it is about")
+    control: f.Name | None = Field(None, description="Control that it is about")

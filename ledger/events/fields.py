@@ -189,6 +189,7 @@ Ids = Annotated[
     list[Id], Field(max_length=5000, json_schema_extra=_UNIQUE), AfterValidator(_unique_text)
 ]
 Controllers = Annotated[Ids, Field(min_length=1)]
+Counts = Annotated[list[Count], Field(max_length=500)]
 Texts = Annotated[
     list[Text], Field(max_length=500, json_schema_extra=_UNIQUE), AfterValidator(_unique_text)
 ]

@@ -1,0 +1,96 @@
+"""What every form has with which a person has something recorded: who that is, and why not.
+
+A token records nothing in this way: it shows a program. `tests/test_declarations.py`,
+`tests/test_requests.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any, cast
+from urllib.parse import parse_qs
+
+from fastapi import Depends, HTTPException, Request
+
+from api import problems
+from api.access import Credentials
+from api.body import body_up_to
+from api.desk.shown import Shown
+from api.pages.page import language_of
+from api.sign_in import cookie
+from api.state import ledger_of
+from ledger import sessions
+from ledger.errors import PersonalDataInClear, Refused
+from ledger.granted_access import Access
+from ledger.opening import Ledger
+from ledger.roles import Role
+from projections.register import Label
+
+FORM_LIMIT = 32 * 1024
+"""Bytes of a form."""
+
+Body = Annotated[bytes, Depends(body_up_to(FORM_LIMIT))]
+
+PERSONAL = Label(
+    "Hierin staat wat op een BSN, e-mailadres of telefoonnummer lijkt. Laat dat weg: wat hier"
+    " staat, kan nooit meer worden gewist.",
+    "This holds what looks like a BSN, an e-mail address or a telephone number. Leave that out:"
+    " what is written here can never be erased.",
+)
+
+NOTHING = Label(
+    "Deze ledger legt zelf niets vast: ze is een demonstratie, of er wordt alleen gelezen.",
+    "This ledger records nothing by itself: it is a demonstration, or it only reads.",
+)
+
+
+class Written(Shown):
+    """What a form declares with which a person has something recorded: as `Shown`, and 403 for a
+    token."""
+
+    async def __call__(self, request: Request, credentials: Credentials) -> None:
+        """Find out who signed in."""
+        await super().__call__(request, credentials)
+        access = None
+        if credentials is None and (secret := cookie.read(request)):
+            access = await asyncio.to_thread(_access, ledger_of(request), secret)
+        if access is None:
+            raise HTTPException(403, "A person who signed in does this; a token shows a program.")
+        request.state.access = access
+
+
+def writes(roles: frozenset[Role], name: str | None = None) -> Any:
+    """The dependency of such a form, for some roles, under the name that they were granted."""
+    return Depends(Written(roles, name=name))
+
+
+def access_of(request: Request) -> Access:
+    """Under what somebody signed in who sent a form."""
+    return cast("Access", request.state.access)
+
+
+def _access(ledger: Ledger, secret: str) -> Access | None:
+    with ledger.pool.connection() as conn:
+        session = sessions.find(conn, secret, ledger.clock())
+    return None if session is None else session.access
+
+
+def form_of(body: bytes) -> dict[str, str]:
+    """The fields of a form, without white space around and with one spelling of a new line."""
+    sent = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=20)
+    return {name: values[0].replace("\r\n", "\n").strip() for name, values in sent.items()}
+
+
+def why_not(request: Request) -> str | None:
+    """Why nothing can be declared here, if so."""
+    if ledger_of(request).own_key() is not None:
+        return None
+    return NOTHING.text(language_of(request))
+
+
+def refusal(request: Request, refused: Refused) -> tuple[int, str]:
+    """The status of a refusal, and what is said of it."""
+    said = str(refused)
+    if isinstance(refused, PersonalDataInClear):
+        said = PERSONAL.text(language_of(request))
+    return problems.kind_of(refused).status, said
