@@ -357,6 +357,14 @@ def test_what_came_since_the_last_visit_is_told(
             assert "Secure" in kept
 
 
+def test_a_form_of_too_many_fields_is_refused(as_: As) -> None:
+    """Whoever made it; a page says so."""
+    many = "&".join(f"f{number}=x" for number in range(201))
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    with as_(Role.PRIVACY_OFFICER) as http:
+        shown(http.post("/packs", content=many, headers=headers), 422)
+
+
 def test_packs_are_asked_for_with_a_form(as_: As) -> None:
     """And given up; what is wrong with the question is said beside it."""
     with as_(Role.PRIVACY_OFFICER, holder="packer") as http:

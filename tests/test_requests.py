@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from api.desk.requests import ANSWERED, ASKED, LONGEST, NOTED
+from ledger import cloudevent, entry
 from ledger.errors import NotAuthorisedToSign
 from ledger.roles import Role
 from tests.check_ledger import check_ledger
@@ -93,6 +94,18 @@ def test_a_form_that_is_sent_twice_records_once(people: People) -> None:
             assert auditor.post(path, data=form).status_code == 303
             assert auditor.post(path, data=form).status_code == 303
             assert len(people.recorded(name)) == 1
+
+
+def test_what_was_taken_back_is_not_shown(people: People) -> None:
+    """A note that was a mistake; it stays in the log."""
+    with people.signed_in(Role.PRIVACY_OFFICER, "officer-1") as officer:
+        sent(officer, "/requests/notes", note="een vergissing")
+        assert "een vergissing" in officer.get("/requests").text
+        stored = people.made.ledger.reader.entry(people.made.ledger.reader.size() - 1)
+        note = cloudevent.parse(entry.parse(stored.leaf).payload)
+        taken_back = {"retracts_event_id": f"{note.source} {note.id}", "reason": "vergissing"}
+        people.made.append("EventRetracted", taken_back, service="dpo")
+        assert "een vergissing" not in officer.get("/requests").text
 
 
 def test_an_auditor_sees_its_own_and_no_others(people: People) -> None:

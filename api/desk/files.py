@@ -7,15 +7,14 @@ to check what was.
 from __future__ import annotations
 
 from typing import Annotated, Any
-from urllib.parse import parse_qs
 
-from fastapi import APIRouter, Depends, HTTPException, Path, Request, Response
+from fastapi import APIRouter, HTTPException, Path, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import ValidationError
 
 from api.access import holder_of
-from api.body import body_up_to
 from api.desk.shown import EVERY_READER, desk, shows
+from api.desk.writing import Body, fields_of
 from api.packs import Asked, ask_for_pack, give_up, own_pack, shown_pack
 from api.pages.page import language_of
 from api.state import ledger_of, state_of
@@ -24,11 +23,6 @@ from projections.dossiers import DOSSIERS
 from projections.exports.dossiers import formats_of
 
 router = APIRouter(include_in_schema=False)
-
-FORM_LIMIT = 16 * 1024
-"""Bytes of a form."""
-
-Body = Annotated[bytes, Depends(body_up_to(FORM_LIMIT))]
 
 
 @router.get("/dossiers", dependencies=[shows("dossiers")])
@@ -57,13 +51,13 @@ def list_packs(request: Request) -> HTMLResponse:
 @router.post("/packs", dependencies=[shows("packs")])
 def ask_for(request: Request, body: Body) -> Response:
     """Ask for a pack; what is wrong with the question is said beside the form."""
-    form = parse_qs(body.decode("utf-8", "replace"), max_num_fields=200)
+    form = fields_of(body)
     given: dict[str, Any] = {
         "from": _one(form, "from"),
         "until": _one(form, "until"),
         "lang": _one(form, "lang") or language_of(request),
         "controllers": [c for c in form.get("controller", []) if c] or None,
-        "frameworks": form.get("framework") or None,
+        "frameworks": [each for each in form.get("framework", []) if each] or None,
     }
     try:
         ask_for_pack(request, Asked.model_validate(given))

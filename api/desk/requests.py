@@ -28,7 +28,7 @@ from ledger.database import Connections
 from ledger.errors import IdAlreadyUsed, Refused
 from ledger.roles import WATCHERS, Holder, Role
 from projections import history
-from projections.facts import Recorded
+from projections.facts import Fact, effective
 from projections.question import basis_at, reading
 from projections.register import Label
 
@@ -73,16 +73,21 @@ class Asked:
     """A request with its answers, the earliest first."""
 
     id: str
-    event: Recorded
-    answers: Sequence[Recorded]
+    event: Fact
+    answers: Sequence[Fact]
 
 
-def requests_of(pool: Connections, holder: Holder) -> tuple[list[Asked], list[Recorded]]:
-    """The requests that somebody may see, and the notes; the latest first."""
+def requests_of(pool: Connections, holder: Holder) -> tuple[list[Asked], list[Fact]]:
+    """The requests that somebody may see, and the notes, as they were corrected; the latest
+    first."""
     with reading(pool) as conn:
         size = basis_at(conn, None).size
-        found = list(history.each_of_types(conn, (ASKED, ANSWERED, NOTED), upto=size))
-    seen = [event for event in found if event.type == ANSWERED or _is_seen(holder, event.data)]
+        types = (ASKED, ANSWERED, NOTED)
+        found = history.each_of_types(conn, types, upto=size)
+        known = history.with_amendments(conn, found, upto=size)
+    facts = sorted(effective(known), key=lambda fact: fact.position)
+    said = [fact for fact in facts if fact.type in types]
+    seen = [fact for fact in said if fact.type == ANSWERED or _is_seen(holder, fact.data)]
     asked = [
         Asked(
             id,
@@ -232,7 +237,7 @@ def shown_request(asked: Asked) -> Mapping[str, Any]:
     return {"id": asked.id, **_event(asked.event), "answers": answers}
 
 
-def _event(event: Recorded) -> Mapping[str, Any]:
+def _event(event: Fact) -> Mapping[str, Any]:
     data = event.data
     return {
         "text": data.get("question") or data.get("answer") or data.get("note"),

@@ -29,6 +29,8 @@ from projections.register import Label
 FORM_LIMIT = 32 * 1024
 """Bytes of a form."""
 
+MOST_FIELDS = 200
+
 Body = Annotated[bytes, Depends(body_up_to(FORM_LIMIT))]
 
 PERSONAL = Label(
@@ -76,9 +78,20 @@ def _access(ledger: Ledger, secret: str) -> Access | None:
 
 
 def form_of(body: bytes) -> dict[str, str]:
-    """The fields of a form, without white space around and with one spelling of a new line."""
-    sent = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=20)
+    """The fields of a form, without white space around and with one spelling of a new line; of one
+    that comes several times the first."""
+    sent = fields_of(body)
     return {name: values[0].replace("\r\n", "\n").strip() for name, values in sent.items()}
+
+
+def fields_of(body: bytes) -> dict[str, list[str]]:
+    """The fields of a form as they came. 422 for more than any form here has."""
+    try:
+        return parse_qs(
+            body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS
+        )
+    except ValueError:
+        raise HTTPException(422, f"A form has at most {MOST_FIELDS} fields.") from None
 
 
 def why_not(request: Request) -> str | None:
