@@ -41,7 +41,7 @@ PERSONAL = Label(
 )
 
 NOTHING = Label(
-    "Deze ledger legt zelf niets vast: ze is een demonstratie, of er wordt alleen gelezen.",
+    "Dit grootboek legt zelf niets vast: het is een demonstratie, of er wordt alleen gelezen.",
     "This ledger records nothing by itself: it is a demonstration, or it only reads.",
 )
 
