@@ -22,7 +22,7 @@ from api.pages.page import language_of
 from api.state import ledger_of
 from ledger.database import Connections
 from ledger.opening import Ledger
-from ledger.tags import CASES
+from ledger.tags import CASES, controllers_of
 from ledger.unsealing import in_short
 from projections import history
 from projections.clocks import SeenClock, clocks_at
@@ -85,7 +85,10 @@ def show_case(
     if not events:
         raise HTTPException(404, "There is no case of this id, or not for you.")
     now = ledger.now()
-    basis, rows = ask_all(connections, [*JUDGED.values()], moment, controller=asked)
+    # What is judged of everybody takes long to read; most cases are of one controller.
+    concerned = {id} if retains else {c for e in events for c in controllers_of(e.type, e.data)}
+    only = asked or (min(concerned) if len(concerned) == 1 else None)
+    basis, rows = ask_all(connections, [*JUDGED.values()], moment, controller=only)
     at = judged_at(moment, basis, now)
     indexes = {event.position for event in events}
     # A controller is the subject of more than its retention.
