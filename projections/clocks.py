@@ -14,7 +14,7 @@ from typing import Any
 
 from ledger.database import Connections
 from projections.findings import moment_of
-from projections.question import Basis, Moment, ask_all
+from projections.question import Basis, Moment, Picked, ask_all
 from projections.reading import instant
 from projections.register import Label, Row
 from projections.rules import JUDGED, RULES
@@ -79,7 +79,11 @@ def ask_clocks(
     `within` keeps those due so soon, or overdue. Without `states` these are the clocks that are
     `open`. Raises LookupError when nothing had been recorded yet at `known_at`.
     """
-    basis, rows = ask_all(connections, [*JUDGED.values()], moment, controller=controller)
+    # Most clocks were stopped long ago.
+    picked = Picked("clock", "" if states else '"stopped_at":null')
+    basis, rows = ask_all(
+        connections, [*JUDGED.values()], moment, controller=controller, picked=picked
+    )
     at = moment_of(moment, basis, now)
     seen = [
         clock

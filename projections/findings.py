@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import Any, cast
 
 from ledger.database import Connections
-from projections.question import Basis, Moment, ask_all
+from projections.question import Basis, Moment, Picked, ask_all
 from projections.register import Label, Row
 from projections.rules import JUDGED, RULES
 from projections.rules.rule import Rule, Severity
@@ -71,7 +71,9 @@ def ask_findings(
 
     Raises LookupError when nothing had been recorded yet at `known_at`.
     """
-    basis, rows = ask_all(connections, [*JUDGED.values()], moment, controller=controller)
+    basis, rows = ask_all(
+        connections, [*JUDGED.values()], moment, controller=controller, picked=Picked("finding")
+    )
     at = moment_of(moment, basis, now)
     held = held_at(rows, at)
     wanted = [

@@ -55,6 +55,15 @@ class Answer:
     rows: Sequence[Row]
 
 
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """Rows of a kind, and of these the ones of which the body holds a text (`rows.body`); '' for
+    any. It saves reading rows that whoever asks would leave out."""
+
+    kind: str = ""
+    holds: str = ""
+
+
 def ask(
     connections: Connections,
     register: Register,
@@ -77,13 +86,17 @@ def ask_all(
     moment: Moment = Moment(),
     *,
     controller: str | None = None,
+    picked: Picked | None = None,
 ) -> tuple[Basis, list[Row]]:
-    """The rows of several registers by their keys, all resting on the same entries.
+    """The rows of several registers by their keys, all resting on the same entries; of those that
+    are `picked` at least, and maybe others.
 
     Connections that see one controller ask about that one. Raises LookupError when nothing had been
     recorded yet at `known_at`.
     """
-    basis, by_register = ask_each(connections, registers, moment, controller=controller)
+    basis, by_register = ask_each(
+        connections, registers, moment, controller=controller, picked=picked
+    )
     return basis, _sorted(row for rows in by_register.values() for row in rows)
 
 
@@ -93,6 +106,7 @@ def ask_each(
     moment: Moment = Moment(),
     *,
     controller: str | None = None,
+    picked: Picked | None = None,
 ) -> tuple[Basis, dict[str, list[Row]]]:
     """As `ask_all`, with the rows of each register by its name."""
     everything = connections
@@ -103,7 +117,7 @@ def ask_each(
         with reading(connections) as conn:
             upto = followed(conn)
             if upto is not None:
-                rows = _stored(conn, registers, controller)
+                rows = _stored(conn, registers, controller, picked or Picked())
                 return basis_at(conn, upto), {n: _sorted(found) for n, found in rows.items()}
     with reading(everything) as conn:
         basis = basis_at(conn, moment.known_at)
@@ -157,11 +171,22 @@ def _checkpoint(conn: psycopg.Connection, condition: str, *args: object) -> tupl
 
 
 def _stored(
-    conn: psycopg.Connection, registers: Sequence[Register], controller: str | None
+    conn: psycopg.Connection,
+    registers: Sequence[Register],
+    controller: str | None,
+    picked: Picked,
 ) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {register.name: [] for register in registers}
-    names = {"registers": [*found]}
-    for name, row in _rows(conn, "register = ANY(%(registers)s)", controller, names):
+    values = {
+        "registers": [*found],
+        "kind": picked.kind and f"{picked.kind}:",
+        "holds": picked.holds,
+    }
+    condition = (
+        "register = ANY(%(registers)s) AND starts_with(key, %(kind)s)"
+        " AND (%(holds)s = '' OR strpos(body, %(holds)s) > 0)"
+    )
+    for name, row in _rows(conn, condition, controller, values):
         found[name].append(row)
     return found
 
