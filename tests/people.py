@@ -41,7 +41,7 @@ class People:
         now = self.made.clock.moment
         asked: dict[str, Any] = {"controllers": controllers, "registers": registers}
         if role is Role.AUDITOR:
-            asked = {"grant_id": self._grant(holder, controllers, registers, frameworks)}
+            asked = {"grant_id": self.grant(holder, controllers, registers, frameworks)}
         with self.owner() as conn:
             access, _ = granted_access.grant(
                 conn,
@@ -58,13 +58,14 @@ class People:
         with httpx.Client(base_url=self.url, headers=headers, timeout=40) as http:
             yield http
 
-    def _grant(
+    def grant(
         self,
         holder: str,
-        controllers: Sequence[str],
-        registers: Sequence[str],
-        frameworks: Sequence[str],
+        controllers: Sequence[str] = (),
+        registers: Sequence[str] = (),
+        frameworks: Sequence[str] = (),
     ) -> str:
+        """The id of a grant of an auditor, for a day."""
         grant_id, now = f"G-{next(self.made.numbers)}", self.made.clock.moment
         auditor_grants.grant(
             self.made.ledger,

@@ -41,7 +41,15 @@ class Desk:
     """Somebody at the desk, signed in by a link as people are."""
 
     def __init__(
-        self, chromium: Browser, ledger: Ledger, url: str, role: Role, *, width: int, locale: str
+        self,
+        chromium: Browser,
+        ledger: Ledger,
+        url: str,
+        role: Role,
+        *,
+        width: int,
+        locale: str,
+        grant_id: str | None = None,
     ) -> None:
         self.url = url
         self.context: BrowserContext = chromium.new_context(
@@ -53,7 +61,7 @@ class Desk:
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
         self.page.on("console", self._hear)
         self.page.on("request", self._ask)
-        self._sign_in(ledger, role)
+        self._sign_in(ledger, role, grant_id)
 
     def _hear(self, message: Any) -> None:
         if message.type == "error" and "status of 4" not in message.text:
@@ -63,9 +71,11 @@ class Desk:
         if not request.url.startswith((self.url, "data:", "blob:")):
             self.wrong.append(f"asked another host: {request.url}")
 
-    def _sign_in(self, ledger: Ledger, role: Role) -> None:
+    def _sign_in(self, ledger: Ledger, role: Role, grant_id: str | None) -> None:
         now = ledger.clock()
-        options = {"controllers": [CONTROLLER]} if role is Role.CONTROLLER_READER else {}
+        options: dict[str, Any] = {"grant_id": grant_id} if grant_id else {}
+        if role is Role.CONTROLLER_READER:
+            options = {"controllers": [CONTROLLER]}
         with ledger.database.connect_as_owner() as conn:
             _, secret = granted_access.grant(
                 conn,

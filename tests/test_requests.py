@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from html import unescape
 
 import httpx
 import psycopg
@@ -81,6 +82,25 @@ def test_a_question_is_answered_with_events(people: People) -> None:
         assert 'href="/entries/3"' in page.text
         assert "No request is open." in page.text
         assert "No request is open." in officer.get("/home").text
+
+
+def test_a_sample_is_kept_as_a_note(people: People) -> None:
+    """From the page of a control: its seed and its events, as anybody draws them again; the first
+    page shows it."""
+    with people.signed_in(Role.AUDITOR, "auditor-1") as auditor:
+        where = "/evidence/gdpr/Art.%2028(3)(a)?from=2026-01-01&until=2026-12-31&sample=2&seed=s1"
+        page = auditor.get(where)
+        shown(page)
+        (link,) = re.findall(r'href="(/requests\?[^"]*note=[^"]*)"', page.text)
+        form = auditor.get(unescape(link))
+        shown(form)
+        (note,) = re.findall(r'<textarea id="note"[^>]*>([^<]+)</textarea>', form.text)
+        drawn = re.findall(r'href="/entries/(\d+)"', page.text)
+        assert "seed s1" in note.lower()
+        assert all(index in note for index in drawn)
+        about = {"framework": "gdpr", "control": "Art. 28(3)(a)"}
+        assert sent(auditor, "/requests/notes", note=unescape(note), **about).status_code == 303
+        assert "Seed s1" in auditor.get("/home").text
 
 
 def test_a_form_that_is_sent_twice_records_once(people: People) -> None:
@@ -240,5 +260,31 @@ def test_the_privacy_officer_answers_in_a_browser(
     expect(page.locator("blockquote")).to_have_text("In deze gebeurtenis.")
     desk.look()
     page.get_by_text(re.compile("^(Aantekening maken|Make a note)$")).click()
+    desk.look()
+    desk.context.close()
+
+
+@pytest.mark.parametrize(("width", "locale"), [(1440, "nl-NL"), (360, "en-GB")])
+def test_an_auditor_works_in_a_browser(
+    people: People, chromium: Browser, width: int, locale: str
+) -> None:
+    """Its grant, the coverage of its frameworks, a sample, and a question about the control."""
+    grant_id = people.grant("auditor-1", frameworks=["gdpr", "iso27001"])
+    ledger = people.made.ledger
+    role = Role.AUDITOR
+    desk = Desk(chromium, ledger, people.url, role, width=width, locale=locale, grant_id=grant_id)
+    page = desk.page
+    figures = page.locator("figure svg")
+    page.get_by_role("link", name="ISO/IEC 27001").scroll_into_view_if_needed()
+    expect(figures).to_have_count(2)
+    desk.look()
+    desk.go("/evidence/gdpr/Art.%2028(3)(a)?from=2026-01-01&until=2026-12-31&sample=2&seed=s1")
+    page.get_by_role("link", name=re.compile("Deze steekproef|this sample")).click()
+    desk.look()
+    page.get_by_role("button", name=re.compile("Vastleggen|Record")).last.click()
+    expect(page.locator("article.card")).to_have_count(1)
+    page.get_by_label(re.compile("^(Vraag|Question)$")).fill("Waar is de toets?")
+    page.get_by_role("button", name=re.compile("Vastleggen|Record")).first.click()
+    expect(page.locator("article.card")).to_have_count(2)
     desk.look()
     desk.context.close()

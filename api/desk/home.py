@@ -21,7 +21,7 @@ from fastapi import APIRouter, Request, Response
 from api.access import holder_of, seen_by
 from api.desk.declared import is_running
 from api.desk.entries import label_of
-from api.desk.requests import requests_of, shown_request
+from api.desk.requests import requests_of, shown_event, shown_request
 from api.desk.shown import EVERY_READER, desk, is_watcher
 from api.desk.words import SEVERITY, STATE
 from api.pages.page import language_of
@@ -45,6 +45,9 @@ VISIT = 1800
 NEWEST = 500
 """Entries that are counted by type as new; of more there is the number alone."""
 
+NOTES = 5
+"""The latest notes that are shown."""
+
 router = APIRouter(include_in_schema=False)
 
 
@@ -67,7 +70,8 @@ def home(request: Request) -> Response:
     if holder.role is Role.AUDITOR:
         values["grants"] = _grants(request)
     if holder.role in WATCHERS:
-        asked_for, _ = requests_of(ledger_of(request).pool, holder)
+        asked_for, notes = requests_of(ledger_of(request).pool, holder)
+        values["notes"] = [shown_event(each) for each in notes[:NOTES]]
         values["requests"] = [shown_request(each) for each in asked_for if not each.answers]
     if _may(request, "events") and granted is None:
         values["news"] = _news(ledger_of(request).reader, since, size, language)

@@ -108,9 +108,14 @@ def _is_seen(holder: Holder, data: Mapping[str, Any]) -> bool:
 
 
 @router.get("/requests", dependencies=[WATCHES])
-def list_requests(request: Request, framework: Named = "", control: Named = "") -> HTMLResponse:
-    """What was asked, answered and noted; with forms to go on."""
-    return _page(request, {"framework": framework, "control": control})
+def list_requests(
+    request: Request,
+    framework: Named = "",
+    control: Named = "",
+    note: Annotated[str, Query(max_length=LONGEST)] = "",
+) -> HTMLResponse:
+    """What was asked, answered and noted; with forms to go on, filled in as far as is known."""
+    return _page(request, {"framework": framework, "control": control, "note": note})
 
 
 @router.post("/requests", dependencies=[writes(frozenset({Role.AUDITOR}))])
@@ -214,7 +219,7 @@ def _page(
         status,
         open=[shown_request(each) for each in asked if not each.answers],
         answered=[shown_request(each) for each in asked if each.answers],
-        notes=[_event(each) for each in notes],
+        notes=[shown_event(each) for each in notes],
         asks=holder.role is Role.AUDITOR,
         answers=holder.role in ANSWERS,
         frameworks=frameworks,
@@ -233,11 +238,12 @@ def _new_ids() -> Iterator[str]:
 
 def shown_request(asked: Asked) -> Mapping[str, Any]:
     """A request as a page shows it."""
-    answers = [{**_event(e), "entries": e.data.get("entries", ())} for e in asked.answers]
-    return {"id": asked.id, **_event(asked.event), "answers": answers}
+    answers = [{**shown_event(e), "entries": e.data.get("entries", ())} for e in asked.answers]
+    return {"id": asked.id, **shown_event(asked.event), "answers": answers}
 
 
-def _event(event: Fact) -> Mapping[str, Any]:
+def shown_event(event: Fact) -> Mapping[str, Any]:
+    """A question, an answer or a note as a page shows it."""
     data = event.data
     return {
         "text": data.get("question") or data.get("answer") or data.get("note"),
