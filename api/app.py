@@ -39,6 +39,7 @@ from api.desk import ROUTERS as DESK
 from api.desk.shown import error_page
 from api.inspected import Inspected
 from api.pages import routes as assets
+from api.plain import Plain
 from api.pushback import PushBack
 from api.sign_in import routes as signing_in
 from api.state import State
@@ -70,6 +71,7 @@ def create_app(state: State) -> FastAPI:
         app.add_middleware(Inspected, inspections=state.inspections)
     app.add_middleware(PushBack, most=AT_ONCE, late=LATE)
     app.add_middleware(CrossSite)
+    app.add_middleware(Plain)
     app.add_middleware(_Headers)
     problems.install(app, error_page)
     for router in ROUTERS:

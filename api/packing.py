@@ -69,17 +69,18 @@ class Packing(Background):
             return
         asked, claim = claimed
         spawned = multiprocessing.get_context("spawn")
-        self._maker = spawned.Process(
+        maker = spawned.Process(
             target=_make, args=(self._home, asked, claim, dict(self._trust)), daemon=True
         )
-        self._maker.start()
-        while self._maker.is_alive() and not self._closing.is_set():
-            self._maker.join(self._look)
+        maker.start()
+        self._maker = maker  # only now there is something to terminate
+        while maker.is_alive() and not self._closing.is_set():
+            maker.join(self._look)
         if self._closing.is_set():
-            self._maker.terminate()
-        self._maker.join()
-        if self._maker.exitcode and not self._closing.is_set():
-            log.warning("a pack was not made", pack=asked.id, exit=self._maker.exitcode)
+            maker.terminate()
+        maker.join()
+        if maker.exitcode and not self._closing.is_set():
+            log.warning("a pack was not made", pack=asked.id, exit=maker.exitcode)
             with self._ledger.pool.connection() as conn:
                 reason = "the process that was making it ended"
                 asked_packs.fail(conn, asked.id, claim, self._ledger.clock(), reason)

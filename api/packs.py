@@ -36,7 +36,7 @@ from projections.reading import stamp
 router = APIRouter(prefix="/v1/packs", tags=["packs"], dependencies=[reads("packs")])
 
 Id = Annotated[str, Path(max_length=64, description="Id of a pack")]
-Named = Annotated[str, Field(min_length=1, max_length=64)]
+Named = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f]+$")]
 
 ZIP = "application/zip"
 

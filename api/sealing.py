@@ -23,7 +23,9 @@ from ledger.sealing_keys import KeptKey
 router = APIRouter(prefix="/v1", tags=["sealing"])
 
 SUBJECT = Field(
-    max_length=97, description="A kind and an id: request:V-1. No name or number of a person"
+    max_length=97,
+    pattern=r"^[^\x00-\x1f]+$",
+    description="A kind and an id: request:V-1. No name or number of a person",
 )
 
 
