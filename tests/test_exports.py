@@ -67,7 +67,7 @@ def test_an_export_takes_the_token(http: httpx.Client, ledger: TestLedger) -> No
     problem(http.get("/v1/controllers/C1/export"), 401, "token-needed")
 
 
-@pytest.mark.parametrize("controller", ["C1", "C9", "x" * 64, "%00"])
+@pytest.mark.parametrize("controller", ["C1", "C9", "x" * 64])
 def test_what_was_not_committed_to_is_not_found(http: httpx.Client, controller: str) -> None:
     """Before the first note nothing is; an unknown controller is no different."""
     problem(http.get(f"/v1/controllers/{controller}/export"), 404, "not-found")
