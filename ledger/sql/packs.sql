@@ -26,7 +26,8 @@ GRANT SELECT, INSERT, DELETE, UPDATE ON packs TO {service_role};
 CREATE TABLE pack_pieces (
     pack_id       text NOT NULL REFERENCES packs ON DELETE CASCADE,
     number        integer NOT NULL,
-    content       bytea STORAGE EXTERNAL NOT NULL,  -- packed already
+    content       bytea NOT NULL,
     PRIMARY KEY (pack_id, number)
 );
+ALTER TABLE pack_pieces ALTER COLUMN content SET STORAGE EXTERNAL;  -- packed already
 GRANT SELECT, INSERT, DELETE ON pack_pieces TO {service_role};
