@@ -186,7 +186,8 @@ async def _holder(request: Request, credentials: HTTPAuthorizationCredentials | 
             return OPERATOR
         found = await asyncio.to_thread(_holder_of_token, ledger, token)
     elif secret := cookie.read(request):
-        found = await asyncio.to_thread(_holder_of_session, ledger, secret)
+        person = await asyncio.to_thread(holder_of_session, ledger, secret)
+        request.state.access, found = person or (None, None)
     else:
         found = None
     if found is None:
@@ -206,11 +207,13 @@ def _holder_of_token(ledger: Ledger, token: str) -> Holder | None:
     return found.grants
 
 
-def _holder_of_session(ledger: Ledger, secret: str) -> Holder | None:
+def holder_of_session(ledger: Ledger, secret: str) -> tuple[Access, Holder] | None:
+    """Under what somebody signed in, by the cookie of a session, and whom that is taken for."""
     now = ledger.clock()
     with ledger.pool.connection() as conn:
         session = sessions.find(conn, secret, now)
-        return None if session is None else taken_for(conn, session.access, now)
+        holder = taken_for(conn, session.access, now) if session else None
+    return None if session is None or holder is None else (session.access, holder)
 
 
 def taken_for(conn: psycopg.Connection, access: Access, now: datetime) -> Holder | None:

@@ -86,7 +86,7 @@ def ask_all(
     moment: Moment = Moment(),
     *,
     controller: str | None = None,
-    picked: Picked | None = None,
+    picked: Picked = Picked(),
 ) -> tuple[Basis, list[Row]]:
     """The rows of several registers by their keys, all resting on the same entries; of those that
     are `picked` at least, and maybe others.
@@ -106,7 +106,7 @@ def ask_each(
     moment: Moment = Moment(),
     *,
     controller: str | None = None,
-    picked: Picked | None = None,
+    picked: Picked = Picked(),
 ) -> tuple[Basis, dict[str, list[Row]]]:
     """As `ask_all`, with the rows of each register by its name."""
     everything = connections
@@ -117,7 +117,7 @@ def ask_each(
         with reading(connections) as conn:
             upto = followed(conn)
             if upto is not None:
-                rows = _stored(conn, registers, controller, picked or Picked())
+                rows = _stored(conn, registers, controller, picked)
                 return basis_at(conn, upto), {n: _sorted(found) for n, found in rows.items()}
     with reading(everything) as conn:
         basis = basis_at(conn, moment.known_at)

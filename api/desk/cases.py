@@ -14,10 +14,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import HTMLResponse
 
-from api.access import seen_by
 from api.desk import charts
 from api.desk.entries import CASE_PAGES, fields_of, label_of, own_controllers
-from api.desk.shown import desk, moment_of, shows
+from api.desk.shown import asked_about, desk, moment_of, shows
 from api.pages.page import language_of
 from api.state import ledger_of
 from ledger.database import Connections
@@ -71,8 +70,7 @@ def show_case(
     if kind not in {*CASE_PAGES, RETENTION}:
         raise HTTPException(404, "There is no page for cases of this kind.")
     language = language_of(request)
-    granted = request.state.holder.controllers
-    connections, asked = seen_by(request, controller or (granted[0] if granted else None))
+    connections, asked = asked_about(request, controller)
     moment, wrong = moment_of(request)
     ledger = ledger_of(request)
     retains = kind == RETENTION

@@ -14,12 +14,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from api.access import entry_seen_by, holder_of, seen_by
+from api.access import entry_seen_by, holder_of
 from api.desk import declared
 from api.desk.cases import events_of
-from api.desk.declared import CHOICES, GROUNDS, KINDS, Kind, Wrong, digest_of, is_running
-from api.desk.shown import DECLARES, OF_SOME, desk
-from api.desk.writing import Body, access_of, form_of, refusal, why_not, writes
+from api.desk.declared import CHOICES, GROUNDS, KINDS, Kind, digest_of, is_running
+from api.desk.shown import DECLARES, OF_SOME, asked_about, desk
+from api.desk.writing import Body, Wrong, access_of, form_of, refusal, why_not, writes
 from api.events import LARGEST
 from api.pages.page import language_of
 from api.state import ledger_of
@@ -146,8 +146,7 @@ def _wait_for(ledger: Ledger, index: int) -> None:
 
 
 def _asked(request: Request, controller: str) -> tuple[Connections, str]:
-    granted = holder_of(request).controllers or ()
-    connections, asked = seen_by(request, controller or next(iter(granted), None))
+    connections, asked = asked_about(request, controller)
     if asked is None:
         raise HTTPException(403, "Which controller you speak for was not granted.")
     return connections, asked

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from api.desk.writing import Wrong
 from ledger import declarations
 from ledger.declarations import Declaration
 from projections.audit_year import EXEMPT
@@ -28,14 +29,6 @@ LONGEST = 3000
 
 Form = Mapping[str, str]
 Row = Mapping[str, Any]
-
-
-class Wrong(Exception):
-    """What is wrong with a form, for whoever filled it in."""
-
-    def __init__(self, says: Label) -> None:
-        super().__init__(says.en)
-        self.says = says
 
 
 @dataclass(frozen=True, slots=True)

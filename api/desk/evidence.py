@@ -12,11 +12,11 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import HTMLResponse
 
-from api.access import holder_of, seen_by
+from api.access import holder_of
 from api.desk import charts
 from api.desk.charts import Bar
 from api.desk.entries import label_of
-from api.desk.shown import desk, moment_of, shows
+from api.desk.shown import asked_about, desk, moment_of, own_frameworks, shows
 from api.desk.words import SEVERITY
 from api.moments import MomentError, parse_period
 from api.pages.page import language_of
@@ -42,7 +42,7 @@ COVERAGE = Label("Dekking", "Coverage")
 @router.get("/evidence", dependencies=[shows("evidence")])
 def list_frameworks(request: Request) -> HTMLResponse:
     """The frameworks that may be asked about."""
-    granted, language = holder_of(request).frameworks, language_of(request)
+    language = language_of(request)
     found = [
         {
             "id": each.id,
@@ -50,8 +50,7 @@ def list_frameworks(request: Request) -> HTMLResponse:
             "about": each.about.text(language),
             "controls": len(each.controls),
         }
-        for each in state_of(request).frameworks.values()
-        if granted is None or each.id in granted
+        for each in own_frameworks(request)
     ]
     return desk(request, "evidence", frameworks=found)
 
@@ -180,8 +179,8 @@ def _gather(
     controller: str,
     **more: Any,
 ) -> Gathered:
-    granted, ledger = holder_of(request).controllers, ledger_of(request)
-    connections, asked = seen_by(request, controller or (granted[0] if granted else None))
+    ledger = ledger_of(request)
+    connections, asked = asked_about(request, controller)
     seen = connections if asked is None else one_controller(ledger, asked)
     now = ledger.now()
     moment, wrong = moment_of(request)

@@ -13,11 +13,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import ValidationError
 
 from api.access import holder_of
-from api.desk.shown import EVERY_READER, desk, shows
+from api.desk.shown import EVERY_READER, desk, own_frameworks, shows
 from api.desk.writing import Body, fields_of
 from api.packs import Asked, ask_for_pack, give_up, own_pack, shown_pack
 from api.pages.page import language_of
-from api.state import ledger_of, state_of
+from api.state import ledger_of
 from ledger import asked_packs
 from projections.dossiers import DOSSIERS
 from projections.exports.dossiers import formats_of
@@ -94,17 +94,12 @@ def _packs(request: Request, status: int = 200, wrong: str | None = None) -> HTM
     with ledger_of(request).pool.connection() as conn:
         found = [shown_pack(each) for each in asked_packs.of(conn, holder_of(request))]
     granted = holder_of(request)
-    frameworks = [
-        each
-        for each in state_of(request).frameworks.values()
-        if granted.frameworks is None or each.id in granted.frameworks
-    ]
     return desk(
         request,
         "packs",
         status,
         packs=found,
-        frameworks=frameworks,
+        frameworks=own_frameworks(request),
         controllers=granted.controllers,
         wrong=wrong,
     )

@@ -18,14 +18,14 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from api.access import holder_of, seen_by
+from api.access import holder_of
 from api.desk.declared import is_running
 from api.desk.entries import label_of
 from api.desk.requests import requests_of, shown_event, shown_request
-from api.desk.shown import EVERY_READER, desk, is_watcher
+from api.desk.shown import EVERY_READER, asked_about, desk, is_watcher, own_frameworks
 from api.desk.words import SEVERITY, STATE
 from api.pages.page import language_of
-from api.state import ledger_of, state_of
+from api.state import ledger_of
 from ledger.database import Connections
 from ledger.reader import Reader
 from ledger.roles import WATCHERS, Role
@@ -56,7 +56,7 @@ def home(request: Request) -> Response:
     """What asks for attention."""
     holder, language = holder_of(request), language_of(request)
     granted = holder.controllers
-    connections, asked = seen_by(request, granted[0] if granted else None)
+    connections, asked = asked_about(request)
     size = ledger_of(request).reader.size()
     since, cookie = _visit(request.cookies.get(SEEN, ""), size)
     values: dict[str, Any] = {"since": since, "size": size, "watcher": is_watcher(holder)}
@@ -75,11 +75,7 @@ def home(request: Request) -> Response:
         values["requests"] = [shown_request(each) for each in asked_for if not each.answers]
     if _may(request, "events") and granted is None:
         values["news"] = _news(ledger_of(request).reader, since, size, language)
-    values["frameworks"] = [
-        framework
-        for framework in state_of(request).frameworks.values()
-        if holder.frameworks is None or framework.id in holder.frameworks
-    ]
+    values["frameworks"] = own_frameworks(request)
     response = desk(request, "home", **values)
     response.set_cookie(SEEN, cookie, secure=True, httponly=True, samesite="lax")
     return response

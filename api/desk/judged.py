@@ -10,10 +10,10 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
 
-from api.access import holder_of, seen_by
+from api.access import holder_of
 from api.desk import charts
 from api.desk.charts import Bar
-from api.desk.shown import desk, moment_of, shows
+from api.desk.shown import asked_about, desk, moment_of, shows
 from api.desk.words import SEVERITY, STATE
 from api.pages.page import language_of
 from api.state import ledger_of
@@ -41,7 +41,7 @@ def show_findings(
 ) -> HTMLResponse:
     """What was not kept, the latest first."""
     granted, language = holder_of(request).controllers, language_of(request)
-    connections, asked = seen_by(request, controller or (granted[0] if granted else None))
+    connections, asked = asked_about(request, controller)
     moment, wrong = moment_of(request)
     try:
         answer = ask_findings(
@@ -98,7 +98,7 @@ def show_clocks(
 ) -> HTMLResponse:
     """What is due, the soonest first."""
     granted, language = holder_of(request).controllers, language_of(request)
-    connections, asked = seen_by(request, controller or (granted[0] if granted else None))
+    connections, asked = asked_about(request, controller)
     moment, wrong = moment_of(request)
     try:
         answer = ask_clocks(

@@ -19,11 +19,11 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
-from api.access import holder_of, seen_by
+from api.access import holder_of
 from api.desk import charts
 from api.desk.charts import Bar, Span
 from api.desk.entries import label_of
-from api.desk.shown import EVERY_READER, desk, shows
+from api.desk.shown import EVERY_READER, asked_about, desk, shows
 from api.pages.page import language_of
 from api.state import ledger_of
 from ledger.reader import Reader
@@ -124,7 +124,7 @@ def list_pictures(request: Request) -> HTMLResponse:
 @router.get("/pictures/subprocessors", dependencies=[shows("subprocessors")])
 def show_subprocessors(request: Request, controller: Controller = "") -> HTMLResponse:
     """Each subprocessor from the first engagement to the end of the last."""
-    connections, asked = seen_by(request, controller or _only(request))
+    connections, asked = asked_about(request, controller)
     ledger, language = ledger_of(request), language_of(request)
     answer = ask(connections, REGISTERS["subprocessors"], controller=asked)
     engaged: dict[str, list[Mapping[str, Any]]] = {}
@@ -152,7 +152,7 @@ def show_subprocessors(request: Request, controller: Controller = "") -> HTMLRes
 @router.get("/pictures/breaches", dependencies=[shows("breaches")])
 def show_breaches(request: Request, controller: Controller = "") -> HTMLResponse:
     """The notices of breaches, the latest first."""
-    connections, asked = seen_by(request, controller or _only(request))
+    connections, asked = asked_about(request, controller)
     language = language_of(request)
     answer = ask(connections, REGISTERS["breaches"], controller=asked)
     notices = [
@@ -185,7 +185,7 @@ def show_breaches(request: Request, controller: Controller = "") -> HTMLResponse
 @router.get("/pictures/events", dependencies=[shows("events")])
 def show_events(request: Request, controller: Controller = "") -> HTMLResponse:
     """The latest events by when they happened and how much later they were recorded."""
-    connections, asked = seen_by(request, controller or _only(request))
+    connections, asked = asked_about(request, controller)
     language = language_of(request)
     stored = Reader(connections).latest(asked, LATEST)
     found = [history.recorded(each.position, each.leaf) for each in stored]
@@ -213,7 +213,7 @@ def show_events(request: Request, controller: Controller = "") -> HTMLResponse:
 @router.get("/pictures/data-flows", dependencies=[shows("dossiers")])
 def show_data_flows(request: Request, controller: Controller = "") -> HTMLResponse:
     """Where the data of one controller go; the picture is that of its dossier for a DPIA."""
-    connections, asked = seen_by(request, controller or _only(request))
+    connections, asked = asked_about(request, controller)
     language = language_of(request)
     headings = (FROM, TO, WHAT)
     if asked is None:
@@ -232,11 +232,6 @@ def show_data_flows(request: Request, controller: Controller = "") -> HTMLRespon
     drawn = picture(dossier, language)
     chart = Markup(drawn) if drawn else None  # noqa: S704 - every text in it is escaped
     return _show(request, "data-flows", controller, chart, headings, rows, dossier.basis)
-
-
-def _only(request: Request) -> str | None:
-    """The controller that is asked about unless another is named; none for whoever sees all."""
-    return next(iter(holder_of(request).controllers or ()), None)
 
 
 def _span(called: str, rows: Sequence[Mapping[str, Any]], now: datetime) -> Span:

@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import HTMLResponse
 
-from api.access import holder_of, require, seen_by
-from api.desk.shown import EVERY_READER, desk, moment_of, shows
+from api.access import holder_of, require
+from api.desk.shown import EVERY_READER, asked_about, desk, moment_of, shows
 from api.pages.page import language_of
 from projections.exports.document import text
 from projections.exports.kinds import called, kind_of, own_columns
@@ -69,7 +69,7 @@ def show_register(
 ) -> HTMLResponse:
     """One register, a page of it."""
     register, language = _known(request, name), language_of(request)
-    connections, asked = seen_by(request, _one(request, controller))
+    connections, asked = asked_about(request, controller)
     moment, wrong = moment_of(request)
     wanted = Wanted(kind or None, contains, sort, page, after)
     values: dict[str, Any] = {
@@ -111,7 +111,7 @@ def show_register(
 def show_row(request: Request, name: Name, key: Text, controller: Text = "") -> HTMLResponse:
     """One row: every column, the events it rests on, what was corrected."""
     register, language = _known(request, name), language_of(request)
-    connections, asked = seen_by(request, _one(request, controller))
+    connections, asked = asked_about(request, controller)
     moment, _ = moment_of(request)
     try:
         answer = ask(connections, register, moment, controller=asked)
@@ -165,12 +165,6 @@ def _known(request: Request, name: str) -> Register:
         raise HTTPException(404, "There is no register of this name.")
     require(request, name)
     return register
-
-
-def _one(request: Request, controller: str) -> str | None:
-    """The controller that is asked about: of several in a scope the first, until one is chosen."""
-    granted = holder_of(request).controllers
-    return controller or (granted[0] if granted else None)
 
 
 def _table(

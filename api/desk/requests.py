@@ -19,10 +19,10 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from api.access import holder_of, require_controller
-from api.desk.shown import WATCHES, desk
-from api.desk.writing import Body, form_of, refusal, why_not, writes
+from api.desk.shown import WATCHES, desk, own_frameworks
+from api.desk.writing import Body, Wrong, form_of, refusal, why_not, writes
 from api.pages.page import language_of
-from api.state import ledger_of, state_of
+from api.state import ledger_of
 from ledger import own_events
 from ledger.database import Connections
 from ledger.errors import IdAlreadyUsed, Refused
@@ -58,14 +58,6 @@ NO_ENTRIES = Label(
     f"Name events by their place in the log, at most {MOST_ENTRIES}: 12, 40.",
 )
 WHICH = Label("Over welke Klant gaat het?", "Which controller is it about?")
-
-
-class Wrong(Exception):
-    """What is wrong with a form, for whoever filled it in."""
-
-    def __init__(self, says: Label) -> None:
-        super().__init__(says.en)
-        self.says = says
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,12 +167,12 @@ def _text(form: Mapping[str, str], field: str) -> str:
 
 def _about(request: Request, form: Mapping[str, str]) -> dict[str, Any]:
     """The framework, control and controller that something is about."""
-    holder, known = holder_of(request), state_of(request).frameworks
+    holder = holder_of(request)
+    known = {each.id: each for each in own_frameworks(request)}
     name, control, controller = (form.get(n, "") for n in ("framework", "control", "controller"))
     found: dict[str, Any] = {}
     if name or control:
-        granted = holder.frameworks is None or name in holder.frameworks
-        if name not in known or not granted or (control and control not in known[name].controls):
+        if name not in known or (control and control not in known[name].controls):
             raise Wrong(NO_CONTROL)
         found = {"framework": name} | ({"control": control} if control else {})
     if controller:
@@ -208,11 +200,6 @@ def _page(
 ) -> HTMLResponse:
     holder = holder_of(request)
     asked, notes = requests_of(ledger_of(request).pool, holder)
-    frameworks = [
-        each
-        for each in state_of(request).frameworks.values()
-        if holder.frameworks is None or each.id in holder.frameworks
-    ]
     return desk(
         request,
         "requests",
@@ -222,7 +209,7 @@ def _page(
         notes=[shown_event(each) for each in notes],
         asks=holder.role is Role.AUDITOR,
         answers=holder.role in ANSWERS,
-        frameworks=frameworks,
+        frameworks=own_frameworks(request),
         controllers=holder.controllers,
         form=form,
         new_ids=_new_ids(),

@@ -14,13 +14,15 @@ from urllib.parse import quote, urlencode, urlsplit
 from fastapi import Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
-from api.access import Allowed, Credentials, holder_of
+from api.access import Allowed, Credentials, holder_of, seen_by
 from api.moments import MomentError, parse_moment
 from api.pages.page import language_of, page
 from api.state import ledger_of, state_of
+from ledger.database import Connections
 from ledger.roles import READERS, WATCHERS, Holder, Role
 from projections.civil import local_minute
 from projections.exports.document import text
+from projections.frameworks.framework import Framework
 from projections.question import Moment
 
 PLACES = (
@@ -122,6 +124,20 @@ def moment_of(request: Request) -> tuple[Moment, str | None]:
         return parse_moment(asked.get("as_of") or None, asked.get("known_at") or None), None
     except MomentError as error:
         return Moment(), str(error)
+
+
+def asked_about(request: Request, controller: str = "") -> tuple[Connections, str | None]:
+    """What a page is asked of, and about which controller (`seen_by`): of several in a scope the
+    first, until one is chosen."""
+    granted = holder_of(request).controllers or ()
+    return seen_by(request, controller or next(iter(granted), None))
+
+
+def own_frameworks(request: Request) -> list[Framework]:
+    """The frameworks that may be asked about."""
+    granted = holder_of(request).frameworks
+    known = state_of(request).frameworks
+    return [each for each in known.values() if granted is None or each.id in granted]
 
 
 def _may(holder: Holder, place: str) -> bool:

@@ -6,7 +6,6 @@ A token records nothing in this way: it shows a program. `tests/test_declaration
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any, cast
 from urllib.parse import parse_qs
 
@@ -17,12 +16,9 @@ from api.access import Credentials
 from api.body import body_up_to
 from api.desk.shown import Shown
 from api.pages.page import language_of
-from api.sign_in import cookie
 from api.state import ledger_of
-from ledger import sessions
 from ledger.errors import PersonalDataInClear, Refused
 from ledger.granted_access import Access
-from ledger.opening import Ledger
 from ledger.roles import Role
 from projections.register import Label
 
@@ -51,14 +47,10 @@ class Written(Shown):
     token."""
 
     async def __call__(self, request: Request, credentials: Credentials) -> None:
-        """Find out who signed in."""
+        """Let a person pass."""
         await super().__call__(request, credentials)
-        access = None
-        if credentials is None and (secret := cookie.read(request)):
-            access = await asyncio.to_thread(_access, ledger_of(request), secret)
-        if access is None:
+        if getattr(request.state, "access", None) is None:
             raise HTTPException(403, "A person who signed in does this; a token shows a program.")
-        request.state.access = access
 
 
 def writes(roles: frozenset[Role], name: str | None = None) -> Any:
@@ -71,10 +63,12 @@ def access_of(request: Request) -> Access:
     return cast("Access", request.state.access)
 
 
-def _access(ledger: Ledger, secret: str) -> Access | None:
-    with ledger.pool.connection() as conn:
-        session = sessions.find(conn, secret, ledger.clock())
-    return None if session is None else session.access
+class Wrong(Exception):
+    """What is wrong with a form, for whoever filled it in."""
+
+    def __init__(self, says: Label) -> None:
+        super().__init__(says.en)
+        self.says = says
 
 
 def form_of(body: bytes) -> dict[str, str]:

@@ -25,7 +25,7 @@ import structlog
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from api.access import PUBLIC, taken_for
+from api.access import PUBLIC, holder_of_session
 from api.body import body_up_to
 from api.pages.page import language_of, page
 from api.rate import Rates
@@ -138,12 +138,8 @@ def use_link(request: Request, body: Annotated[bytes, Depends(body_up_to(FORM_LI
 @router.get("/")
 def begin(request: Request) -> Response:
     """On to the desk; whoever is nobody here signs in first."""
-    ledger, secret = ledger_of(request), cookie.read(request)
-    now = ledger.clock()
-    with ledger.pool.connection() as conn:
-        session = sessions.find(conn, secret, now) if secret else None
-        holder = taken_for(conn, session.access, now) if session else None
-    if holder is None:
+    secret = cookie.read(request)
+    if not secret or holder_of_session(ledger_of(request), secret) is None:
         return RedirectResponse("/sign-in?again=true" if secret else "/sign-in", 303)
     return RedirectResponse("/home", 303)
 
