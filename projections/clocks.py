@@ -79,8 +79,8 @@ def ask_clocks(
     `within` keeps those due so soon, or overdue. Without `states` these are the clocks that are
     `open`. Raises LookupError when nothing had been recorded yet at `known_at`.
     """
-    # Most clocks were stopped long ago.
-    picked = Picked("clock", "" if states else '"stopped_at":null')
+    # Most clocks were stopped long ago. Rows are picked only of a question about now.
+    picked = Picked("clock", None if states else now)
     basis, rows = ask_all(
         connections, [*JUDGED.values()], moment, controller=controller, picked=picked
     )

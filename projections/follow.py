@@ -22,6 +22,7 @@ from projections.facts import Recorded
 from projections.folds import FOLDS, FOLLOWED
 from projections.register import Register, Row
 from projections.rows import body
+from projections.rules.chapter import open_until
 
 BATCH = 500
 """Events in one transaction while following."""
@@ -209,20 +210,21 @@ def _replace(
         (generation, register, sorted(touched)),
     )
     made = [
-        (row.key, case, owner(row), body(row))
+        (row.key, case, owner(row), body(row), open_until(row))
         for case in sorted(touched)
         for row in rows.get(case, ())
     ]
     if not made:
         return
-    named, of_case, of_controller, bodies = map(list, zip(*made, strict=True))
+    named, of_case, of_controller, bodies, until = map(list, zip(*made, strict=True))
     # Not COPY: PostgreSQL has none into a table with row-level security.
     conn.execute(
-        "INSERT INTO register_rows (generation, register, key, case_key, controller, body)"
-        " SELECT %s, %s, key, case_key, controller, body FROM"
-        " unnest(%b::text[], %b::text[], %s::text[], %b::text[])"
-        " AS made (key, case_key, controller, body)",
-        (generation, register, named, of_case, of_controller, bodies),
+        "INSERT INTO register_rows"
+        " (generation, register, key, case_key, controller, body, open_until)"
+        " SELECT %s, %s, key, case_key, controller, body, open_until FROM"
+        " unnest(%b::text[], %b::text[], %s::text[], %b::text[], %s::timestamptz[])"
+        " AS made (key, case_key, controller, body, open_until)",
+        (generation, register, named, of_case, of_controller, bodies, until),
     )
 
 

@@ -57,11 +57,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """Rows of a kind, and of these the ones of which the body holds a text (`rows.body`); '' for
-    any. It saves reading rows that whoever asks would leave out."""
+    """Rows of a kind, '' for any, or clocks that may still be open at a moment. It saves reading
+    rows that whoever asks would leave out."""
 
     kind: str = ""
-    holds: str = ""
+    open_at: datetime | None = None
 
 
 def ask(
@@ -180,12 +180,11 @@ def _stored(
     values = {
         "registers": [*found],
         "kind": picked.kind and f"{picked.kind}:",
-        "holds": picked.holds,
+        "open_at": picked.open_at,
     }
-    condition = (
-        "register = ANY(%(registers)s) AND starts_with(key, %(kind)s)"
-        " AND (%(holds)s = '' OR strpos(body, %(holds)s) > 0)"
-    )
+    condition = "register = ANY(%(registers)s) AND starts_with(key, %(kind)s)"
+    if picked.open_at is not None:
+        condition += " AND open_until >= %(open_at)s"
     for name, row in _rows(conn, condition, controller, values):
         found[name].append(row)
     return found

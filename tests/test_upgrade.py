@@ -11,12 +11,23 @@ from ledger.deployment import SCHEMA_VERSION
 from ledger.errors import ConfigurationError
 from ledger.isolation import OneController
 from ledger.opening import open_ledger
+from projections.clocks import ask_clocks, clocks_at
+from projections.folds import FOLDS
+from projections.follow import catch_up
+from projections.question import Moment, ask_all
+from projections.rules import JUDGED
 from tests.check_ledger import check_ledger
 from tests.ledgers import TestLedger
 
 Owner = Callable[[], psycopg.Connection]
 
-BACK_TO_3 = """
+BACK_TO_4 = """
+    ALTER TABLE register_rows DROP COLUMN open_until;
+    UPDATE log SET schema_version = 4;
+"""
+
+BACK_TO_3 = f"""
+    {BACK_TO_4}
     DROP TABLE pack_pieces;
     DROP TABLE packs;
     UPDATE log SET schema_version = 3;
@@ -76,6 +87,24 @@ def test_a_log_of_version_3_gets_what_came_since(ledger: TestLedger, owner: Owne
     with owner() as conn:
         assert conn.execute("SELECT count(*) FROM granted_access").fetchone() == before
         assert conn.execute("SELECT schema_version FROM log").fetchone() == (SCHEMA_VERSION,)
+    check_ledger(ledger)
+
+
+def test_the_registers_of_a_log_of_version_4_are_made_anew(
+    ledger: TestLedger, owner: Owner
+) -> None:
+    """Its rows do not say until when a clock is open; those of later folds do."""
+    ledger.fill(2)
+    with owner() as conn:
+        conn.execute(BACK_TO_4.encode())
+        conn.execute("UPDATE followed SET folds = %s", (FOLDS - 1,))
+    with open_ledger(ledger.home, clock=ledger.clock) as again:
+        catch_up(again.pool)
+        moment = ledger.clock()
+        _, rows = ask_all(again.pool, [*JUDGED.values()])
+        expected = [clock for clock in clocks_at(rows, moment) if clock.open]
+        assert expected
+        assert ask_clocks(again.pool, moment, Moment()).clocks == expected
     check_ledger(ledger)
 
 
