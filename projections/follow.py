@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple
 
 import psycopg
 import structlog
@@ -18,11 +19,11 @@ from psycopg_pool import ConnectionPool
 
 from ledger.listener import Listener
 from projections import cases, history, spans
+from projections.beside import beside
 from projections.facts import Recorded
 from projections.folds import FOLDS, FOLLOWED
 from projections.register import Register, Row
 from projections.rows import body
-from projections.rules.chapter import open_until
 
 BATCH = 500
 """Events in one transaction while following."""
@@ -37,6 +38,22 @@ long as appending it did."""
 
 TABLES = ("register_rows", "register_cases", "case_controllers")
 """What is stored of each generation."""
+
+COLUMNS = {
+    "key": "%b::text[]",
+    "case_key": "%b::text[]",
+    "controller": "%s::text[]",
+    "body": "%b::text[]",
+    "open_until": "%s::timestamptz[]",
+    "finding": "%s::text[]",
+    "rule": "%s::text[]",
+    "severity": "%s::text[]",
+    "found_at": "%s::timestamptz[]",
+    "holds_from": "%s::timestamptz[]",
+    "since": "%s::timestamptz[]",
+    "until": "%s::timestamptz[]",
+}
+"""What is stored of each row, and how it is sent: those without null in binary."""
 
 log = structlog.get_logger(__name__)
 
@@ -210,21 +227,18 @@ def _replace(
         (generation, register, sorted(touched)),
     )
     made = [
-        (row.key, case, owner(row), body(row), open_until(row))
+        (row.key, case, owner(row), body(row), *astuple(beside(register, row)))
         for case in sorted(touched)
         for row in rows.get(case, ())
     ]
     if not made:
         return
-    named, of_case, of_controller, bodies, until = map(list, zip(*made, strict=True))
+    names = ", ".join(COLUMNS)
     # Not COPY: PostgreSQL has none into a table with row-level security.
     conn.execute(
-        "INSERT INTO register_rows"
-        " (generation, register, key, case_key, controller, body, open_until)"
-        " SELECT %s, %s, key, case_key, controller, body, open_until FROM"
-        " unnest(%b::text[], %b::text[], %s::text[], %b::text[], %s::timestamptz[])"
-        " AS made (key, case_key, controller, body, open_until)",
-        (generation, register, named, of_case, of_controller, bodies, until),
+        f"INSERT INTO register_rows (generation, register, {names})"  # noqa: S608
+        f" SELECT %s, %s, * FROM unnest({', '.join(COLUMNS.values())}) AS made ({names})".encode(),
+        (generation, register, *map(list, zip(*made, strict=True))),
     )
 
 

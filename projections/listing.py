@@ -2,15 +2,14 @@
 
 Up to `SMALL` rows are read together; then any column sorts, and pages have numbers. Of a longer
 register as it is now a page is read by key: what is looked for is looked for in the next `SMALL`
-rows, and the listing goes on from there. A longer one as of another moment is asked about one
-controller. `tests/test_listing.py`.
+rows, and the listing goes on from there. So is one row of it. A longer one as of another moment is
+asked about one controller. `tests/test_listing.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import psycopg
 
@@ -18,17 +17,23 @@ from ledger.database import Connections
 from ledger.isolation import OneController
 from projections.exports.document import text
 from projections.exports.kinds import kind_of
-from projections.question import Answer, Basis, Moment, ask, basis_at, followed, reading
+from projections.question import (
+    Answer,
+    Basis,
+    Moment,
+    ask,
+    basis_at,
+    followed,
+    reading,
+    rows_where,
+)
 from projections.register import Register, Row
 from projections.rows import of_body
 
-SMALL = 5_000
+SMALL = 2_000
 """Rows that are read together."""
 
 PAGE = 50
-
-SHARED = 5_000
-"""Rows of every reader that a page of a long register is joined with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,35 @@ def list_rows(
         raise TooMany
     answer = ask(connections, register, moment, controller=controller)
     return answer.basis, listed(answer, wanted, language)
+
+
+def row_of(
+    connections: Connections,
+    register: Register,
+    key: str,
+    moment: Moment,
+    *,
+    controller: str | None = None,
+) -> tuple[Basis, Row | None]:
+    """The row of a key as the whole register has it, None when there is none. Raises as
+    `list_rows`."""
+    if isinstance(connections, OneController):
+        controller = connections.controller
+    with reading(connections) as conn:
+        position = followed(conn)
+        if moment == Moment() and position is not None:
+            rows = rows_where(
+                conn,
+                "register = %(register)s AND key = %(key)s",
+                controller,
+                {"register": register.name, "key": key},
+            )
+            found = _presented(conn, register, [row for _, row in rows])
+            return basis_at(conn, position), found[0] if found else None
+        if controller is None and _is_long(conn, register, controller):
+            raise TooMany
+    answer = ask(connections, register, moment, controller=controller)
+    return answer.basis, next((row for row in answer.rows if row.key == key), None)
 
 
 def listed(answer: Answer, wanted: Wanted, language: str) -> Listing:
@@ -135,24 +169,37 @@ def _by_key(
     language: str,
     controller: str | None,
 ) -> Listing:
-    kinds = [] if wanted.kind is None else [wanted.kind]
     begin = f"{wanted.kind}:" if wanted.kind else ""
     after = max(wanted.after, begin)
-    read = _rows(conn, register, controller, after, SMALL)
     found: list[Row] = []
-    last = after
-    for row in read:
+    last, more = after, False
+    for row in _from(conn, register, controller, after):
+        if len(found) == PAGE:
+            more = True
+            break
+        begin = begin or f"{row.key.partition(':')[0]}:"
+        if not row.key.startswith(begin):
+            break
         last = row.key
-        kind = kind_of(register, row.values)
-        if wanted.kind is None and not kinds:
-            kinds = [kind]
-        if kind in kinds and contains(row, wanted.contains, language):
+        if contains(row, wanted.contains, language):
             found.append(row)
-            if len(found) == PAGE:
-                break
-    more = len(read) == SMALL or (bool(read) and last != read[-1].key)
+    else:
+        more = bool(_rows(conn, register, controller, last, 1))
     shown = _presented(conn, register, found)
     return Listing(shown, _kinds(conn, register), None, None, last if more else None)
+
+
+def _from(
+    conn: psycopg.Connection, register: Register, controller: str | None, after: str
+) -> Iterator[Row]:
+    """The next `SMALL` rows: few at first, since few fill a page when nothing is looked for."""
+    read, portion = 0, PAGE + 1
+    while read < SMALL:
+        rows = _rows(conn, register, controller, after, min(portion, SMALL - read))
+        yield from rows
+        if len(rows) < portion:
+            return
+        read, portion, after = read + len(rows), SMALL, rows[-1].key
 
 
 def _rows(
@@ -169,19 +216,21 @@ def _rows(
 
 def _presented(conn: psycopg.Connection, register: Register, rows: Sequence[Row]) -> list[Row]:
     """The rows, joined with others of the same readers as the whole register would join them."""
-    wanted = {row.key for row in rows}
+    wanted = {row.key: row for row in rows}
     owners = sorted({controller for row in rows for controller in row.controllers})
-    others = conn.execute(
-        "SELECT key, controller, body FROM register_rows"
-        " WHERE generation = (SELECT generation FROM followed) AND register = %s"
-        " AND (controller IS NULL OR controller = ANY(%s)) ORDER BY key LIMIT %s",
-        (register.name, owners, SHARED),
-    )
     joined = {
-        key: of_body(key, () if own is None else (own,), body) for key, own, body in others
-    } | {row.key: row for row in rows}
-    presented = register.present([joined[key] for key in sorted(joined)])
-    return list(islice((row for row in presented if row.key in wanted), PAGE))
+        key: of_body(key, () if own is None else (own,), body)
+        for kind in register.joined
+        for key, own, body in conn.execute(
+            "SELECT key, controller, body FROM register_rows"
+            " WHERE generation = (SELECT generation FROM followed) AND register = %s"
+            " AND starts_with(key, %s) AND (controller IS NULL OR controller = ANY(%s))",
+            (register.name, f"{kind}:", owners),
+        )
+    }
+    together = joined | wanted
+    presented = register.present([together[key] for key in sorted(together)])
+    return [row for row in presented if row.key in wanted]
 
 
 def _kinds(conn: psycopg.Connection, register: Register) -> list[str]:

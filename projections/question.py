@@ -185,12 +185,12 @@ def _stored(
     condition = "register = ANY(%(registers)s) AND starts_with(key, %(kind)s)"
     if picked.open_at is not None:
         condition += " AND open_until >= %(open_at)s"
-    for name, row in _rows(conn, condition, controller, values):
+    for name, row in rows_where(conn, condition, controller, values):
         found[name].append(row)
     return found
 
 
-def _rows(
+def rows_where(
     conn: psycopg.Connection, condition: str, controller: str | None, values: Mapping[str, object]
 ) -> list[tuple[str, Row]]:
     """The stored rows of a condition, each with its register; with `controller` its own and those
@@ -229,7 +229,7 @@ def _past(
     settled = [case for case in past.settled if case not in fresh]
     moving = past.moving | fresh
     facts = cases.facts_of(conn, register, moving, upto=size, as_of=as_of, controller=controller)
-    stored = _rows(
+    stored = rows_where(
         conn,
         "register = %(register)s AND case_key = ANY(%(cases)s)",
         controller,

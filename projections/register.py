@@ -62,6 +62,9 @@ class Register:
     a tag, so that the events of a case can be found again in the log. `fold` gives the rows of one
     case from its facts, which come sorted by (occurred_at, position).
 
+    `present` orders the rows, and joins to them what rows of the kinds in `joined` say, which are
+    for every reader or for theirs.
+
     `wide` are the types of which each event belongs to a case that may give rows for every reader,
     and without which a case gives none: a question about one controller reads all of these, and of
     the others what names the controller (`projections/needed.py`). The case `controller:C1` gives
@@ -80,6 +83,7 @@ class Register:
     cases: Callable[[Recorded], Sequence[str]]
     fold: Callable[[str, Sequence[Fact]], Sequence[Row]]
     present: Callable[[Sequence[Row]], Sequence[Row]] = lambda rows: rows
+    joined: tuple[str, ...] = ()
     wide: frozenset[str] = frozenset()
     context: frozenset[str] = frozenset()
     context_by: str = "controller"

@@ -10,7 +10,7 @@ from ledger.opening import Ledger
 from projections import listing
 from projections.exports.document import text
 from projections.exports.kinds import kind_of
-from projections.listing import PAGE, TooMany, Wanted, list_rows, listed
+from projections.listing import PAGE, TooMany, Wanted, list_rows, listed, row_of
 from projections.question import Answer, Basis, Moment, ask
 from projections.register import Row
 from projections.registers import REGISTERS
@@ -77,6 +77,34 @@ def test_a_long_register_of_the_past_is_asked_about_one(
     assert [row.key for row in got.rows] == [
         row.key for row in ask(scenario.pool, register, PAST, controller="C1").rows[:PAGE]
     ]
+
+
+@pytest.mark.parametrize("name", [*REGISTERS])
+def test_a_row_alone_is_the_row_of_the_whole_register(scenario: Ledger, name: str) -> None:
+    """For everybody and for one; another's row is not there, nor one that nobody has."""
+    register = REGISTERS[name]
+    for controller in (None, *CONTROLLERS[:2]):
+        seen = scenario.pool if controller is None else one_controller(scenario, controller)
+        whole = {row.key: row for row in ask(seen, register).rows}
+        for key, row in whole.items():
+            assert row_of(seen, register, key, NOW)[1] == row
+        for key in {row.key for row in ask(scenario.pool, register).rows} - whole.keys():
+            assert row_of(seen, register, key, NOW)[1] is None
+        assert row_of(seen, register, "nothing:' OR true --", NOW)[1] is None
+        for row in ask(seen, register, PAST).rows[:3]:
+            assert row_of(seen, register, row.key, PAST)[1] == row
+
+
+def test_a_row_of_a_long_register_of_the_past_is_asked_about_one(
+    scenario: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the register itself is."""
+    monkeypatch.setattr(listing, "SMALL", 6)
+    register = REGISTERS["instructions"]
+    row = ask(scenario.pool, register, PAST, controller="C1").rows[0]
+    with pytest.raises(TooMany):
+        row_of(scenario.pool, register, row.key, PAST)
+    assert row_of(scenario.pool, register, row.key, PAST, controller="C1")[1] == row
 
 
 def test_what_is_looked_for_is_in_every_row_that_is_found(scenario: Ledger) -> None:

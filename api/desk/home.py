@@ -21,16 +21,17 @@ from fastapi import APIRouter, Request, Response
 from api.access import holder_of
 from api.desk.declared import is_running
 from api.desk.entries import label_of
+from api.desk.judged import counts_of
 from api.desk.requests import requests_of, shown_event, shown_request
 from api.desk.shown import EVERY_READER, asked_about, desk, is_watcher, own_frameworks
-from api.desk.words import SEVERITY, STATE
+from api.desk.words import STATE
 from api.pages.page import language_of
 from api.state import ledger_of
 from ledger.database import Connections
 from ledger.reader import Reader
 from ledger.roles import WATCHERS, Role
 from projections.clocks import SeenClock, ask_clocks
-from projections.findings import SEVERITIES, ask_findings
+from projections.finding_pages import page_of_findings
 from projections.question import Moment, ask
 from projections.registers import REGISTERS
 
@@ -122,9 +123,7 @@ def _counts(
     request: Request, connections: Connections, controller: str | None
 ) -> list[tuple[str, str, int]]:
     now, language = ledger_of(request).now(), language_of(request)
-    found = ask_findings(connections, now, Moment(), controller=controller)
-    counts = Counter(finding.severity for finding in found.findings)
-    return [(each, SEVERITY[each].text(language), counts[each]) for each in SEVERITIES]
+    return counts_of(page_of_findings(connections, now, Moment(), controller=controller), language)
 
 
 def _news(

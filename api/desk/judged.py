@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlencode
@@ -17,9 +16,9 @@ from api.desk.shown import asked_about, desk, moment_of, shows
 from api.desk.words import SEVERITY, STATE
 from api.pages.page import language_of
 from api.state import ledger_of
-from projections.civil import civil_date
 from projections.clocks import STATES, ask_clocks
-from projections.findings import SEVERITIES, HeldFinding, ask_findings
+from projections.finding_pages import FindingPage, page_of_findings
+from projections.findings import SEVERITIES, HeldFinding
 from projections.register import Label
 
 router = APIRouter(include_in_schema=False)
@@ -27,6 +26,9 @@ router = APIRouter(include_in_schema=False)
 Text = Annotated[str, Query(max_length=64)]
 
 PAGE = 50
+
+MONTHS = 24
+"""The latest months of which findings are counted in the picture."""
 
 BY_MONTH = Label("Bevindingen per maand", "Findings by month")
 
@@ -44,29 +46,25 @@ def show_findings(
     connections, asked = asked_about(request, controller)
     moment, wrong = moment_of(request)
     try:
-        answer = ask_findings(
+        found = page_of_findings(
             connections,
             ledger_of(request).now(),
             moment,
             controller=asked,
             rules=[rule] if rule else (),
             severities=[severity] if severity else (),
+            page=page,
         )
     except LookupError:
         raise HTTPException(404, "Nothing had been recorded at that moment.") from None
-    request.state.rests_on = answer.basis.size
-    found = sorted(answer.findings, key=lambda finding: finding.at, reverse=True)
-    pages = max(1, -(-len(found) // PAGE))
-    page = min(page, pages)
-    shown = found[(page - 1) * PAGE : page * PAGE]
-    counts = Counter(finding.severity for finding in found)
-    months = _by_month(found)
+    request.state.rests_on = found.basis.size
+    months = [*found.by_month.items()][-MONTHS:]
     return desk(
         request,
         "findings",
         422 if wrong else 200,
-        findings=[_shown(finding, language) for finding in shown],
-        counts=[(each, SEVERITY[each].text(language), counts[each]) for each in SEVERITIES],
+        findings=[_shown(finding, language) for finding in found.findings],
+        counts=counts_of(found, language),
         months=months,
         chart=charts.bars(
             [Bar(month, count) for month, count in months],
@@ -75,14 +73,14 @@ def show_findings(
         )
         if months
         else None,
-        page=page,
-        pages=pages,
-        total=len(found),
+        page=found.page,
+        pages=found.pages,
+        total=found.total,
         controller=controller,
         controllers=granted,
         severity=severity,
         rule=rule,
-        basis=answer.basis,
+        basis=found.basis,
         wrong=wrong,
         moment=moment,
         files=_files(request, "findings"),
@@ -150,6 +148,13 @@ def show_clocks(
     )
 
 
+def counts_of(found: FindingPage, language: str) -> list[tuple[str, str, int]]:
+    """How many findings there are of each severity: its name, what it is called, the number."""
+    return [
+        (each, SEVERITY[each].text(language), found.by_severity.get(each, 0)) for each in SEVERITIES
+    ]
+
+
 def _shown(finding: HeldFinding, language: str) -> dict[str, object]:
     return {
         "rule": finding.rule.id,
@@ -164,11 +169,6 @@ def _shown(finding: HeldFinding, language: str) -> dict[str, object]:
         "text": finding.text.text(language),
         "events": [position - 1 for position in finding.events],
     }
-
-
-def _by_month(findings: list[HeldFinding]) -> list[tuple[str, int]]:
-    counts = Counter(f"{civil_date(finding.at):%Y-%m}" for finding in findings)
-    return sorted(counts.items())[-24:]
 
 
 def _left(due_at: datetime, at: datetime) -> float:

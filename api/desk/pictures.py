@@ -12,8 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
@@ -31,9 +30,10 @@ from projections import history
 from projections.civil import local_minute
 from projections.dossiers import DOSSIERS
 from projections.dossiers.dossier import NoSuch, ask_dossier
+from projections.engaged import ask_engaged
 from projections.exports.document import text
 from projections.exports.dossiers import picture, told
-from projections.question import Basis, Moment, ask
+from projections.question import Basis, Moment, Picked, ask_all
 from projections.register import Label
 from projections.registers import REGISTERS
 
@@ -126,27 +126,28 @@ def show_subprocessors(request: Request, controller: Controller = "") -> HTMLRes
     """Each subprocessor from the first engagement to the end of the last."""
     connections, asked = asked_about(request, controller)
     ledger, language = ledger_of(request), language_of(request)
-    answer = ask(connections, REGISTERS["subprocessors"], controller=asked)
-    engaged: dict[str, list[Mapping[str, Any]]] = {}
-    for row in answer.rows:
-        if row.values["kind"] == "engagement" and row.values["since"]:
-            called = str(row.values["name"] or row.values["subprocessor"])
-            engaged.setdefault(called, []).append(row.values)
+    basis, engaged = ask_engaged(connections, controller=asked)
     now = ledger.now()
-    spans = [_span(called, rows, now) for called, rows in sorted(engaged.items())][:MOST]
+    shown = engaged[:MOST]
+    spans = [
+        Span(each.name, each.since, each.until, "ended")
+        if each.until
+        else Span(each.name, each.since, max(each.since, now), "running")
+        for each in shown
+    ]
     rows = [
         (
-            span.label,
-            local_minute(span.begin),
-            local_minute(span.end) if span.kind == "ended" else "",
-            str(len(engaged[span.label])),
+            each.name,
+            local_minute(each.since),
+            local_minute(each.until) if each.until else "",
+            str(each.controllers),
         )
-        for span in spans
+        for each in shown
     ]
     title = KINDS["subprocessors"].title.text(language)
     chart = charts.spans(spans, now, title, language) if spans else None
     headings = (SUBPROCESSOR, SINCE, UNTIL, CONTROLLERS)
-    return _show(request, "subprocessors", controller, chart, headings, rows, answer.basis)
+    return _show(request, "subprocessors", controller, chart, headings, rows, basis)
 
 
 @router.get("/pictures/breaches", dependencies=[shows("breaches")])
@@ -154,10 +155,12 @@ def show_breaches(request: Request, controller: Controller = "") -> HTMLResponse
     """The notices of breaches, the latest first."""
     connections, asked = asked_about(request, controller)
     language = language_of(request)
-    answer = ask(connections, REGISTERS["breaches"], controller=asked)
+    basis, found = ask_all(
+        connections, [REGISTERS["breaches"]], controller=asked, picked=Picked("notice")
+    )
     notices = [
         row.values
-        for row in answer.rows
+        for row in found
         if row.values["kind"] == "notice" and row.values["hours_to_notice"] is not None
     ]
     notices = sorted(notices, key=lambda each: str(each["notified_at"]), reverse=True)[:MOST]
@@ -177,9 +180,7 @@ def show_breaches(request: Request, controller: Controller = "") -> HTMLResponse
     title = KINDS["breaches"].title.text(language)
     chart = charts.bars(bars, title, "; ".join(f"{b.label}: {b.value:g}" for b in bars))
     headings = (BREACH, CONTROLLER, NOTIFIED, HOURS)
-    return _show(
-        request, "breaches", controller, chart if bars else None, headings, rows, answer.basis
-    )
+    return _show(request, "breaches", controller, chart if bars else None, headings, rows, basis)
 
 
 @router.get("/pictures/events", dependencies=[shows("events")])
@@ -232,14 +233,6 @@ def show_data_flows(request: Request, controller: Controller = "") -> HTMLRespon
     drawn = picture(dossier, language)
     chart = Markup(drawn) if drawn else None  # noqa: S704 - every text in it is escaped
     return _show(request, "data-flows", controller, chart, headings, rows, dossier.basis)
-
-
-def _span(called: str, rows: Sequence[Mapping[str, Any]], now: datetime) -> Span:
-    begin = min(datetime.fromisoformat(str(row["since"])) for row in rows)
-    ends = [row["until"] for row in rows]
-    if all(ends):
-        return Span(called, begin, max(datetime.fromisoformat(str(end)) for end in ends), "ended")
-    return Span(called, begin, max(begin, now), "running")
 
 
 def _show(

@@ -19,7 +19,7 @@ from api.desk.shown import EVERY_READER, asked_about, desk, moment_of, shows
 from api.pages.page import language_of
 from projections.exports.document import text
 from projections.exports.kinds import called, kind_of, own_columns
-from projections.listing import Listing, TooMany, Wanted, list_rows
+from projections.listing import Listing, TooMany, Wanted, list_rows, row_of
 from projections.question import Basis, Moment, ask
 from projections.register import Column, Register, Row
 from projections.registers import REGISTERS
@@ -114,13 +114,14 @@ def show_row(request: Request, name: Name, key: Text, controller: Text = "") -> 
     connections, asked = asked_about(request, controller)
     moment, _ = moment_of(request)
     try:
-        answer = ask(connections, register, moment, controller=asked)
+        basis, row = row_of(connections, register, key, moment, controller=asked)
+    except TooMany:
+        raise HTTPException(422, "Ask about one controller: the register is long.") from None
     except LookupError:
         raise HTTPException(404) from None
-    row = next((row for row in answer.rows if row.key == key), None)
     if row is None:
         raise HTTPException(404, "There is no row of this key at that moment.")
-    request.state.rests_on = answer.basis.size
+    request.state.rests_on = basis.size
     found = shown_row(row)
     return desk(
         request,
@@ -134,7 +135,7 @@ def show_row(request: Request, name: Name, key: Text, controller: Text = "") -> 
             for c in own_columns(register)
         ],
         label=lambda field: _label(register, field, language),
-        basis=answer.basis,
+        basis=basis,
         moment=moment,
         here="registers",
     )

@@ -83,16 +83,6 @@ class Chapter:
         return list({found.key: found for found in rows}.values())
 
 
-def open_until(row: Row) -> str | None:
-    """Until when a row is a clock that may be open: the end of a window, ever for a duty that
-    nothing stopped; None for any other row."""
-    values = row.values
-    excused = values.get("text_nl") is not None
-    if values.get("kind") != "clock" or values["stopped_at"] is not None or excused:
-        return None
-    return str(values["due_at"]) if values["window"] else "infinity"
-
-
 def _row(case: str, judged: Finding | Clock) -> Row:
     shared: dict[str, Any] = {
         "rule": judged.rule.id,

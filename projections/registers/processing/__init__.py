@@ -142,5 +142,6 @@ REGISTER = Register(
     cases=cases,
     fold=fold,
     present=present,
+    joined=(*HIDDEN, "controller"),
     wide=leading_to(BY_TYPE, "processor", "activity", "subprocessor", "measure") | {AMENDED},
 )

@@ -76,5 +76,6 @@ REGISTER = Register(
     cases=cases_by(BY_TYPE),
     fold=fold,
     present=present,
+    joined=("subprocessor",),
     wide=leading_to(BY_TYPE, "subprocessor"),
 )
