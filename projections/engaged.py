@@ -56,7 +56,7 @@ def ask_engaged(
                 {"register": SUBPROCESSORS.name},
             )
             names = _names(row for _, row in wide)
-            found = [(unquote(key), *rest) for key, *rest in grouped]
+            found = [(unquote(key), since, until, n) for key, since, until, n in grouped]
             return basis_at(conn, upto), _sorted(found, names)
     answer = ask(connections, SUBPROCESSORS, Moment(), controller=controller)
     return answer.basis, _sorted(_grouped(answer.rows), _names(answer.rows))
@@ -90,5 +90,7 @@ def _names(rows: Iterable[Row]) -> dict[str, str]:
 def _sorted(
     found: Iterable[tuple[str, datetime, datetime | None, int]], names: dict[str, str]
 ) -> list[Engaged]:
-    engaged = [Engaged(id_, names.get(id_, id_), *rest) for id_, *rest in found]
+    engaged = [
+        Engaged(id_, names.get(id_, id_), since, until, count) for id_, since, until, count in found
+    ]
     return sorted(engaged, key=lambda each: (each.name, each.subprocessor))
