@@ -6,7 +6,7 @@ pages about the whole ledger need no more of most rows than that. `tests/test_be
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import orjson
@@ -20,8 +20,9 @@ class Beside:
 
     `open_until` is of a clock that may be open: the end of a window, `infinity` for a duty that
     nothing stopped. `finding` to `holds_from` are of a finding: `finding` is one digest for the
-    rows of one finding, what an index can hold however long the ids are in it. `since` and `until`
-    are of an engagement.
+    rows of one finding, what an index can hold however long the ids are in it. `subject` and
+    `rests_on`, positions as an array of PostgreSQL, are of both. `since` and `until` are of an
+    engagement.
     """
 
     open_until: str | None = None
@@ -30,6 +31,8 @@ class Beside:
     severity: str | None = None
     found_at: str | None = None
     holds_from: str | None = None
+    subject: str | None = None
+    rests_on: str | None = None
     since: str | None = None
     until: str | None = None
 
@@ -38,7 +41,9 @@ def beside(register: str, row: Row) -> Beside:
     """What is stored beside the body of a row of a register."""
     kind = row.values.get("kind")
     if register.startswith("rules/"):
-        return _clock(row) if kind == "clock" else _finding(row)
+        judged = _clock(row) if kind == "clock" else _finding(row)
+        rests_on = f"{{{','.join(map(str, row.positions))}}}"
+        return replace(judged, subject=row.values["subject"], rests_on=rests_on)
     if register == "subprocessors" and kind == "engagement":
         return Beside(since=row.values["since"], until=row.values["until"])
     return Beside()

@@ -40,20 +40,25 @@ TABLES = ("register_rows", "register_cases", "case_controllers")
 """What is stored of each generation."""
 
 COLUMNS = {
-    "key": "%b::text[]",
-    "case_key": "%b::text[]",
-    "controller": "%s::text[]",
-    "body": "%b::text[]",
-    "open_until": "%s::timestamptz[]",
-    "finding": "%s::text[]",
-    "rule": "%s::text[]",
-    "severity": "%s::text[]",
-    "found_at": "%s::timestamptz[]",
-    "holds_from": "%s::timestamptz[]",
-    "since": "%s::timestamptz[]",
-    "until": "%s::timestamptz[]",
+    "key": "text",
+    "case_key": "text",
+    "controller": "text",
+    "body": "text",
+    "open_until": "timestamptz",
+    "finding": "text",
+    "rule": "text",
+    "severity": "text",
+    "found_at": "timestamptz",
+    "holds_from": "timestamptz",
+    "subject": "text",
+    "rests_on": "bigint[]",
+    "since": "timestamptz",
+    "until": "timestamptz",
 }
-"""What is stored of each row, and how it is sent: those without null in binary."""
+"""What is stored of each row, and its type; all of it is sent as text."""
+
+IN_BINARY = frozenset({"key", "case_key", "body"})
+"""The longest, and never null: these are sent in binary."""
 
 log = structlog.get_logger(__name__)
 
@@ -234,10 +239,12 @@ def _replace(
     if not made:
         return
     names = ", ".join(COLUMNS)
+    sent = ", ".join(f"{'%b' if name in IN_BINARY else '%s'}::text[]" for name in COLUMNS)
+    typed = ", ".join(f"{name}::{type_}" for name, type_ in COLUMNS.items())
     # Not COPY: PostgreSQL has none into a table with row-level security.
     conn.execute(
         f"INSERT INTO register_rows (generation, register, {names})"  # noqa: S608
-        f" SELECT %s, %s, * FROM unnest({', '.join(COLUMNS.values())}) AS made ({names})".encode(),
+        f" SELECT %s, %s, {typed} FROM unnest({sent}) AS made ({names})".encode(),
         (generation, register, *map(list, zip(*made, strict=True))),
     )
 

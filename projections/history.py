@@ -70,6 +70,17 @@ def of_types(conn: psycopg.Connection, types: Collection[str], *, upto: int) -> 
     return (recorded(*row) for row in rows)
 
 
+def latest(conn: psycopg.Connection, types: Collection[str], *, upto: int) -> int:
+    """The position of the last event of some types up to a position; 0 when there is none."""
+    row = conn.execute(
+        "SELECT max(found.position) FROM unnest(%s::text[]) AS wanted (type) CROSS JOIN LATERAL"
+        " (SELECT position FROM entries WHERE type = wanted.type AND position <= %s"
+        " ORDER BY position DESC LIMIT 1) AS found",
+        (_topics(types), upto),
+    ).fetchone()
+    return 0 if row is None or row[0] is None else int(row[0])
+
+
 def each_of_types(
     conn: psycopg.Connection, types: Collection[str], *, upto: int
 ) -> Iterator[Recorded]:

@@ -216,19 +216,21 @@ def _rows(
 
 def _presented(conn: psycopg.Connection, register: Register, rows: Sequence[Row]) -> list[Row]:
     """The rows, joined with others of the same readers as the whole register would join them."""
-    wanted = {row.key: row for row in rows}
+    wanted = {row.key for row in rows}
     owners = sorted({controller for row in rows for controller in row.controllers})
-    joined = {
-        key: of_body(key, () if own is None else (own,), body)
-        for kind in register.joined
-        for key, own, body in conn.execute(
-            "SELECT key, controller, body FROM register_rows"
-            " WHERE generation = (SELECT generation FROM followed) AND register = %s"
-            " AND starts_with(key, %s) AND (controller IS NULL OR controller = ANY(%s))",
-            (register.name, f"{kind}:", owners),
-        )
-    }
-    together = joined | wanted
+    together = {row.key: row for row in rows}
+    new = rows
+    while keys := {key for row in new for key in register.joined(row)} - together.keys():
+        new = [
+            of_body(key, () if own is None else (own,), body)
+            for key, own, body in conn.execute(
+                "SELECT key, controller, body FROM register_rows"
+                " WHERE generation = (SELECT generation FROM followed) AND register = %s"
+                " AND key = ANY(%b) AND (controller IS NULL OR controller = ANY(%s))",
+                (register.name, sorted(keys), owners),
+            )
+        ]
+        together |= {row.key: row for row in new}
     presented = register.present([together[key] for key in sorted(together)])
     return [row for row in presented if row.key in wanted]
 

@@ -7,7 +7,7 @@ rests on the entries under it and names it. `tests/test_follow.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -57,11 +57,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """Rows of a kind, '' for any, or clocks that may still be open at a moment. It saves reading
-    rows that whoever asks would leave out."""
+    """Rows of a kind, '' for any; clocks that may still be open at a moment; what is judged about a
+    subject, or rests on an event at one of some positions. It saves reading rows that whoever asks
+    would leave out."""
 
     kind: str = ""
     open_at: datetime | None = None
+    subject: str | None = None
+    positions: Collection[int] = ()
 
 
 def ask(
@@ -181,10 +184,14 @@ def _stored(
         "registers": [*found],
         "kind": picked.kind and f"{picked.kind}:",
         "open_at": picked.open_at,
+        "subject": picked.subject,
+        "positions": [*picked.positions],
     }
     condition = "register = ANY(%(registers)s) AND starts_with(key, %(kind)s)"
     if picked.open_at is not None:
         condition += " AND open_until >= %(open_at)s"
+    if picked.subject is not None or picked.positions:
+        condition += " AND (subject = %(subject)s OR rests_on && %(positions)s::bigint[])"
     for name, row in rows_where(conn, condition, controller, values):
         found[name].append(row)
     return found

@@ -9,7 +9,7 @@ and English, in those of the GDPR. `tests/registers` shows each of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,8 +62,8 @@ class Register:
     a tag, so that the events of a case can be found again in the log. `fold` gives the rows of one
     case from its facts, which come sorted by (occurred_at, position).
 
-    `present` orders the rows, and joins to them what rows of the kinds in `joined` say, which are
-    for every reader or for theirs.
+    `present` orders the rows, and joins to a row what those say whose keys `joined` gives of it,
+    and whose keys it gives of these; they are for every reader or for the same one.
 
     `wide` are the types of which each event belongs to a case that may give rows for every reader,
     and without which a case gives none: a question about one controller reads all of these, and of
@@ -83,7 +83,7 @@ class Register:
     cases: Callable[[Recorded], Sequence[str]]
     fold: Callable[[str, Sequence[Fact]], Sequence[Row]]
     present: Callable[[Sequence[Row]], Sequence[Row]] = lambda rows: rows
-    joined: tuple[str, ...] = ()
+    joined: Callable[[Row], Iterable[str]] = lambda row: ()
     wide: frozenset[str] = frozenset()
     context: frozenset[str] = frozenset()
     context_by: str = "controller"

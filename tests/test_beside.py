@@ -21,9 +21,9 @@ def stored(ledger: Ledger) -> list[dict[str, Any]]:
     with ledger.pool.connection() as conn:
         # No infinity in Python's datetime: as text.
         cursor = conn.execute(
-            "SELECT register, key, body, finding, rule, severity, found_at, holds_from, since,"
-            " until, nullif(open_until, 'infinity') AS ends, open_until::text AS open"
-            " FROM register_rows"
+            "SELECT register, key, body, finding, rule, severity, found_at, holds_from, subject,"
+            " rests_on, since, until, nullif(open_until, 'infinity') AS ends,"
+            " open_until::text AS open FROM register_rows"
         )
         names = [column.name for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -37,7 +37,8 @@ def test_every_row_says_beside_its_body_what_it_says_in_it(scenario: Ledger) -> 
     """Clocks that nothing stopped, findings, engagements; of the rest nothing."""
     seen = {"open": 0, "window": 0, "finding": 0, "engagement": 0}
     for row in stored(scenario):
-        values = of_body(row["key"], (), row["body"]).values
+        whole = of_body(row["key"], (), row["body"])
+        values = whole.values
         chapter = row["register"].startswith("rules/")
         kind = values.get("kind")
         finding = chapter and kind == "finding"
@@ -52,6 +53,8 @@ def test_every_row_says_beside_its_body_what_it_says_in_it(scenario: Ledger) -> 
             assert {row[name] for name in FINDING} == {None}
         if is_open:
             assert row["ends"] == (at(values["due_at"]) if values["window"] else None)
+        judged = (values["subject"], [*whole.positions]) if chapter else (None, None)
+        assert (row["subject"], row["rests_on"]) == judged
         wanted = (at(values["since"]), at(values["until"])) if engaged else (None, None)
         assert (row["since"], row["until"]) == wanted
         seen["finding"] += finding

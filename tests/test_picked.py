@@ -53,3 +53,20 @@ def test_only_what_was_picked_is_read(scenario: Ledger) -> None:
     assert 0 < is_open <= picked("clock", now) < picked("clock", now - timedelta(days=3650))
     # A window whose last instant is the one asked about is read, and judged afterwards.
     assert picked("clock", now) <= is_open + 1
+
+
+def test_what_is_about_something_is_all_that_is(scenario: Ledger) -> None:
+    """By its subject, or by any event it rests on, for everybody and for each."""
+    catch_up(scenario.pool)
+    for controller in (None, *CONTROLLERS):
+        seen = scenario.pool if controller is None else one_controller(scenario, controller)
+        _, rows = ask_all(seen, CHAPTERS)
+        for row in rows[::7]:
+            subject, positions = row.values["subject"], {*row.positions[:1]}
+            picked = Picked(subject=subject, positions=positions)
+            assert ask_all(seen, CHAPTERS, picked=picked)[1] == [
+                each
+                for each in rows
+                if each.values["subject"] == subject or positions & {*each.positions}
+            ]
+    assert ask_all(scenario.pool, CHAPTERS, picked=Picked(subject="' OR true --"))[1] == []

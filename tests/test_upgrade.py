@@ -24,6 +24,7 @@ Owner = Callable[[], psycopg.Connection]
 BACK_TO_4 = """
     ALTER TABLE register_rows DROP COLUMN open_until, DROP COLUMN finding, DROP COLUMN rule,
         DROP COLUMN severity, DROP COLUMN found_at, DROP COLUMN holds_from,
+        DROP COLUMN subject, DROP COLUMN rests_on,
         DROP COLUMN since, DROP COLUMN until;
     UPDATE log SET schema_version = 4;
 """

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import psycopg
 import pytest
 
-from projections.withheld import withheld_from
+from ledger.opening import Ledger
+from projections import history
+from projections.demands import demands
+from projections.facts import Fact, effective
+from projections.reading import texts
+from projections.withheld import TYPES, one_controller, withheld_from
 from tests.ledgers import TestLedger
+from tests.test_isolation import CONTROLLERS, scenario
+
+__all__ = ["scenario"]
 
 
 def demand(made: TestLedger, *controllers: str, id_: str = "DD", **more: Any) -> int:
@@ -27,6 +36,23 @@ def told(made: TestLedger, controller: str, id_: str = "DD") -> None:
     """Tell a controller of it."""
     data = {"demand_id": id_, "controller_id": controller}
     made.append("DisclosureDemandNotified", data, service="dpo")
+
+
+def withheld_by_all(conn: psycopg.Connection, controller: str, upto: int) -> int | None:
+    """The same from every demand of the log, whomever it names."""
+    recorded = [*history.of_types(conn, TYPES, upto=upto)]
+    found: list[int] = []
+    for events in (recorded, [each for each in recorded if each.type in TYPES]):
+        by_demand: dict[str, list[Fact]] = {}
+        for fact in effective(events):
+            for id_ in texts(fact.data, "demand_id"):
+                by_demand.setdefault(id_, []).append(fact)
+        for facts in by_demand.values():
+            about = demands(facts).get(controller)
+            if about is not None and about.is_secret:
+                parts = (*about.received, *about.contested, *about.disclosed)
+                found += [fact.position for fact in parts]
+    return min(found) - 1 if found else None
 
 
 def withheld(made: TestLedger, controller: str) -> int | None:
@@ -87,3 +113,48 @@ def test_the_first_of_several_counts(ledger: TestLedger) -> None:
     assert withheld(ledger, "C1") == first
     told(ledger, "C1", "D1")
     assert withheld(ledger, "C1") == second
+
+
+def test_a_correction_that_names_another_controller_withholds_from_it(ledger: TestLedger) -> None:
+    """It is of the demand from then on; whom the entry named as it was recorded keeps it hidden."""
+    index = demand(ledger, "C1")
+    change = {"field": "controller_ids", "new": ["C2"]}
+    data = {"corrects_event_id": "DD", "field_changes": [change], "reason": "wrong party"}
+    ledger.append("EventCorrected", data, service="dpo")
+    size = ledger.ledger.reader.size()
+    with ledger.ledger.pool.connection() as conn:
+        for controller in ("C1", "C2", "C3"):
+            by_all = withheld_by_all(conn, controller, size)
+            assert withheld_from(conn, controller, upto=size) == by_all
+            assert by_all == (None if controller == "C3" else index)
+
+
+def test_what_names_a_controller_is_all_that_counts(scenario: Ledger) -> None:
+    """At every size of the scenario at which a demand or an amendment came."""
+    with scenario.pool.connection() as conn:
+        events = [*history.of_types(conn, TYPES, upto=scenario.reader.size())]
+        seen = set()
+        for size in sorted({each.position - step for each in events for step in (0, 1)}):
+            for controller in CONTROLLERS:
+                expected = withheld_by_all(conn, controller, size)
+                assert withheld_from(conn, controller, upto=size) == expected
+                seen.add(expected is None)
+    assert seen == {True, False}
+
+
+def test_what_is_known_of_a_controller_is_read_again_when_a_demand_comes(
+    ledger: TestLedger,
+) -> None:
+    """The next question already sees no more; being told of it shows everything again."""
+    ledger.fill(2)
+    assert one_controller(ledger.ledger, "C1").upto == ledger.ledger.reader.size()
+    index = demand(ledger, "C1")
+    ledger.fill(1, start=20)
+    assert one_controller(ledger.ledger, "C1").upto == index
+    assert one_controller(ledger.ledger, "C2").upto == ledger.ledger.reader.size()
+    change = {"field": "notification_prohibited", "new": False}
+    data = {"corrects_event_id": "DD", "field_changes": [change], "reason": "wrong box"}
+    ledger.append("EventCorrected", data, service="dpo")
+    assert one_controller(ledger.ledger, "C1").upto == index
+    told(ledger, "C1")
+    assert one_controller(ledger.ledger, "C1").upto == ledger.ledger.reader.size()

@@ -28,7 +28,7 @@ from projections.clocks import SeenClock, clocks_at
 from projections.facts import CORRECTED, RETRACTED, Recorded, effective
 from projections.findings import HeldFinding, held_at
 from projections.findings import moment_of as judged_at
-from projections.question import Moment, ask_all, basis_at, reading
+from projections.question import Moment, Picked, ask_all, basis_at, reading
 from projections.registers import lifecycle
 from projections.rules import JUDGED
 
@@ -83,14 +83,14 @@ def show_case(
     if not events:
         raise HTTPException(404, "There is no case of this id, or not for you.")
     now = ledger.now()
-    # What is judged of everybody takes long to read; most cases are of one controller.
     concerned = {id} if retains else {c for e in events for c in controllers_of(e.type, e.data)}
     only = asked or (min(concerned) if len(concerned) == 1 else None)
-    basis, rows = ask_all(connections, [*JUDGED.values()], moment, controller=only)
-    at = judged_at(moment, basis, now)
     indexes = {event.position for event in events}
     # A controller is the subject of more than its retention.
     subject = None if retains else id
+    picked = Picked(subject=subject, positions=indexes)
+    basis, rows = ask_all(connections, [*JUDGED.values()], moment, controller=only, picked=picked)
+    at = judged_at(moment, basis, now)
     clocks = [c for c in clocks_at(rows, at) if c.subject == subject or indexes & {*c.events[:1]}]
     findings = [f for f in held_at(rows, at) if f.subject == subject or indexes & {*f.events}]
     request.state.rests_on = basis.size

@@ -28,8 +28,8 @@ from api.state import ledger_of
 from ledger.reader import Reader
 from projections import history
 from projections.civil import local_minute
-from projections.dossiers import DOSSIERS
 from projections.dossiers.dossier import NoSuch, ask_dossier
+from projections.dossiers.dpia import FLOWS
 from projections.engaged import ask_engaged
 from projections.exports.document import text
 from projections.exports.dossiers import picture, told
@@ -221,11 +221,11 @@ def show_data_flows(request: Request, controller: Controller = "") -> HTMLRespon
         return _show(request, "data-flows", controller, None, headings, [], None)
     try:
         dossier = ask_dossier(
-            connections, ledger_of(request).now(), DOSSIERS["dpia"], Moment(), controller=asked
+            connections, ledger_of(request).now(), FLOWS, Moment(), controller=asked
         )
     except NoSuch as error:
         raise HTTPException(404, f"{error.args[0].capitalize()}.") from None
-    (flows,) = [section for section in dossier.sections if section.picture]
+    (flows,) = dossier.sections
     rows = [
         tuple(text(told(row[key], language), language) for key in ("from", "to", "what"))
         for row in flows.rows

@@ -9,8 +9,12 @@ ALTER TABLE register_rows
     ADD COLUMN severity text,
     ADD COLUMN found_at timestamptz,
     ADD COLUMN holds_from timestamptz,
+    ADD COLUMN subject text,             -- of a clock or a finding
+    ADD COLUMN rests_on bigint[],        -- positions of the events it rests on
     ADD COLUMN since timestamptz,        -- of an engagement
     ADD COLUMN until timestamptz;
 CREATE INDEX register_rows_open ON register_rows (generation, open_until) WHERE open_until IS NOT NULL;
 CREATE INDEX register_rows_findings ON register_rows
     (generation, found_at, finding, holds_from, rule, severity, controller) WHERE finding IS NOT NULL;
+CREATE INDEX register_rows_subject ON register_rows (generation, subject) WHERE subject IS NOT NULL;
+CREATE INDEX register_rows_rests_on ON register_rows USING gin (rests_on) WHERE rests_on IS NOT NULL;

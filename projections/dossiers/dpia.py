@@ -7,7 +7,7 @@ do the advice of its DPO (35(2)) and the views of data subjects (35(9)). `tests/
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from projections.dossiers.controller_register import FIELDS
@@ -47,10 +47,7 @@ FLOW = "flow"
 
 def make(asked: Asked) -> Sequence[Section]:
     """The operations, the measures, and what was seen to go wrong."""
-    own = asked.one("processing", "controller", controller=asked.controller)
-    if not own:
-        raise NoSuch("there is no controller of this id")
-    processor = asked.one("processing", "processor")
+    own, processor = _own(asked), asked.one("processing", "processor")
     lifecycle = next(iter(asked.of("lifecycle", controller=asked.controller)), {})
     return [
         Section(
@@ -73,17 +70,7 @@ def make(asked: Asked) -> Sequence[Section]:
             fields=[field for field in FIELDS if field.key in OF_ACTIVITY],
             rows=asked.of("processing", "activity"),
         ),
-        Section(
-            FLOW,
-            Label("Gegevensstromen", "Data flows"),
-            fields=(
-                Field("from", Label("Van", "From"), "11.4"),
-                Field("to", Label("Naar", "To"), "11.4"),
-                Field("what", Label("Waarvoor", "What for"), "11.4"),
-            ),
-            rows=_flows(asked, own, processor),
-            picture=FLOW,
-        ),
+        *make_flows(asked),
         Section(
             "retention",
             Label("Bewaren en wissen", "Retention and erasure"),
@@ -169,6 +156,30 @@ def make(asked: Asked) -> Sequence[Section]:
     ]  # fmt: skip
 
 
+def make_flows(asked: Asked) -> Sequence[Section]:
+    """Where the data go."""
+    return [
+        Section(
+            FLOW,
+            Label("Gegevensstromen", "Data flows"),
+            fields=(
+                Field("from", Label("Van", "From"), "11.4"),
+                Field("to", Label("Naar", "To"), "11.4"),
+                Field("what", Label("Waarvoor", "What for"), "11.4"),
+            ),
+            rows=_flows(asked, _own(asked), asked.one("processing", "processor")),
+            picture=FLOW,
+        )
+    ]
+
+
+def _own(asked: Asked) -> Mapping[str, Any]:
+    own = asked.one("processing", "controller", controller=asked.controller)
+    if not own:
+        raise NoSuch("there is no controller of this id")
+    return own
+
+
 def _given(notice: Any) -> dict[str, Any]:
     return {k: notice[k] for k in ("breach_id", "notified_at", "became_aware_at") if notice.get(k)}
 
@@ -239,3 +250,13 @@ KIND = Kind(
     frozenset({"controller"}),
     judged=True,
 )
+
+FLOWS = Kind(
+    FLOW,
+    Label("Gegevensstromen", "Data flows"),
+    "11.4",
+    ("processing", "subprocessors"),
+    make_flows,
+    frozenset({"controller"}),
+)
+"""The picture alone, of fewer registers: for a page."""

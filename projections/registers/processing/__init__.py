@@ -39,7 +39,7 @@ from projections.registers.processing.controllers import (
     controller_row,
 )
 from projections.registers.processing.for_all import NAME, measure_row, name_row, processor_row
-from projections.rows import cases_by, leading_to
+from projections.rows import cases_by, leading_to, row_key
 
 BY_TYPE: Mapping[str, tuple[str, ...]] = {
     "ProcessorRegistered": ("processor:processor_id",),
@@ -115,6 +115,18 @@ def present(rows: Sequence[Row]) -> Sequence[Row]:
     return ORDERED(shown)
 
 
+def joined(row: Row) -> list[str]:
+    """What an activity is like and its controller; how the subprocessors of a controller are
+    called."""
+    values = row.values
+    if values["kind"] == "activity":
+        keys = [row_key(DESCRIPTION, values["id"])]
+        return [*keys, row_key("controller", values["controller"])]
+    if values["kind"] == "controller":
+        return [row_key(NAME, each["id"]) for each in values["subprocessors"]]
+    return []
+
+
 def _with_names(controller: Row, hidden: Mapping[tuple[str, str], Row]) -> Row:
     engaged = controller.values["subprocessors"]
     names = {s["id"]: hidden[NAME, s["id"]] for s in engaged if (NAME, s["id"]) in hidden}
@@ -142,6 +154,6 @@ REGISTER = Register(
     cases=cases,
     fold=fold,
     present=present,
-    joined=(*HIDDEN, "controller"),
+    joined=joined,
     wide=leading_to(BY_TYPE, "processor", "activity", "subprocessor", "measure") | {AMENDED},
 )

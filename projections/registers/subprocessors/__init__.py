@@ -24,7 +24,7 @@ from projections.registers.subprocessors.announcements import (
 from projections.registers.subprocessors.columns import COLUMNS
 from projections.registers.subprocessors.contracts import CONTRACTED, subprocessor_row
 from projections.registers.subprocessors.engagements import DISENGAGED, ENGAGED, engagement_rows
-from projections.rows import cases_by, leading_to
+from projections.rows import cases_by, leading_to, row_key
 
 BY_TYPE = {
     CONCLUDED: ("controller:controller_id",),
@@ -76,6 +76,6 @@ REGISTER = Register(
     cases=cases_by(BY_TYPE),
     fold=fold,
     present=present,
-    joined=("subprocessor",),
+    joined=lambda row: [row_key("subprocessor", row.values["subprocessor"] or "")],
     wide=leading_to(BY_TYPE, "subprocessor"),
 )
