@@ -19,7 +19,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cyclonedx.model import ExternalReference, ExternalReferenceType, HashType, Property, XsUri
+from cyclonedx.model import (
+    ExternalReference,
+    ExternalReferenceType,
+    HashAlgorithm,
+    HashType,
+    Property,
+    XsUri,
+)
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.bom_ref import BomRef
 from cyclonedx.model.component import Component, ComponentType
@@ -143,7 +150,7 @@ def _component(pin: Pin, licence: str) -> Component:
         type=ExternalReferenceType.DISTRIBUTION,
         url=XsUri(f"https://pypi.org/simple/{pin.name}/"),
         comment="one of the files there has one of these digests",
-        hashes=[HashType.from_composite_str(f"sha256:{digest}") for digest in pin.digests],
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=digest) for digest in pin.digests],
     )
     marker = [Property(name="python:marker", value=pin.marker)] if pin.marker else []
     return Component(
