@@ -139,7 +139,9 @@ def test_the_commands_of_compose_are_ours(name: str, tmp_path: Path) -> None:
 def test_health_is_asked_where_it_is_answered(name: str) -> None:
     """At the port of the command, and a path that the service has."""
     service = COMPOSE["services"][name]
-    (port, path), *others = re.findall(r"127\.0\.0\.1:(\d+)(/\w+)", service["healthcheck"]["test"][3])
+    (port, path), *others = re.findall(
+        r"127\.0\.0\.1:(\d+)(/\w+)", service["healthcheck"]["test"][3]
+    )
     assert not others
     assert int(port) == parsed(service["command"])["port"]
     witness_app = witnessing.create_app(cast(Any, None))
