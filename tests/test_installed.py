@@ -1,10 +1,11 @@
 """The wheel where nothing else is: installed by digest, and then as the container runs it.
 
 `Installed` is a virtual environment with the wheel and what requirements.lock pins, in a directory
-that knows nothing of this source tree, of the Python that VERANTWOORD_TEST_PYTHON names, or ours. `Confined` is what docker-compose.yml asks a container
-engine for, made with `unshare` and `setpriv`: user 10001, a root that cannot be written and holds
-only the system, Python and that environment, no capabilities, no new privileges. Memory that is
-written is never run either, as the systemd units ask.
+that knows nothing of this source tree, of the Python that VERANTWOORD_TEST_PYTHON names, or ours.
+`Confined` is what docker-compose.yml asks a container engine for, made with `unshare` and
+`setpriv`: user 10001, a root that cannot be written and holds only the system, Python and that
+environment, no capabilities, no new privileges. Memory that is written is never run either, as the
+systemd units ask.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from pathlib import Path
 import pytest
 
 from ledger.embedded import binaries
-from ledger.embedded.cluster import Account
+from ledger.embedded.cluster import account
 from tests.test_container import COMPOSE
 from tests.test_lock import ROOT, pins
 
@@ -85,7 +86,7 @@ class Installed:
 
 def environment(**others: str) -> dict[str, str]:
     """Nothing of ours: no variable leads back to the source tree."""
-    return {"PATH": "/usr/bin:/bin", "COLUMNS": "200", "LANG": "C.UTF-8", **others}
+    return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "COLUMNS": "200", "LANG": "C.UTF-8", **others}
 
 
 @pytest.fixture(scope="module")
@@ -266,18 +267,19 @@ class Confined:
 @contextmanager
 def database(directory: Path) -> Iterator[tuple[int, str]]:
     """A PostgreSQL that is reached over TCP with a password, as in compose: its port, and that."""
-    account = Account("nobody in particular", NOBODY, NOBODY)
-    programs = binaries.usable_by(binaries.find(), account)
+    as_server = account()
+    assert as_server is not None  # this is root
+    programs = binaries.usable_by(binaries.find(), as_server)
     port, password = free_port(), secrets.token_hex(24)
     (directory / "password").write_text(password)
-    os.chown(directory, NOBODY, NOBODY)
+    os.chown(directory, as_server.uid, as_server.gid)
     (directory / "password").chmod(0o644)
 
     def server(program: str, *options: str) -> None:
         subprocess.run(
             [programs / program, "--pgdata=data", *options],
             cwd=directory, env=environment(), check=True, timeout=120, stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, user=NOBODY, group=NOBODY, extra_groups=[],
+            stdout=subprocess.DEVNULL, user=as_server.uid, group=as_server.gid, extra_groups=[],
         )  # fmt: skip
 
     server("initdb", "--username=verantwoord", "--pwfile=password", "--auth=scram-sha-256",
