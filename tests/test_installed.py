@@ -26,6 +26,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from ledger.embedded import binaries
@@ -116,7 +117,7 @@ def end(process: subprocess.Popen[str]) -> None:
     units grant. A process that ends by the signal that it was sent has ended well."""
     process.send_signal(signal.SIGTERM)
     said, _ = process.communicate(timeout=25)
-    assert process.returncode in (0, -signal.SIGTERM), said
+    assert process.returncode in (0, -signal.SIGTERM), (process.returncode, said)
     assert "Traceback" not in said
 
 
@@ -286,7 +287,10 @@ def database(directory: Path) -> Iterator[tuple[int, str]]:
            "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums")  # fmt: skip
     options = f"-c port={port} -c unix_socket_directories= -c listen_addresses=127.0.0.1"
     server("pg_ctl", "--wait", "--log=log", f"--options={options}", "start")
+    where = f"host=127.0.0.1 port={port} user=verantwoord password={password} dbname=postgres"
     try:
+        with psycopg.connect(where, autocommit=True) as made:
+            made.execute("CREATE DATABASE verantwoord")
         yield port, password
     finally:
         server("pg_ctl", "--mode=immediate", "--silent", "stop")
@@ -340,13 +344,17 @@ def test_ledger_and_witness_run_as_compose_runs_them(installed: Installed, tmp_p
         where = [each for each in serve if each.startswith(("--data", "--database-url"))]
         ledger.run("init", "--origin=demo.example.org/confined", "--kvk=12345678", *where)
 
-        logs = owned(tmp_path / "witness-logs", f"log {(data / 'log.vkey').read_text()}")
+        logs = owned(
+            tmp_path / "witness-logs", f"log {(data / 'log.vkey').read_text()}quorum none\n"
+        )
         witness = Confined(installed, tmp_path / "root", {"/data": memory, "/logs": logs})
         cosign = command_of("witness", free_port())
         witness.run("witness", "--data=/data", "--name=witness.example.org/w1", "--show")
         first = (memory / "witness.policy").read_text().splitlines()
         line = next(each for each in first if each.startswith("witness "))
         at = int(cosign[-1].partition("=")[2])
+        trust = f"{logs.read_text().partition('quorum')[0]}{line}\nquorum {line.split()[1]}\n"
+        owned(data / "trusted", trust)
         owned(data / "policy", f"{line} http://127.0.0.1:{at}\nquorum {line.split()[1]}\n")
 
         serving, cosigning = ledger.start(*serve), witness.start(*cosign)
@@ -364,8 +372,10 @@ def test_ledger_and_witness_run_as_compose_runs_them(installed: Installed, tmp_p
             ledger.run("append", "/data/events.ndjson", "--key=/data/k-1.key", *where)
             assert "The quorum is" in ledger.run("publish", *where)
             assert "Praktijk" in ledger.run("register", "processing", *where)
-            pdf = ledger.start("register", "processing", "--format=pdf", *where)
-            assert pdf.communicate(timeout=120)[0].startswith("%PDF-")
+            ledger.run("pack", "/data/evidence.zip", *where)
+            assert "complete, witnessed" in ledger.run(
+                "verify", "/data/evidence.zip", "--policy=/data/trusted"
+            )
         finally:
             end(serving)
             end(cosigning)
