@@ -344,17 +344,15 @@ def test_ledger_and_witness_run_as_compose_runs_them(installed: Installed, tmp_p
         where = [each for each in serve if each.startswith(("--data", "--database-url"))]
         ledger.run("init", "--origin=demo.example.org/confined", "--kvk=12345678", *where)
 
-        logs = owned(
-            tmp_path / "witness-logs", f"log {(data / 'log.vkey').read_text()}quorum none\n"
-        )
+        of_log = f"log {(data / 'log.vkey').read_text()}"
+        logs = owned(tmp_path / "witness-logs", f"{of_log}quorum none\n")
         witness = Confined(installed, tmp_path / "root", {"/data": memory, "/logs": logs})
         cosign = command_of("witness", free_port())
         witness.run("witness", "--data=/data", "--name=witness.example.org/w1", "--show")
         first = (memory / "witness.policy").read_text().splitlines()
         line = next(each for each in first if each.startswith("witness "))
         at = int(cosign[-1].partition("=")[2])
-        trust = f"{logs.read_text().partition('quorum')[0]}{line}\nquorum {line.split()[1]}\n"
-        owned(data / "trusted", trust)
+        owned(data / "trusted", f"{of_log}{line}\nquorum {line.split()[1]}\n")
         owned(data / "policy", f"{line} http://127.0.0.1:{at}\nquorum {line.split()[1]}\n")
 
         serving, cosigning = ledger.start(*serve), witness.start(*cosign)
