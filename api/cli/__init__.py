@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import psycopg
 import typer
@@ -94,9 +95,23 @@ app = typer.Typer(
 )
 
 
+def show_version(asked: bool) -> None:
+    """Print which version is installed, and end."""
+    if asked:
+        typer.echo(f"verantwoord {version('verantwoord')}")
+        raise typer.Exit
+
+
 @app.callback()
-def commands() -> None:
-    """Nothing is asked of every command."""
+def commands(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=show_version, is_eager=True, help="Print the version, and end."
+        ),
+    ] = False,
+) -> None:
+    """Nothing else is asked of every command."""
 
 
 def main() -> None:
