@@ -65,9 +65,9 @@ TOKEN = "VERANTWOORD_READ_TOKEN"  # noqa: S105 - the name of the variable
 
 HELP: Mapping[str, str] = MappingProxyType(
     {
-        "where": "A receipt (.tlog-proof), a proof of a log line (.line-proof), an evidence pack (.zip), a report (.pdf), an export for"
-        " one controller, a directory of export-log, or the address of a log:"
-        " https://ledger.example.nl/log.",
+        "where": "A receipt (.tlog-proof), a proof of a line of a log (.line-proof), an evidence"
+        " pack (.zip), a report (.pdf), an export for one controller, a directory of export-log, or"
+        " the address of a log: https://ledger.example.nl/log.",
         "vkey": "File with the log's verifier key, from a source you trust (log.vkey).",
         "administrator_key": "File with the public key of the log's administrator (PEM, or base64"
         " on one line), from a source you trust; for a log.",

@@ -9,7 +9,9 @@ long, or too many, ends the reading: nothing is cut off quietly. `tests/test_log
 
 from __future__ import annotations
 
+import errno
 import gzip
+import os
 import stat
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +19,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
+from typing import BinaryIO
 
 from ledger import otlp, strict_json
 from ledger.anchor import MAX_LINES
@@ -131,23 +134,18 @@ def _day(content: bytes, time: str) -> date:
         raise ValueError(f"{time} is not there, or no instant with its offset") from None
 
 
-def _read(file: Path, longest: int) -> Iterator[bytes]:
-    """The lines of a file, each without its line feed."""
-    with file.open("rb") as opened:
-        if not stat.S_ISREG(file.stat().st_mode):
-            raise LinesUnreadable(file, "is no file")
-        packed = opened.read(len(GZIP)) == GZIP
-        opened.seek(0)
-        if not packed:
-            yield from _split(file, opened.readline, longest)
-            return
-        with gzip.open(opened) as unpacked:
-            try:
-                yield from _split(file, unpacked.readline, longest)
-            except (EOFError, zlib.error, gzip.BadGzipFile):
-                raise LinesUnreadable(
-                    file, "cannot be unpacked: it is cut off or damaged"
-                ) from None
+def _read(file: Path, opened: BinaryIO, longest: int) -> Iterator[bytes]:
+    """The lines of an open file, each without its line feed."""
+    packed = opened.read(len(GZIP)) == GZIP
+    opened.seek(0)
+    if not packed:
+        yield from _split(file, opened.readline, longest)
+        return
+    with gzip.open(opened) as unpacked:
+        try:
+            yield from _split(file, unpacked.readline, longest)
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            raise LinesUnreadable(file, "is gzip that is cut off or damaged") from None
 
 
 def _split(file: Path, readline: Callable[[int], bytes], longest: int) -> Iterator[bytes]:

@@ -1,8 +1,8 @@
 """Records of OpenTelemetry in JSON, and the one spelling in which each becomes a line.
 
 Read is what the file exporter of the OpenTelemetry collector writes: on each line an
-`ExportTraceServiceRequest` or `ExportLogsServiceRequest`, in the JSON encoding of OTLP 1.x. A record
-is a span, or a log record, with the resource and the scope that it stands under:
+`ExportTraceServiceRequest` or `ExportLogsServiceRequest`, in the JSON encoding of OTLP 1.x. A
+record is a span, or a log record, with the resource and the scope that it stands under:
 
     {"resource":{…},"resourceSchemaUrl":"…","scope":{…},"scopeSchemaUrl":"…","span":{…}}
 
@@ -29,6 +29,7 @@ import rfc8785
 
 from ledger import strict_json
 from ledger.keyring import CIVIL_TIME
+from ledger.line_proof import MAX_LINE
 from ledger.strict_json import Limits
 
 LIMITS = Limits(depth=64, integer=2**64 - 1, control_characters=True)
@@ -104,9 +105,12 @@ def _objects(parent: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
 
 def _canonical(record: Mapping[str, Any]) -> bytes:
     try:
-        return rfc8785.dumps(_spelled(record))
+        line = rfc8785.dumps(_spelled(record))
     except rfc8785.CanonicalizationError:
         raise ValueError("a record holds a number that RFC 8785 does not write") from None
+    if len(line) > MAX_LINE:
+        raise ValueError(f"a record has at most {MAX_LINE} bytes")
+    return line
 
 
 def _spelled(value: Any) -> Any:
