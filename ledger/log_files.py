@@ -100,9 +100,10 @@ def _open(file: Path, flags: int = 0) -> Iterator[tuple[Path, BinaryIO]]:
         if error.errno == errno.ELOOP:
             raise LinesUnreadable(file, "is a link: a directory of a log has files only") from None
         raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise LinesUnreadable(file, "is no file")
     with os.fdopen(descriptor, "rb") as opened:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise LinesUnreadable(file, "is no file")
         yield file, opened
 
 

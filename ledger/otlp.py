@@ -97,7 +97,7 @@ def read(export: bytes) -> Iterator[Record]:
 
 
 def _objects(parent: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    found = parent.get(name) or []
+    found = parent.get(name, [])
     if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
         raise ValueError(f"{name} is a list of objects")
     return found
