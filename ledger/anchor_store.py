@@ -29,6 +29,7 @@ from ledger.log_files import Form
 from ledger.merkle import HASH
 from ledger.proof import Proof
 from ledger.receipt import MAX_RECEIPT
+from ledger.tags import ID
 
 _NAME = re.compile(r"\d{4}-\d\d-\d\d(?:\.[1-9]\d{0,3})?")
 
@@ -46,9 +47,14 @@ class Kept:
 
 
 class Anchors:
-    """The anchors of one log below a directory."""
+    """The anchors of one log below a directory. Raises ConfigurationError for a name that is none."""
 
     def __init__(self, directory: Path, log_source: str) -> None:
+        if re.fullmatch(ID, log_source) is None:
+            raise ConfigurationError(
+                "the name of a log has letters, digits and `._:/-`, at most 64, with a letter or"
+                " digit at both ends"
+            )
         self.log_source = log_source
         # An id may hold what leads elsewhere in a path.
         self._directory = directory / quote(log_source, safe="")
