@@ -47,7 +47,7 @@ class Kept:
 
 
 class Anchors:
-    """The anchors of one log below a directory. Raises ConfigurationError for a name that is none."""
+    """The anchors of one log below a directory. Raises ConfigurationError for no name of a log."""
 
     def __init__(self, directory: Path, log_source: str) -> None:
         if re.fullmatch(ID, log_source) is None:
