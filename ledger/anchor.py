@@ -18,11 +18,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from ledger import entry_check, line_proof
 from ledger.cloudevent import MAX_PAYLOAD
@@ -84,8 +84,7 @@ class Anchor:
     leaves: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a line is: in which of the trees of its day, and at which index from 0."""
 
     supplement: int
@@ -172,23 +171,19 @@ def later(anchors: Sequence[Anchor], leaves: bytes) -> bytes:
 
 def compare(anchors: Sequence[Anchor], leaves: Iterable[bytes]) -> Compared:
     """How the lines of these leaves stand to the trees of their day."""
-    places: defaultdict[bytes, deque[Place]] = defaultdict(deque)
-    for anchor in anchors:
-        for index, leaf in enumerate(_each(anchor.leaves)):
-            places[leaf].append(Place(anchor.digest.supplement, index))
+    places: dict[bytes, list[Place]] = {}
+    for anchor in reversed(anchors):
+        last = anchor.digest.lines - 1
+        for back, leaf in enumerate(_each(anchor.leaves, backwards=True)):
+            places.setdefault(leaf, []).append(Place(anchor.digest.supplement, last - back))
     given: list[Place | None] = []
     for leaf in leaves:
         there = places.get(leaf)
-        given.append(there.popleft() if there else None)
+        given.append(there.pop() if there else None)  # the first of them that is left
     lacking = {place for there in places.values() for place in there}
     extra, altered, moved = _walk(given, lacking)
-    return Compared(
-        len(given),
-        altered,
-        sorted(lacking - {place for _, place in altered}, key=_order),
-        extra,
-        moved,
-    )
+    missing = lacking - {place for _, place in altered}
+    return Compared(len(given), altered, sorted(missing), extra, moved)
 
 
 def _walk(
@@ -245,8 +240,9 @@ def of_leaves(payload: bytes, digest: Digest, leaves: bytes) -> Anchor:
     return Anchor(payload, digest, leaves)
 
 
-def _each(leaves: bytes) -> Iterator[bytes]:
-    return (leaves[start : start + HASH] for start in range(0, len(leaves), HASH))
+def _each(leaves: bytes, *, backwards: bool = False) -> Iterator[bytes]:
+    starts = range(0, len(leaves), HASH)
+    return (leaves[at : at + HASH] for at in (reversed(starts) if backwards else starts))
 
 
 def _find(leaves: bytes, leaf: bytes) -> int | None:
@@ -254,7 +250,3 @@ def _find(leaves: bytes, leaf: bytes) -> int | None:
     while at % HASH and at != -1:  # it may also stand across two others
         at = leaves.find(leaf, at + 1)
     return None if at == -1 else at // HASH
-
-
-def _order(place: Place) -> tuple[int, int]:
-    return place.supplement, place.index
