@@ -88,7 +88,7 @@ class Place(NamedTuple):
     """Where a line is: in which of the trees of its day, and at which index from 0."""
 
     supplement: int
-    index: int
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,14 +200,14 @@ def _walk(
             if expected in left:
                 left.remove(expected)
                 altered.append((number, expected))
-                expected = Place(expected.supplement, expected.index + 1)
+                expected = Place(expected.supplement, expected.at + 1)
             else:
                 extra.append(number)
             continue
-        if place.index < reached[place.supplement]:
+        if place.at < reached[place.supplement]:
             moved.append((number, place))
-        reached[place.supplement] = max(reached[place.supplement], place.index)
-        expected = Place(place.supplement, place.index + 1)
+        reached[place.supplement] = max(reached[place.supplement], place.at)
+        expected = Place(place.supplement, place.at + 1)
     return extra, altered, moved
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -39,11 +39,15 @@ Payload = Callable[[str, dict[str, object]], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An anchor in its file, and the file of its receipt, which may not be there yet."""
+    """An anchor in its file, and the file of its receipt, which may not be there yet.
+
+    `new` says that it was made just now, so its digest was never sent.
+    """
 
     anchor: Anchor
     file: Path
     receipt: Path
+    new: bool = field(default=False, compare=False)
 
 
 class Anchors:
@@ -89,6 +93,10 @@ class Anchors:
                 return kept[-1]
             if late and not kept:
                 raise ConfigurationError(f"{day} has no digest yet, so no line is late")
+            if any(
+                (a.anchor.digest.form, a.anchor.digest.standard) != (form, standard) for a in kept
+            ):
+                raise ConfigurationError(f"{day} was digested in another form, or standard")
             new = anchors.later([each.anchor for each in kept], leaves)
             if kept and not new:
                 return None
@@ -115,7 +123,7 @@ class Anchors:
         made = anchors.of_leaves(payload, digest, leaves)
         file = self._file(digest.day, digest.supplement)
         durable_file.write(file, anchors.format(made))
-        return Kept(made, file, file.with_suffix(".tlog-proof"))
+        return Kept(made, file, file.with_suffix(".tlog-proof"), new=True)
 
     def rebuild(self, receipt: str, leaves: bytes) -> Kept:
         """Write the anchor again whose receipt this is, from the leaves of the lines of its day.

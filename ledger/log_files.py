@@ -24,7 +24,7 @@ from typing import BinaryIO
 from ledger import otlp, strict_json
 from ledger.anchor import MAX_LINES
 from ledger.cloudevent import read_instant
-from ledger.errors import LinesUnreadable
+from ledger.errors import ConfigurationError, LinesUnreadable
 from ledger.keyring import CIVIL_TIME
 from ledger.line_proof import MAX_LINE
 
@@ -73,8 +73,10 @@ def lines(given: Iterable[Path], form: Form, time: str | None = None) -> Iterato
     """The lines of some files and directories, in their order.
 
     `time` names the member of a line in JSON that says when it was (RFC 3339); without it a plain
-    line is of whatever day the file is. Raises LinesUnreadable and OSError.
+    line is of whatever day the file is. Raises LinesUnreadable, ConfigurationError and OSError.
     """
+    if form is Form.OTLP and time is not None:
+        raise ConfigurationError("records of OpenTelemetry say their time themselves")
     for file, opened in _files(given):
         if form is Form.OTLP:
             yield from _records(file, opened)

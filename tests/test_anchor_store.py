@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,6 +94,17 @@ def test_what_was_not_sent_is_sent_as_it_was(store: Anchors, log: LogBuilder) ->
     kept.receipt.write_text(log.receipt(log.append(sign(kept.anchor.payload, "k-desk"))))
     with pytest.raises(DayDigested):
         take(store, lines_of(9))
+
+
+@pytest.mark.parametrize("other", [{"form": Form.OTLP}, {"standard": "ldv"}])
+def test_a_day_has_one_form_and_standard(
+    store: Anchors, log: LogBuilder, other: dict[str, Any]
+) -> None:
+    """Read in another way, every line would seem to be late."""
+    recorded(store, log, lines_of(5))
+    options = {"standard": "nen7513", "form": Form.LINES, **other}
+    with pytest.raises(ConfigurationError, match="another form, or standard"):
+        store.take(DAY, leaves(lines_of(6)), late=True, payload=lambda *_: b"", **options)
 
 
 def test_digests_are_a_chain_in_the_order_in_which_they_were_recorded(

@@ -211,7 +211,7 @@ def test_mistakes_end_with_a_sentence(
 def test_a_program_that_is_killed_goes_on_where_it_was(desk: Desk) -> None:
     """While a ledger is away: the anchor is there before the digest is sent, and is sent as it was,
     whatever the log holds by then."""
-    (anchor,) = [desk.directory / "anchors" / "epd" / f"{DAY}.anchor"]
+    anchor = desk.directory / "anchors" / "epd" / f"{DAY}.anchor"
     there = desk.sent[desk.sent.index("--server") + 1]
     away = [arg if arg != there else "http://127.0.0.1:9" for arg in desk.sent]
     waiting = subprocess.Popen(
@@ -226,6 +226,11 @@ def test_a_program_that_is_killed_goes_on_where_it_was(desk: Desk) -> None:
     waiting.kill()
     waiting.wait(10)
     content = anchor.read_bytes()
+    honest = desk.sent
+    key = keys.save(desk.directory, keys.make_key("k-nobody"))
+    desk.sent = [key if str(arg).endswith("security-desk.key") else arg for arg in honest]
+    assert "Unknown signing key" in desk.day(status=1).stderr
+    desk.sent = honest
     desk.write([*LINES, "late"])
     assert "1 lines are not in it" in desk.day(status=1).stderr
     assert anchor.read_bytes() == content

@@ -55,7 +55,8 @@ def new_key(file: Annotated[Path, typer.Argument(help="New file: salts.key")]) -
     if file.suffix != ".key":
         raise ConfigurationError("the name of a key ends with .key")
     keys.save(file.parent, keys.make_key(file.stem))
-    console.print(f"The key is in {file}. Without it no line can be proven.", highlight=False)
+    said = f"The key is in {file}. Without it no line can be proven."
+    console.print(said, markup=False, highlight=False)
 
 
 @app.command()
@@ -192,7 +193,8 @@ def _send(client: Client, kept: Kept) -> dict[str, Any]:
     try:
         shown = client.append_payload(kept.anchor.payload, id=id_, keep=kept.receipt)
     except AppendRefused:
-        kept.file.unlink()  # the ledger has no such event, and never will
+        if kept.new:  # one from before may be recorded, although it is refused now
+            kept.file.unlink()
         raise
     return {
         "id": id_,
@@ -289,9 +291,9 @@ def _say_others(others: int) -> None:
 
 
 def _place(place: Place) -> dict[str, int]:
-    return {"supplement": place.supplement, "number": place.index + 1}
+    return {"supplement": place.supplement, "number": place.at + 1}
 
 
 def _named(place: Place) -> str:
     of = f" of supplement {place.supplement}" if place.supplement else ""
-    return f"number {place.index + 1}{of} as it was digested"
+    return f"number {place.at + 1}{of} as it was digested"
