@@ -28,7 +28,7 @@ from ledger import entry_check, line_proof
 from ledger.cloudevent import MAX_PAYLOAD
 from ledger.errors import AnchorMalformed, VerificationFailed
 from ledger.line_proof import Digest, LineProof, line_leaf
-from ledger.merkle import EMPTY_ROOT, HASH, level_above, prove_inclusion, root
+from ledger.merkle import HASH, level_above, prove_inclusion, root
 
 MAX_LINES = 10_000_000
 """Of one tree: 320 MB of leaves."""
@@ -65,7 +65,7 @@ class Tree:
 
     def root(self) -> bytes:
         """The root, RFC 6962; of no lines that of the empty tree."""
-        return root(self.size, self._read) if self.size else EMPTY_ROOT
+        return root(self.size, self._read)
 
     def prove(self, index: int) -> list[bytes]:
         """The inclusion proof of a leaf. Raises ValueError."""

@@ -220,7 +220,7 @@ def test_a_program_that_is_killed_goes_on_where_it_was(desk: Desk) -> None:
             for each in (PROGRAM, "anchor", "day", desk.log, "--day", DAY, *desk.kept, *away)
         ]
     )
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while not anchor.exists() and time.monotonic() < until:
         time.sleep(0.05)
     waiting.kill()
