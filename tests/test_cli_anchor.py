@@ -7,7 +7,7 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,8 @@ class Desk:
 @pytest.fixture
 def desk(ledger: TestLedger, tmp_path: Path) -> Iterator[Desk]:
     """A served ledger, and who records in it."""
-    ledger.clock.moment = datetime.now(UTC)
+    # It moves a second at a look, and the program has the time of the machine.
+    ledger.clock.moment = datetime.now(UTC) + timedelta(hours=1)
     with serving(ledger) as url:
         yield Desk(ledger, url, tmp_path)
 
