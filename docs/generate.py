@@ -182,6 +182,8 @@ def _shape(field: dict[str, Any], definitions: dict[str, Any]) -> str:
 def _plain_shape(field: dict[str, Any]) -> str:
     if field.get("format") == "date-time":
         return "instant"
+    if field.get("format") == "date":
+        return "date"
     if "pattern" in field:
         return PATTERNS.get(field["pattern"]) or f"text `{field['pattern']}`"
     if "maxLength" in field:

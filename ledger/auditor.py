@@ -32,6 +32,8 @@ from ledger import (
     controller_export,
     controller_key,
     keys,
+    line_proof,
+    line_report,
     log_keys,
     note,
     pack_check,
@@ -63,9 +65,9 @@ TOKEN = "VERANTWOORD_READ_TOKEN"  # noqa: S105 - the name of the variable
 
 HELP: Mapping[str, str] = MappingProxyType(
     {
-        "where": "A receipt (.tlog-proof), an evidence pack (.zip), a report (.pdf), an export for"
-        " one controller, a directory of export-log, or the address of a log:"
-        " https://ledger.example.nl/log.",
+        "where": "A receipt (.tlog-proof), a proof of a line of a log (.line-proof), an evidence"
+        " pack (.zip), a report (.pdf), an export for one controller, a directory of export-log, or"
+        " the address of a log: https://ledger.example.nl/log.",
         "vkey": "File with the log's verifier key, from a source you trust (log.vkey).",
         "administrator_key": "File with the public key of the log's administrator (PEM, or base64"
         " on one line), from a source you trust; for a log.",
@@ -262,6 +264,8 @@ def _verify(question: Question, whole: Whole | None) -> telling.Shown:
             return _verify_pack(file, given, question, whole)
         if beginning.startswith(PDF):
             return _verify_paper(file, given, whole)
+        if line_proof.is_line_proof(beginning):
+            return _verify_line(file, given)
         return _verify_receipt(file, given)
     with log_at(where, question.token_file) as fetch:
         return verify(fetch, _pin_by_policy(given, lambda: note.decode(fetch(CHECKPOINT))))
@@ -308,7 +312,8 @@ def _verify_paper(file: Path, given: Pins, whole: Whole | None) -> telling.Shown
 
 def _beginning(file: Path) -> bytes:
     with file.open("rb") as opened:
-        return opened.read(max(len(archive.BEGINNING), len(PDF)))
+        longest = max(len(archive.BEGINNING), len(PDF), len(line_proof.HEADER))
+        return opened.read(longest)
 
 
 def _is_export(file: Path) -> bool:
@@ -345,17 +350,33 @@ def _moment(text: str) -> datetime:
 
 
 def _verify_receipt(file: Path, given: Pins) -> telling.Shown:
-    with file.open("rb") as opened:
-        raw = opened.read(MAX_RECEIPT + 1)
-    text = note.decode(raw)
+    text = _at_most(file, MAX_RECEIPT)
     given = _pin_by_policy(given, lambda: proof.parse(text).checkpoint)
+    return receipt_report.check(text, _keys_of_log(file, given), given)
+
+
+def _verify_line(file: Path, given: Pins) -> telling.Shown:
+    text = _at_most(file, line_proof.MAX_PROOF)
+    receipt = line_proof.parse(text).receipt
+    given = _pin_by_policy(given, lambda: proof.parse(receipt).checkpoint)
+    return line_report.check(text, _keys_of_log(file, given), given)
+
+
+def _keys_of_log(file: Path, given: Pins) -> log_keys.LogKeys:
+    """The pinned keys of the log, or those beside a file that its keys check."""
     beside = file.parent / VKEY
     if given.vkey is None and not beside.exists():
         raise ConfigurationError(
             "a receipt is checked with the log's verifier key: give it with --vkey FILE, or put"
             f" {VKEY} beside {file.name}"
         )
-    return receipt_report.check(text, log_keys.parse(given.vkey or _line(beside)), given)
+    return log_keys.parse(given.vkey or _line(beside))
+
+
+def _at_most(file: Path, most: int) -> str:
+    """The text of a file; of one that is longer, enough for its format to refuse it."""
+    with file.open("rb") as opened:
+        return note.decode(opened.read(most + 1))
 
 
 def public_key(file: Path) -> bytes:

@@ -138,10 +138,20 @@ class Client:
             batch = events[start : start + BATCH]
             envelopes = [self._sign(event) for event in batch]
             answers += [
-                self._accept(event, sent, answer)
+                self._accept(event.id, sent, answer, self._file_of(event.id))
                 for event, sent, answer in zip(batch, envelopes, self._send(envelopes), strict=True)
             ]
         return answers
+
+    def append_payload(self, payload: bytes, *, id: str, keep: Path) -> Receipt:
+        """Append an event of this id whose payload was made before, byte for byte; its checked
+        receipt, kept in a file. Raises as `append`."""
+        sent = self._key.sign(payload)
+        (said,) = self._send([sent])
+        answer = self._accept(id, sent, said, keep)
+        if isinstance(answer, AppendRefused):
+            raise answer
+        return answer
 
     def seal(self, subject: str, text: str) -> str:
         """The text, sealed with the key of a subject or case (`request:V-1`), for a field of an
@@ -236,14 +246,18 @@ class Client:
         raise LedgerUnreachable(f"no answer after {self._attempts} attempts: {reason}")
 
     def _accept(
-        self, event: Event, sent: Envelope, answer: Mapping[str, Any]
+        self, id: str, sent: Envelope, answer: Mapping[str, Any], keep: Path | None
     ) -> Receipt | AppendRefused:
         if "receipt" not in answer:
-            return AppendRefused(event.id, answer.get("problem", {}))
+            return AppendRefused(id, answer.get("problem", {}))
         text = answer["receipt"]["receipt"]
         checked = receipt.check(text, self._verifier)
         checked.matches(sent)
-        if self._receipts is not None:
-            file = self._receipts / f"{quote(event.id, safe='')}.tlog-proof"
-            receipt_files.write(file, text)
+        if keep is not None:
+            receipt_files.write(keep, text)
         return checked
+
+    def _file_of(self, id: str) -> Path | None:
+        if self._receipts is None:
+            return None
+        return self._receipts / f"{quote(id, safe='')}.tlog-proof"

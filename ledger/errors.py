@@ -32,6 +32,7 @@
     │   ├── ReportMalformed
     │   ├── Incomplete
     │   ├── TimestampInvalid
+    │   ├── AnchorMalformed
     │   └── WitnessMessageMalformed
     ├── WitnessError          a witness did not cosign; appends go on
     │   ├── WitnessUnavailable    no usable answer now; asked again later
@@ -39,6 +40,8 @@
     │   └── WitnessAlarm          what it holds and this log do not fit: somebody must look
     ├── NothingSealed         there is nothing to erase of this subject
     ├── LogUnreadable         a log elsewhere could not be read; nothing is shown about it
+    ├── LinesUnreadable       a log of a system cannot be read as lines; nothing was recorded
+    ├── DayDigested           a day of a log has its digest already, which never changes
     └── ConfigurationError    the operator's settings or machine
         ├── PolicyMalformed
         └── MasterKeyMissing
@@ -300,6 +303,30 @@ class TimestampInvalid(VerificationFailed):
     """The answer of a time-stamping authority does not show that it saw these bytes at a time."""
 
     code = "timestamp-invalid"
+
+
+class AnchorMalformed(VerificationFailed):
+    """A file is not the anchor of a day of a log, or its leaves do not give the root it says."""
+
+    code = "anchor-malformed"
+
+
+class LinesUnreadable(LedgerError):
+    """A log of a system cannot be read as the lines it is said to have; nothing was recorded.
+
+    The message names file and line, and never repeats what stands there.
+    """
+
+    code = "lines-unreadable"
+
+    def __init__(self, file: object, detail: str, number: int | None = None) -> None:
+        super().__init__(f"{file}{'' if number is None else f', line {number}'}: {detail}")
+
+
+class DayDigested(LedgerError):
+    """A day of a log has its digest, and that one stays as it is."""
+
+    code = "day-digested"
 
 
 class LogUnreadable(LedgerError):

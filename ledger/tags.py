@@ -63,6 +63,7 @@ CASES = {
     "instruction_id": "instruction",
     "key_id": "key",
     "licence_id": "licence",
+    "log_source": "log-source",
     "measure_id": "measure",
     "objection_id": "objection",
     "pack_id": "pack",

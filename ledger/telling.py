@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ledger import completeness_report, pack_check, paper_check
+from ledger import completeness_report, line_report, pack_check, paper_check
 from ledger.completeness import Complete
 from ledger.completeness_report import CompletenessReport
 from ledger.errors import VerificationFailed
 from ledger.ladder import Attested, State, Step, cosigned_at, headline, verdict
+from ledger.line_report import LineReport
 from ledger.pack_check import PackReport
 from ledger.paper_check import PaperReport
 from ledger.receipt_report import ReceiptReport
 from ledger.report import Report
 
-Shown = Report | ReceiptReport | CompletenessReport | PackReport | PaperReport
+Shown = Report | ReceiptReport | CompletenessReport | PackReport | PaperReport | LineReport
 
 
 def as_json(report: Shown) -> dict[str, Any]:
@@ -74,6 +75,9 @@ def _lines(report: Shown) -> Iterator[str]:
     elif isinstance(report, PaperReport):
         yield "report"
         yield from (f"  · {sentence}" for sentence in paper_check.showed(report))
+    elif isinstance(report, LineReport):
+        yield "line"
+        yield from (f"  · {sentence}" for sentence in line_report.showed(report))
     elif isinstance(report, CompletenessReport):
         yield "completeness"
         yield from (f"  · {sentence}" for sentence in completeness_report.committed(report.found))
@@ -95,6 +99,8 @@ def _headline(report: Shown) -> str:
         return f"complete, {headline(report.steps)}: {what}"
     if isinstance(report, PaperReport):
         return f"{headline(report.steps)}: a report, “{report.said.title}”"
+    if isinstance(report, LineReport):
+        return f"{headline(report.steps)}: {line_report.headline(report)}"
     if isinstance(report, PackReport):
         return f"complete, {headline(report.steps)}: {pack_check.headline(report)}"
     if isinstance(report, Report):
@@ -124,6 +130,8 @@ def _about(report: Shown) -> Mapping[str, Any]:
         return _pack(report)
     if isinstance(report, PaperReport):
         return _paper(report)
+    if isinstance(report, LineReport):
+        return _line(report)
     return _receipt(report) if isinstance(report, ReceiptReport) else _complete(report.found)
 
 
@@ -171,6 +179,24 @@ def _paper(report: PaperReport) -> Mapping[str, Any]:
             "attached": report.attached,
             "pages_compared": report.same,
             "showed": paper_check.showed(report),
+        },
+    }
+
+
+def _line(report: LineReport) -> Mapping[str, Any]:
+    digest = report.digest
+    return {
+        **_receipt(report.recorded),
+        "line": {
+            "log_source": digest.log_source,
+            "standard": digest.standard,
+            "day": str(digest.day),
+            "supplement": digest.supplement,
+            "number": report.proof.index + 1,
+            "of": digest.lines,
+            "root": digest.root.hex(),
+            "previous": digest.previous,
+            "showed": list(line_report.showed(report)),
         },
     }
 

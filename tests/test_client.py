@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from ledger import cloudevent
 from ledger.client import AppendRefused, Client, Event, LedgerUnreachable, SealingRefused
 from ledger.erasure import erase
 from ledger.errors import VerificationFailed
@@ -77,6 +78,29 @@ def test_one_refused_event_raises(ledger: TestLedger) -> None:
     with serving(ledger) as url, client_of(ledger, url) as client:
         with pytest.raises(AppendRefused, match="client-1"):
             client.append(event.type, event.data, id=event.id, occurred_at=AT)
+
+
+def test_a_payload_that_was_made_before_is_sent_as_it_is(
+    ledger: TestLedger, tmp_path: Path
+) -> None:
+    """However often; other bytes under its id are refused, and no receipt of them is kept."""
+    made = cloudevent.format(
+        id="client-1",
+        source=f"urn:nld:kvk:{KVK}:systeem:helpdesk",
+        type="InstructionReceived",
+        time=AT,
+        occurred_at=AT,
+        data=instruction(1).data,
+    )
+    with serving(ledger) as url, client_of(ledger, url) as client:
+        for _ in range(2):
+            given = client.append_payload(made, id="client-1", keep=tmp_path / "a.tlog-proof")
+            assert given.entry.payload == made
+        kept = check((tmp_path / "a.tlog-proof").read_text(), ledger.verifier)
+        assert kept.leaf == given.leaf
+        with pytest.raises(AppendRefused, match="client-1"):
+            client.append_payload(made + b" ", id="client-1", keep=tmp_path / "b.tlog-proof")
+    assert not (tmp_path / "b.tlog-proof").exists()
 
 
 @contextmanager

@@ -49,7 +49,14 @@ def _import(module: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     "module",
-    ["ledger.auditor", "ledger.policy", "ledger.receipt", "ledger.sources", "ledger.verify"],
+    [
+        "ledger.auditor",
+        "ledger.line_report",
+        "ledger.policy",
+        "ledger.receipt",
+        "ledger.sources",
+        "ledger.verify",
+    ],
 )
 def test_offline_verification_needs_cryptography_alone(module: str) -> None:
     """These modules load where every other dependency is refused."""

@@ -28,6 +28,7 @@ COMMANDS = {
     "demo": "serve.demo",
     "replay": "append.replay",
     "append": "append.append",
+    "anchor": "anchor.app",
     "keys": "log_keys.app",
     "grant": "grant_auditor.app",
     "kept": "kept.app",

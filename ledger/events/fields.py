@@ -1,7 +1,8 @@
 """The shapes of fields that the vocabulary uses; one name for each.
 
 All text is bounded and without control characters. A *moment* is an instant with an offset, or a
-date that means the civil day in Europe/Amsterdam: never a time without a zone. Countries are
+date that means the civil day in Europe/Amsterdam: never a time without a zone; a *day* is that date
+alone. Countries are
 ISO 3166-1 alpha-2, digests SHA-256 in lower-case hexadecimal, periods ISO 8601. Any text may be
 sealed (`ledger/sealed_text.py`), a *sealed* field must be. Values stay text:
 what was signed is never written in another way. `tests/test_events.py` has wrong values of each.
@@ -70,13 +71,20 @@ def _instant(text: str) -> str:
 
 def _moment(text: str) -> str:
     try:
-        if _DATE.fullmatch(text) and date.fromisoformat(text).year >= 1970:
-            return text
-        return _instant(text)
-    except (ValueError, PydanticCustomError):
+        return _day(text) if _DATE.fullmatch(text) else _instant(text)
+    except PydanticCustomError:
         raise PydanticCustomError(
             "moment", "must be a date (2025-06-28) or an instant with its offset (RFC 3339)"
         ) from None
+
+
+def _day(text: str) -> str:
+    try:
+        if _DATE.fullmatch(text) and date.fromisoformat(text).year >= 1970:
+            return text
+    except ValueError:  # no such day
+        pass
+    raise PydanticCustomError("day", "must be a date (2025-06-28)")
 
 
 def _period(text: str) -> str:
@@ -173,9 +181,11 @@ Moment = Annotated[
     Field(json_schema_extra={"anyOf": [{"format": "date"}, {"format": "date-time"}]}),
     AfterValidator(_moment),
 ]
+Day = Annotated[StrictStr, Field(json_schema_extra={"format": "date"}), AfterValidator(_day)]
 Period = Annotated[
     StrictStr, Field(json_schema_extra={"pattern": f"^{_PERIOD.pattern}$"}), AfterValidator(_period)
 ]
+LineCount = Annotated[Count, NotPersonal()]
 Token = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9_-]{1,86}$")]
 Amount = (
     Annotated[StrictStr, Field(pattern=r"^-?[0-9]{1,12}(?:\.[0-9]{1,4})?$")]
@@ -216,6 +226,9 @@ Bearer = Literal["processor", "subprocessor"]
 Origin = Literal["own", "subprocessor"]
 Choice = Literal["return", "erase", "return_then_erase"]
 Algorithm = Literal["ed25519"]
+HashAlgorithm = Literal["sha-256"]
+LogStandard = Literal["ldv", "nen7513"]
+LineForm = Literal["lines", "otlp"]
 TerminationOutcome = Literal["refused", "refused under 3.3"]
 InstructionChannel = Literal["email", "fax", "licence_grant", "portal", "phone", "letter"]
 RejectionGround = Literal["not_written", "identity", "integrity", "out_of_scope", "other"]

@@ -1,4 +1,4 @@
-"""Security measures and risks (clauses 2.4, 5; Annex II; GDPR art. 32).
+"""Security measures, risks, and digests of logs (clauses 2.4, 5; Annex II; GDPR art. 32).
 
 The vocabulary of `docs/reference/events.md`, as models; see `ledger/events/base.py`.
 """
@@ -108,3 +108,31 @@ class RiskAssessmentCompleted(EventData):
     at: f.Moment | None = Field(None, description="When it happened, if not at occurredat")
     risks_summary: f.Text | None = Field(None, description="Summary of the risks")
     report_sha256: f.Digest | None = Field(None, description="SHA-256 of the report")
+
+
+@event_type(
+    nl="Vingerafdruk van een logdag vastgelegd",
+    group="security",
+    clauses="5.1, Annex II",
+    gdpr="5(2), 32(1)(b)",
+    iso27001=("A.8.15",),
+    nen7510=("8.15",),
+    registers=("measures_register", "evidence_map"),
+)
+class LogDigestRecorded(EventData):
+    """The lines of one day of a log were fixed by a digest."""
+
+    log_source: f.Id = Field(description="System whose log it is, under a name of its own")
+    standard: f.LogStandard = Field(description="Standard that the log follows")
+    day: f.Day = Field(description="Civil day of the lines, in Europe/Amsterdam")
+    supplement: f.Count = Field(
+        description="0 for the day itself, then 1, 2 … for lines that came later"
+    )
+    form: f.LineForm = Field(description="What a line is: of a file, or an OTLP record")
+    lines: f.LineCount = Field(description="Number of lines")
+    root: f.Bytes32 = Field(description="Root of the Merkle tree of the lines, 32 bytes in base64")
+    hash_algorithm: f.HashAlgorithm = Field(description="Hash algorithm of the tree")
+    previous: f.EventRef | None = Field(
+        None, description="Id of the digest before it of this log; absent in the first"
+    )
+    previous_sha256: f.Digest | None = Field(None, description="SHA-256 of the payload of that")

@@ -37,6 +37,7 @@ KINDS: Mapping[str, Label] = {
     "joint_disclosure": Label("Gezamenlijke verstrekkingen", "Joint disclosures"),
     "key": Label("Sleutels", "Keys"),
     "licence": Label("Licenties", "Licences"),
+    "log": Label("Vastgelegde logs", "Logs with digests"),
     "measure": Label("Beveiligingsmaatregelen", "Security measures"),
     "notice": Label("Meldingen aan klanten", "Notices to controllers"),
     "objection": Label("Bezwaren", "Objections"),

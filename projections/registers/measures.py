@@ -1,16 +1,19 @@
 """Security measures, their versions, risk assessments, and who was told (Annex II; GDPR art. 32).
 
-Rows by kind: `measure`, `risk_assessment`, and `communication` (5.5), one of a communication for
-each controller it went to. `tests/registers/test_measures.py`.
+Rows by kind: `measure`, `risk_assessment`, `log`, and `communication` (5.5), one of a communication
+for each controller it went to. A `log` is one of which digests are recorded, with the days between
+its first and its last that have none. `tests/registers/test_measures.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 from projections.facts import Fact
-from projections.reading import text, texts, when
+from projections.reading import day, text, texts, when, whole
 from projections.register import Column, Label, Register, Row
 from projections.rows import ITSELF, PROCESSOR_WIDE, cases_by, leading_to, of_type, row, row_key
 
@@ -20,6 +23,7 @@ BY_TYPE = {
     "SecurityMeasureRetired": ("measure:measure_id",),
     "SecurityMeasuresCommunicated": (ITSELF,),
     "RiskAssessmentCompleted": ("assessment:assessment_id",),
+    "LogDigestRecorded": ("log-source:log_source",),
 }
 
 COLUMNS = (
@@ -45,6 +49,23 @@ COLUMNS = (
     Column("scope", Label("Reikwijdte", "Scope"), "5.2; art. 32(2)"),
     Column("method", Label("Methode", "Method"), "5.2; art. 32(2)"),
     Column("risks_summary", Label("Risico's in het kort", "Summary of risks"), "art. 32(2)"),
+    Column("standard", Label("Norm van het log", "Standard of the log"), "art. 32(1)(b)"),
+    Column("first_day", Label("Eerste logdag", "First day of the log"), "art. 5(2), 32(1)(b)"),
+    Column("last_day", Label("Laatste logdag", "Last day of the log"), "art. 5(2), 32(1)(b)"),
+    Column("lines", Label("Logregels", "Lines of the log"), "art. 5(2), 32(1)(b)"),
+    Column(
+        "late_lines", Label("Later gekomen logregels", "Lines that came later"), "art. 32(1)(b)"
+    ),
+    Column(
+        "days_without",
+        Label("Dagen zonder vingerafdruk", "Days without a digest"),
+        "art. 5(2), 32(1)(b)",
+    ),
+    Column(
+        "breaks",
+        Label("Vingerafdrukken die niet aansluiten", "Digests that do not go on from the last"),
+        "art. 5(2), 32(1)(b)",
+    ),
     Column("report_sha256", Label("Hash van het rapport", "Hash of the report"), "art. 5(2)"),
 )
 
@@ -56,6 +77,8 @@ def fold(case: str, facts: Sequence[Fact]) -> Sequence[Row]:
         return [_measure(id_, facts)]
     if tag == "assessment":
         return [_assessment(id_, facts)]
+    if tag == "log-source":
+        return [_log(id_, facts)]
     return [_communication(c, f) for f in facts for c in texts(f.data, "controller_ids")]
 
 
@@ -125,6 +148,40 @@ def _communication(controller: str, fact: Fact) -> Row:
     return row(COLUMNS, key, (controller,), values, [fact])
 
 
+def _log(log_source: str, facts: Sequence[Fact]) -> Row:
+    recorded = sorted(facts, key=lambda fact: fact.position)
+    days = {fact.position: day(fact.data, "day") for fact in recorded}
+    late = {f.position for f in recorded if (whole(f.data, "supplement") or 0) > 0}
+    digested = sorted({d for position, d in days.items() if d is not None and position not in late})
+    values = {
+        "kind": "log",
+        "id": log_source,
+        "standard": text(recorded[-1].data, "standard"),
+        "first_day": str(digested[0]) if digested else None,
+        "last_day": str(digested[-1]) if digested else None,
+        "lines": sum(whole(f.data, "lines") or 0 for f in recorded if f.position not in late),
+        "late_lines": sum(whole(f.data, "lines") or 0 for f in recorded if f.position in late),
+        "days_without": _between(digested),
+        "breaks": [
+            after.id
+            for before, after in pairwise((None, *recorded))
+            if after is not None
+            and text(after.data, "previous") != (before.id if before is not None else None)
+        ],
+    }
+    return row(COLUMNS, row_key("log", log_source), PROCESSOR_WIDE, values, facts)
+
+
+def _between(days: Sequence[date]) -> list[dict[str, str]]:
+    """The stretches of days that lack between the first and the last."""
+    one = timedelta(days=1)
+    return [
+        {"from": str(before + one), "until": str(after - one)}
+        for before, after in pairwise(days)
+        if after - before > one
+    ]
+
+
 REGISTER = Register(
     name="measures",
     title=Label("Register van beveiligingsmaatregelen", "Register of security measures"),
@@ -133,5 +190,5 @@ REGISTER = Register(
     types=frozenset(BY_TYPE),
     cases=cases_by(BY_TYPE),
     fold=fold,
-    wide=leading_to(BY_TYPE, "measure", "assessment"),
+    wide=leading_to(BY_TYPE, "measure", "assessment", "log-source"),
 )

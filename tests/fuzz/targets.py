@@ -13,15 +13,21 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import rfc8785
+
 from api.tiles import takes_gzip
 from ledger import (
     add_checkpoint,
+    anchor,
     checkpoint,
     cloudevent,
     cosignature,
     entry,
     envelope,
+    line_proof,
+    line_report,
     note,
+    otlp,
     policy,
     proof,
     receipt,
@@ -32,8 +38,11 @@ from ledger import (
 from ledger.cosignature import CosignatureSigner
 from ledger.errors import NoteMalformed, PolicyMalformed, Refused, VerificationFailed
 from ledger.note import Signer
+from ledger.report import Pins
 from ledger.verify import verify
+from tests.anchoring import digested, lines_of, new_log, proof_of, record
 from tests.log_builder import LogBuilder, private_key, reading
+from tests.test_otlp import LOGS, TRACE
 
 LOG = LogBuilder()
 LOG.enrol("k-crm", "crm")
@@ -41,6 +50,10 @@ LOG.record("InstructionReceived", {"number": 1, "é": "€"}, by="k-crm")
 FILES = LOG.export()
 VERIFIER = LOG.signer.verifier
 WITNESS = Signer("witness.example", private_key("witness"))
+LINES = lines_of(3)
+ANCHOR = digested(LINES)
+LOG_OF_LINES = new_log()
+PROOF = line_proof.format(proof_of(ANCHOR, record(LOG_OF_LINES, ANCHOR), LINES[1])).encode()
 COSIGNER = CosignatureSigner(WITNESS.name, WITNESS.private_key)
 
 
@@ -217,6 +230,38 @@ def whole_receipt(raw: bytes) -> bool:
     return True
 
 
+def proof_of_a_line(raw: bytes) -> bool:
+    """Proofs of lines, from the file to the digest in a log."""
+    try:
+        text = note.decode(raw)
+        found = line_report.check(text, LOG_OF_LINES.signer.verifier, Pins())
+    except VerificationFailed:
+        return False
+    assert line_proof.format(found.proof) == text
+    assert found.proof.line == LINES[found.proof.index]
+    return True
+
+
+def kept_anchor(raw: bytes) -> bool:
+    """Anchors of days."""
+    try:
+        found = anchor.parse(raw)
+    except VerificationFailed:
+        return False
+    assert b"".join(anchor.format(found)) == raw
+    return True
+
+
+def otlp_export(raw: bytes) -> bool:
+    """Exports of OpenTelemetry, whose spelling is open; that of their lines is not."""
+    try:
+        records = list(otlp.read(raw))
+    except ValueError:
+        return False
+    assert all(record.line == rfc8785.dumps(json.loads(record.line)) for record in records)
+    return True
+
+
 def signed_envelope(raw: bytes) -> bool:
     """Envelopes. DSSE leaves the spelling open; what is read must be read again as the same."""
     try:
@@ -338,6 +383,9 @@ TARGETS: Mapping[str, Target] = {
     ),
     "entry": Target(leaf, (_LEAF, LOG.leaves[0])),
     "receipt": Target(whole_receipt, tuple(LOG.receipt(n).encode() for n in range(3))),
+    "line-proof": Target(proof_of_a_line, (PROOF,)),
+    "anchor": Target(kept_anchor, (b"".join(anchor.format(ANCHOR)),)),
+    "otlp": Target(otlp_export, tuple(json.dumps(each).encode() for each in (TRACE, LOGS))),
     "envelope": Target(
         signed_envelope,
         (

@@ -109,6 +109,8 @@ def _scalar(schema: dict[str, Any]) -> Any:
         return _text(schema["pattern"])
     if schema.get("format") == "date-time":
         return "2026-01-05T09:00:00+01:00"
+    if schema.get("format") == "date":
+        return "2026-01-05"
     return {"integer": 1, "number": 0.5, "boolean": True}.get(schema.get("type", ""), "example")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from projections.registers.measures import REGISTER
@@ -82,3 +84,63 @@ def test_a_measure_known_only_from_its_end_is_retired() -> None:
     )
     row = story.row(REGISTER, "measure:M1").values
     assert (row["state"], row["replaced_by"], row["title"]) == ("retired", "M2", None)
+
+
+def digest(
+    day: str, previous: str | None, *, supplement: int = 0, lines: int = 10
+) -> dict[str, Any]:
+    """The data of the digest of a day."""
+    data: dict[str, Any] = {
+        "log_source": "epd",
+        "standard": "nen7513",
+        "day": day,
+        "supplement": supplement,
+        "form": "lines",
+        "lines": lines,
+        "root": "A" * 43 + "=",
+        "hash_algorithm": "sha-256",
+    }
+    return data if previous is None else {**data, "previous": previous}
+
+
+def test_a_log_shows_the_days_that_have_no_digest() -> None:
+    """Between its first and last day, whatever the order in which they came; late lines apart."""
+    story = Recording()
+    first = story.add("LogDigestRecorded", "2026-03-28 06:00", digest("2026-03-27", None))
+    second = story.add("LogDigestRecorded", "2026-04-02 06:00", digest("2026-04-01", first.id))
+    late = digest("2026-03-27", second.id, supplement=1, lines=2)
+    third = story.add("LogDigestRecorded", "2026-04-03 06:00", late)
+    row = story.row(REGISTER, "log:epd")
+    assert row.controllers == ()
+    assert row.values["days_without"] == [{"from": "2026-03-28", "until": "2026-03-31"}]
+    assert (row.values["first_day"], row.values["last_day"]) == ("2026-03-27", "2026-04-01")
+    assert (row.values["lines"], row.values["late_lines"]) == (20, 2)
+    assert row.values["breaks"] == []
+    story.add("LogDigestRecorded", "2026-04-04 06:00", digest("2026-03-30", third.id))
+    row = story.row(REGISTER, "log:epd")
+    assert row.values["days_without"] == [
+        {"from": "2026-03-28", "until": "2026-03-29"},
+        {"from": "2026-03-31", "until": "2026-03-31"},
+    ]
+
+
+def test_a_digest_that_does_not_go_on_from_the_last_is_named() -> None:
+    """One that begins anew, and one that names another than the one before it."""
+    story = Recording()
+    first = story.add("LogDigestRecorded", "2026-03-28 06:00", digest("2026-03-27", None))
+    anew = story.add("LogDigestRecorded", "2026-03-29 06:00", digest("2026-03-28", None))
+    other = story.add("LogDigestRecorded", "2026-03-30 06:00", digest("2026-03-29", first.id))
+    assert story.row(REGISTER, "log:epd").values["breaks"] == [anew.id, other.id]
+
+
+def test_a_digest_that_is_taken_back_leaves_its_day_without() -> None:
+    """A retraction is no way to hide a day."""
+    story = Recording()
+    days = [
+        story.add("LogDigestRecorded", f"2026-03-{n + 1} 06:00", digest(f"2026-03-{n}", None))
+        for n in (26, 27, 28)
+    ]
+    gone = {"retracts_event_id": days[1].id, "reason": "wrong file"}
+    story.add("EventRetracted", "2026-03-30 09:00", gone)
+    row = story.row(REGISTER, "log:epd")
+    assert row.values["days_without"] == [{"from": "2026-03-27", "until": "2026-03-27"}]
