@@ -29,6 +29,7 @@ COMMANDS = {
     "append": "append.append",
     "keys": "log_keys.app",
     "grant": "grant_auditor.app",
+    "hooks": "hooks.app",
     "kept": "kept.app",
     "sealing": "seal.app",
     "erase": "seal.erase",
