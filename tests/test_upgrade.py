@@ -16,7 +16,16 @@ from tests.ledgers import TestLedger
 
 Owner = Callable[[], psycopg.Connection]
 
-BACK_TO_3 = """
+BACK_TO_4 = """
+    DROP TABLE told;
+    DROP TABLE deliveries;
+    DROP TABLE subscriptions;
+    DROP TABLE SEALING.webhook_secrets;
+    UPDATE log SET schema_version = 4;
+"""
+
+BACK_TO_3 = f"""
+    {BACK_TO_4}
     DROP TABLE pack_pieces;
     DROP TABLE packs;
     UPDATE log SET schema_version = 3;
@@ -40,14 +49,19 @@ BACK_TO_2 = f"""
 """
 
 
+def go_back(conn: psycopg.Connection, ledger: TestLedger, steps: str) -> None:
+    """Make a log what it was in an earlier version."""
+    sealing = f'"{ledger.ledger.database.sealing_schema}"'
+    conn.execute(steps.replace("SEALING", sealing).encode())
+
+
 def test_a_log_of_version_2_is_opened(ledger: TestLedger, owner: Owner) -> None:
     """Once, with its entries as they were; then one controller can be read."""
     ledger.fill(3)
     head = ledger.ledger.reader.checkpoint()
     role = ledger.ledger.database.controller_role
     with owner() as conn:
-        sealing = f'"{ledger.ledger.database.sealing_schema}"'
-        conn.execute(BACK_TO_2.replace("SEALING", sealing).encode())
+        go_back(conn, ledger, BACK_TO_2)
         conn.execute(f'DROP OWNED BY "{role}"'.encode())
         conn.execute(f'DROP ROLE "{role}"'.encode())
     for _ in range(2):
@@ -69,13 +83,25 @@ def test_a_log_of_version_3_gets_what_came_since(ledger: TestLedger, owner: Owne
     ledger.fill(2)
     with owner() as conn:
         before = conn.execute("SELECT count(*) FROM granted_access").fetchone()
-        conn.execute(BACK_TO_3.encode())
+        go_back(conn, ledger, BACK_TO_3)
     for _ in range(2):
         with open_ledger(ledger.home, clock=ledger.clock) as again, again.pool.connection() as conn:
             assert conn.execute("SELECT count(*) FROM packs").fetchone() == (0,)
     with owner() as conn:
         assert conn.execute("SELECT count(*) FROM granted_access").fetchone() == before
         assert conn.execute("SELECT schema_version FROM log").fetchone() == (SCHEMA_VERSION,)
+    check_ledger(ledger)
+
+
+def test_a_log_of_version_4_can_tell_of_what_is_new(ledger: TestLedger, owner: Owner) -> None:
+    """Nobody is told of anything before it is asked for; keys of sealed text stay."""
+    ledger.fill(2)
+    with owner() as conn:
+        go_back(conn, ledger, BACK_TO_4)
+    for _ in range(2):
+        with open_ledger(ledger.home, clock=ledger.clock) as again, again.pool.connection() as conn:
+            assert conn.execute("SELECT count(*) FROM subscriptions").fetchone() == (0,)
+            assert conn.execute("SELECT count(*) FROM webhook_secrets").fetchone() == (0,)
     check_ledger(ledger)
 
 
