@@ -79,7 +79,10 @@ class Sender:
                 return self._put_in_line(conn, to)
             if next.next_at > now:
                 return False
-            attempt = send(self._ledger, conn, self._outbound, to, next.id, next.body)
+            try:
+                attempt = send(self._ledger, conn, self._outbound, to, next.id, next.body)
+            except ConfigurationError as error:
+                attempt = Attempt(failure=f"cannot be signed: {error}")
             self._settle(conn, to, next, attempt)
             return True
 

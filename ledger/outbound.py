@@ -80,7 +80,7 @@ class Outbound:
             if isinstance(error.__context__, ssl.SSLError):
                 return Attempt(failure="TLS: no certificate for this name that is trusted")
             return Attempt(failure="cannot be reached, or makes no sense")
-        except OSError:
+        except (OSError, UnicodeError):
             return Attempt(failure="the name has no address")
 
     async def _post(self, to: Destination, headers: Mapping[str, str], body: bytes) -> Attempt:

@@ -145,6 +145,8 @@ def active(conn: psycopg.Connection) -> list[Subscription]:
 def take(conn: psycopg.Connection, id: str, *, wait: bool = False) -> Subscription | None:
     """Have an active subscription to oneself until the transaction ends; None when it is not
     active any more, or, unless one waits, another has it."""
+    # A server may end a transaction that waits for so long as a receiver may take.
+    conn.execute("SET LOCAL idle_in_transaction_session_timeout = '60s'")
     # Not FOR UPDATE, which would keep others from adding what waits for it.
     how = "FOR NO KEY UPDATE" + ("" if wait else " SKIP LOCKED")
     found = _select(conn, f"WHERE id = %s AND disabled_at IS NULL {how}", id)

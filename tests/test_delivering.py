@@ -132,6 +132,28 @@ def test_each_attempt_is_signed_anew(ledger: TestLedger, receiver: Receiver, by:
     assert first.verified(made.secret) == second.verified(made.secret)
 
 
+def test_what_cannot_be_signed_is_not_sent_and_waits(
+    ledger: TestLedger, receiver: Receiver, by: Sender
+) -> None:
+    """Until the operator has put the key back; others get theirs meanwhile, and nobody tries every
+    second."""
+    made = subscribe(ledger.ledger, receiver.url)
+    kept = ledger.home.keys / "sealing-1.key"
+    kept.rename(kept.with_suffix(".away"))
+    send_all(by)
+    with ledger.ledger.pool.connection() as conn:
+        (tried,) = deliveries.failing(conn, dead=False)
+        assert tried.failure is not None
+        assert tried.failure.startswith("cannot be signed: there is no master key")
+        assert deliveries.due(conn, now()) == []
+    kept.with_suffix(".away").rename(kept)
+    ledger.ledger.clock = Standing(now() + timedelta(seconds=10))
+    send_all(by)
+    assert receiver.got[0].id == tried.id
+    assert len(receiver.got) == ledger.ledger.reader.size()
+    assert _of(receiver.got[0], made)
+
+
 def test_one_that_is_gone_is_sent_nothing_more(
     ledger: TestLedger, receiver: Receiver, by: Sender
 ) -> None:
