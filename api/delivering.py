@@ -10,17 +10,18 @@ connection, so another goes on when that one is killed. Appends wait for none of
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psycopg
 import structlog
+from psycopg_pool import PoolTimeout
 
 from ledger import deliveries, subscriptions, webhook, webhook_secrets
 from ledger.background import Background
 from ledger.database import Connections
 from ledger.deliveries import MOST_WAITING, Delivery
-from ledger.errors import ConfigurationError
+from ledger.errors import ConfigurationError, LedgerError
 from ledger.inspections import RECORDS_INSPECTED, Inspection, Inspections
 from ledger.opening import Ledger
 from ledger.outbound import Attempt, Outbound
@@ -98,8 +99,7 @@ class Sender:
     def watching(self) -> list[str]:
         """The subscriptions that are told of clocks or findings."""
         with self._connections.connection() as conn:
-            found = subscriptions.active(conn)
-        return [to.id for to in found if {Kind.CLOCK, Kind.FINDING} & {*to.kinds}]
+            return subscriptions.told_of(conn, Kind.CLOCK, Kind.FINDING)
 
     def _put_in_line(self, conn: psycopg.Connection, to: Subscription) -> bool:
         room = min(AT_ONCE, MOST_WAITING - deliveries.waiting(conn, to.id))
@@ -188,7 +188,7 @@ class _Lane(Background):
         done: list[bool] = []
         if not self._all_closing.is_set():
             # What is wrong with one subscription is not wrong with the next.
-            self.attempt(lambda: done.append(self._sender.turn(id)))
+            self.attempt(lambda: done.append(_unharmed(self._sender.turn, id)))
         return any(done)
 
 
@@ -203,7 +203,19 @@ class _Watch(Background):
     def _watch(self) -> None:
         for id in self._sender.watching():
             if not self._all_closing.is_set():
-                self.attempt(lambda id=id: self._sender.watch(id))  # type: ignore[misc]
+                self.attempt(lambda id=id: _unharmed(self._sender.watch, id))  # type: ignore[misc]
+
+
+def _unharmed(step: Callable[[str], bool | None], id: str) -> bool:
+    """A step for one subscription; a mistake of ours in it ends no thread that others need."""
+    try:
+        return bool(step(id))
+    except (LedgerError, psycopg.Error, PoolTimeout):
+        raise
+    except Exception as error:
+        # Without its words and its trace, in which there could be somebody's data.
+        log.error("a webhook failed", subscription=id, error=type(error).__name__)  # noqa: TRY400
+        return False
 
 
 def send(

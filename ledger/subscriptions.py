@@ -137,9 +137,13 @@ def all_subscriptions(conn: psycopg.Connection) -> list[Subscription]:
     return _select(conn, "ORDER BY created_at, id")
 
 
-def active(conn: psycopg.Connection) -> list[Subscription]:
-    """Those that are not disabled."""
-    return _select(conn, "WHERE disabled_at IS NULL ORDER BY id")
+def told_of(conn: psycopg.Connection, *kinds: Kind) -> list[str]:
+    """The ids of those that are told of any of some kinds, and not disabled."""
+    rows = conn.execute(
+        "SELECT id FROM subscriptions WHERE disabled_at IS NULL AND kinds && %s ORDER BY id",
+        (list(kinds),),
+    )
+    return [id for (id,) in rows]
 
 
 def take(conn: psycopg.Connection, id: str, *, wait: bool = False) -> Subscription | None:

@@ -236,6 +236,31 @@ def test_a_slow_receiver_holds_up_no_other_and_no_append(
     check_ledger(ledger)
 
 
+def test_a_mistake_with_one_subscription_ends_nothing_for_the_others(
+    ledger: TestLedger, receiver: Receiver, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Here one of which the database says what no program knows; nothing of it is in the log but
+    its id."""
+    ledger.ledger.clock = now
+    broken = subscribe(ledger.ledger, receiver.url).to
+    with ledger.ledger.database.connect_as_owner() as conn:
+        conn.execute(
+            "UPDATE subscriptions SET id = 'w-0', kinds = '{s3cr3t,entry.recorded,clock.due}'"
+            " WHERE id = %s",
+            (broken.id,),
+        )
+    subscribe(ledger.ledger, receiver.url)
+    running = Delivering(ledger.ledger, outbound=Outbound(receiver.trusted), look=0.05)
+    receiver.wait_for(ledger.ledger.reader.size())
+    ledger.fill(1)
+    receiver.wait_for(ledger.ledger.reader.size())
+    running.close()
+    said = "".join(capfd.readouterr())
+    assert "a webhook failed" in said
+    assert "w-0" in said
+    assert "s3cr3t" not in said
+
+
 def test_two_services_send_each_message_once(ledger: TestLedger, receiver: Receiver) -> None:
     """Whoever has a subscription has it alone: with several services, and several lanes of each,
     nothing is doubled while none of them dies."""

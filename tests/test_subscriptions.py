@@ -31,7 +31,9 @@ def test_what_is_made_is_read_back(ledger: TestLedger) -> None:
     made = subscribe(ledger.ledger, URL, **asked).to
     with ledger.ledger.pool.connection() as conn:
         found = subscriptions.find(conn, made.id)
-        assert subscriptions.all_subscriptions(conn) == subscriptions.active(conn) == [found]
+        assert subscriptions.all_subscriptions(conn) == [found]
+        assert subscriptions.told_of(conn, Kind.CLOCK, Kind.FINDING) == [found.id]
+        assert subscriptions.told_of(conn, Kind.FINDING) == []
     assert found == made
     assert (found.controller, found.kinds, found.types) == (
         "C1",
@@ -87,7 +89,7 @@ def test_one_that_is_disabled_goes_on_when_it_is_enabled(ledger: TestLedger) -> 
     made = subscribe(ledger.ledger, URL, position=3).to
     with ledger.ledger.pool.connection() as conn:
         subscriptions.disable(conn, made.id, ledger.clock(), "gone")
-        assert subscriptions.active(conn) == []
+        assert subscriptions.told_of(conn, *Kind) == []
         assert subscriptions.take(conn, made.id) is None
         assert subscriptions.enable(conn, made.id) == made
 
