@@ -251,13 +251,18 @@ def read(row: Sequence[Any]) -> Access:
     )
 
 
-def _check(access: Access) -> None:
-    """Raises ConfigurationError that names the field and the rule."""
-    if re.fullmatch(ID, access.holder) is None or next(personal_data.kinds_in(access.holder), None):
+def check_pseudonym(holder: str) -> None:
+    """Raises ConfigurationError when a holder is not named as the log may have it."""
+    if re.fullmatch(ID, holder) is None or next(personal_data.kinds_in(holder), None):
         raise ConfigurationError(
             "holder is a pseudonym of letters, digits and . _ : / -, at most 64: auditor-2026-1;"
             " it ends up in events, so it is no name, number or address of a person"
         )
+
+
+def _check(access: Access) -> None:
+    """Raises ConfigurationError that names the field and the rule."""
+    check_pseudonym(access.holder)
     for controller in access.controllers or ():
         if re.fullmatch(ID, controller) is None:
             raise ConfigurationError("controller is the id of a controller, such as C1")

@@ -26,6 +26,10 @@ BACK_TO_4 = """
         DROP COLUMN severity, DROP COLUMN found_at, DROP COLUMN holds_from,
         DROP COLUMN subject, DROP COLUMN rests_on,
         DROP COLUMN since, DROP COLUMN until;
+    DROP TABLE told;
+    DROP TABLE deliveries;
+    DROP TABLE subscriptions;
+    DROP TABLE SEALING.webhook_secrets;
     UPDATE log SET schema_version = 4;
 """
 
@@ -54,14 +58,19 @@ BACK_TO_2 = f"""
 """
 
 
+def go_back(conn: psycopg.Connection, ledger: TestLedger, steps: str) -> None:
+    """Make a log what it was in an earlier version."""
+    sealing = f'"{ledger.ledger.database.sealing_schema}"'
+    conn.execute(steps.replace("SEALING", sealing).encode())
+
+
 def test_a_log_of_version_2_is_opened(ledger: TestLedger, owner: Owner) -> None:
     """Once, with its entries as they were; then one controller can be read."""
     ledger.fill(3)
     head = ledger.ledger.reader.checkpoint()
     role = ledger.ledger.database.controller_role
     with owner() as conn:
-        sealing = f'"{ledger.ledger.database.sealing_schema}"'
-        conn.execute(BACK_TO_2.replace("SEALING", sealing).encode())
+        go_back(conn, ledger, BACK_TO_2)
         conn.execute(f'DROP OWNED BY "{role}"'.encode())
         conn.execute(f'DROP ROLE "{role}"'.encode())
     for _ in range(2):
@@ -83,7 +92,7 @@ def test_a_log_of_version_3_gets_what_came_since(ledger: TestLedger, owner: Owne
     ledger.fill(2)
     with owner() as conn:
         before = conn.execute("SELECT count(*) FROM granted_access").fetchone()
-        conn.execute(BACK_TO_3.encode())
+        go_back(conn, ledger, BACK_TO_3)
     for _ in range(2):
         with open_ledger(ledger.home, clock=ledger.clock) as again, again.pool.connection() as conn:
             assert conn.execute("SELECT count(*) FROM packs").fetchone() == (0,)
@@ -99,7 +108,7 @@ def test_the_registers_of_a_log_of_version_4_are_made_anew(
     """Its rows do not say until when a clock is open; those of later folds do."""
     ledger.fill(2)
     with owner() as conn:
-        conn.execute(BACK_TO_4.encode())
+        go_back(conn, ledger, BACK_TO_4)
         conn.execute("UPDATE followed SET folds = %s", (FOLDS - 1,))
     with open_ledger(ledger.home, clock=ledger.clock) as again:
         catch_up(again.pool)
@@ -108,6 +117,18 @@ def test_the_registers_of_a_log_of_version_4_are_made_anew(
         expected = [clock for clock in clocks_at(rows, moment) if clock.open]
         assert expected
         assert ask_clocks(again.pool, moment, Moment()).clocks == expected
+    check_ledger(ledger)
+
+
+def test_a_log_of_version_4_can_tell_of_what_is_new(ledger: TestLedger, owner: Owner) -> None:
+    """Nobody is told of anything before it is asked for; keys of sealed text stay."""
+    ledger.fill(2)
+    with owner() as conn:
+        go_back(conn, ledger, BACK_TO_4)
+    for _ in range(2):
+        with open_ledger(ledger.home, clock=ledger.clock) as again, again.pool.connection() as conn:
+            assert conn.execute("SELECT count(*) FROM subscriptions").fetchone() == (0,)
+            assert conn.execute("SELECT count(*) FROM webhook_secrets").fetchone() == (0,)
     check_ledger(ledger)
 
 

@@ -31,6 +31,7 @@ COMMANDS = {
     "anchor": "anchor.app",
     "keys": "log_keys.app",
     "grant": "grant_auditor.app",
+    "hooks": "hooks.app",
     "kept": "kept.app",
     "sealing": "seal.app",
     "erase": "seal.erase",

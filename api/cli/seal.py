@@ -21,7 +21,7 @@ from api.cli.options import (
     instant,
 )
 from api.cli.output import Format, console, local, print_json
-from ledger import erasure, master_keys, sealing, sealing_keys
+from ledger import erasure, master_keys, sealing, sealing_keys, webhook_secrets
 from ledger.erasure import Erased, SealedEvent
 from ledger.errors import ConfigurationError
 from ledger.opening import open_ledger
@@ -92,7 +92,7 @@ def rotate(
     schema: Schema = DEFAULT_SCHEMA,
     format: Formatted = Format.TEXT,
 ) -> None:
-    """Wrap every key with a new master key, and end the old one.
+    """Wrap every key, and every secret of a webhook, with a new master key, and end the old one.
 
     Keys in earlier backups of the database were wrapped with the old one: without its file, and
     the backups of that, nobody opens them any more. Where the master keys come from the
@@ -105,13 +105,23 @@ def rotate(
         masters = ledger.master_keys()
         with ledger.database.connect_to_erase() as conn:
             wrapped = sealing_keys.wrap_anew(conn, masters)
+            secrets = webhook_secrets.wrap_anew(conn, masters)
         erasure.vacuum(ledger)
     ended = master_keys.forget(where.keys, masters.current)
     if format is Format.JSON:
-        print_json({"master": masters.current, "wrapped": wrapped, "ended": ended})
+        print_json(
+            {
+                "master": masters.current,
+                "wrapped": wrapped,
+                "webhook_secrets": secrets,
+                "ended": ended,
+            }
+        )
         return
     console.print(
-        f"Wrapped with master key {masters.current}: {_count(wrapped, 'key')}.", highlight=False
+        f"Wrapped with master key {masters.current}: {_count(wrapped, 'key')}."
+        + (f" And {_count(secrets, 'secret')} of webhooks." if secrets else ""),
+        highlight=False,
     )
     for number in ended:
         console.print(

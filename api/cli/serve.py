@@ -34,6 +34,7 @@ from api.cli.options import (
 )
 from api.cli.output import console, progress
 from api.cli.read import print_register
+from api.delivering import delivering
 from api.pack_scope import trust_of
 from api.packing import Packing
 from api.rate import Limits, Rates
@@ -319,6 +320,7 @@ def _serve(
         _noting(ledger, notes),
         recording(ledger) as inspections,
         _packing(ledger, where, others),
+        delivering(ledger, inspections),
         people.provider() as provider,
     ):
         frameworks = all_frameworks(where.frameworks)
