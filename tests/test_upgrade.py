@@ -16,7 +16,24 @@ from tests.ledgers import TestLedger
 
 Owner = Callable[[], psycopg.Connection]
 
-BACK_TO_3 = """
+EMAIL = {"channel": "email"}
+
+OLD_POLICY = """
+    EXISTS (
+        SELECT FROM numbers n WHERE n.position = entries.position
+        AND n.controller = nullif(current_setting('verantwoord.controller', true), '')
+    )
+"""
+
+BACK_TO_4 = f"""
+    DROP POLICY own_and_shared ON entries;
+    ALTER TABLE entries DROP COLUMN controllers;
+    CREATE POLICY own_and_shared ON entries FOR SELECT USING ({OLD_POLICY});
+    UPDATE log SET schema_version = 4;
+"""
+
+BACK_TO_3 = f"""
+    {BACK_TO_4}
     DROP TABLE pack_pieces;
     DROP TABLE packs;
     UPDATE log SET schema_version = 3;
@@ -76,6 +93,29 @@ def test_a_log_of_version_3_gets_what_came_since(ledger: TestLedger, owner: Owne
     with owner() as conn:
         assert conn.execute("SELECT count(*) FROM granted_access").fetchone() == before
         assert conn.execute("SELECT schema_version FROM log").fetchone() == (SCHEMA_VERSION,)
+    check_ledger(ledger)
+
+
+def test_a_log_of_version_4_says_whom_each_entry_concerns(ledger: TestLedger, owner: Owner) -> None:
+    """As if it had from the beginning; nothing that was committed to changes, and the entries are
+    as much out of reach as before."""
+    ledger.fill(3)
+    ledger.append("InstructionReceived", {"instruction_id": "I-9", "controller_id": "C2"} | EMAIL)
+    said = "SELECT position, controllers FROM entries ORDER BY position"
+    with owner() as conn:
+        before = conn.execute(said).fetchall()
+        conn.execute(BACK_TO_4.encode())
+    with open_ledger(ledger.home, clock=ledger.clock) as again:
+        seen = OneController(again.pool, again.database, "C2", again.reader.size())
+        with seen.connection() as conn:
+            (count,) = conn.execute(
+                "SELECT count(*) FROM entries WHERE 'C1' = ANY (controllers)"
+            ).fetchone() or (None,)
+            assert count == 0
+    with owner() as conn:
+        assert conn.execute(said).fetchall() == before
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="never changed"):
+            conn.execute("UPDATE entries SET controllers = '{C1}'")
     check_ledger(ledger)
 
 
