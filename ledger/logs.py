@@ -121,8 +121,10 @@ def create(
     if (kvk is None) == (part_of is None):
         raise ConfigurationError("give --kvk for a new processor, or --part-of for another log")
     data = normal(data)
-    _take_in(Home(data, database_url, schema))
     logs = logs_of(data, database_url)
+    alone = _alone(Home(data, database_url, schema))
+    if alone is not None:
+        logs.append(alone)
     directory = data / "logs" / name
     main = directory
     if part_of is not None:
@@ -143,20 +145,23 @@ def create(
         raise ConfigurationError(f"there is a log {name} already, of another processor or server")
     home = Home(directory, database_url, name, (), there)
     deployment.check_names(home, origin, there.kvk)
+    if alone is not None:
+        place.write(data, alone.place)
     directory.mkdir(parents=True, exist_ok=True)
     place.write(directory, there)
     identity = deployment.init(home, origin=origin, kvk=there.kvk, clock=clock, tables=tables)
     return DeployedLog(home, there), identity
 
 
-def _take_in(home: Home) -> None:
-    """Make a ledger of one log, which is there already, one of several."""
+def _alone(home: Home) -> DeployedLog | None:
+    """The ledger of one log that `init` made here, as one of several; None when there is none, or
+    it is one of several already."""
     if place.read(home.data) is not None or not home.vkey_file.exists():
-        return
+        return None
     with open_ledger(home, signs=False, load=FEW) as ledger:
         kvk = ledger.own_source("").split(":")[3]
     server = None if home.database_url else home.data / "postgres"
-    place.write(home.data, Place(home.schema, kvk, server, home.data))
+    return DeployedLog(home, Place(home.schema, kvk, server, home.data))
 
 
 def assign(logs: Sequence[DeployedLog], controllers: Collection[str], to: DeployedLog) -> None:

@@ -216,12 +216,13 @@ def _replace(
     if not made:
         return
     named, of_case, of_controller, bodies = map(list, zip(*made, strict=True))
-    # Not COPY: PostgreSQL has none into a table with row-level security.
+    # Not COPY: PostgreSQL has none into a table with row-level security, and a cluster makes one of
+    # this unless something is returned (`ledger/citus.py`).
     conn.execute(
         "INSERT INTO register_rows (generation, register, key, case_key, controller, body)"
         " SELECT %s, %s, key, case_key, controller, body FROM"
         " unnest(%b::text[], %b::text[], %s::text[], %b::text[])"
-        " AS made (key, case_key, controller, body)",
+        " AS made (key, case_key, controller, body) RETURNING generation",
         (generation, register, named, of_case, of_controller, bodies),
     )
 

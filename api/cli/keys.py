@@ -12,6 +12,7 @@ from rich.table import Table
 
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
 from api.cli.output import Format, console, print_json
+from api.cli.several import Processor
 from ledger import controller_key, keys
 from ledger.append import Appended
 from ledger.controller_key import ControllerKey
@@ -19,6 +20,7 @@ from ledger.deployment import Home
 from ledger.errors import ConfigurationError, Refused
 from ledger.key_rotation import administer
 from ledger.log_keys import LOG
+from ledger.logs import logs_of, of_processor
 from ledger.opening import open_ledger
 
 app = typer.Typer(help="Keys of services: make, enrol, revoke, list.", no_args_is_help=True)
@@ -41,6 +43,10 @@ def new(
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
     format: Formatted = Format.TEXT,
+    all_logs: Annotated[
+        bool, typer.Option("--all-logs", help="Enrol it in every log of the processor in --data.")
+    ] = False,
+    processor: Processor = None,
 ) -> None:
     """Make a key for a service and enrol it: an event signed by the administrator key."""
     if service == LOG:
@@ -51,10 +57,18 @@ def new(
         enrolment["event_types"] = event_type
     if controller:
         enrolment["controller_ids"] = controller
+    if all_logs:
+        homes = [log.home for log in of_processor(logs_of(data, database_url), processor)]
+    else:
+        homes = [home(data, database_url, schema)]
+    enrolled = False
     try:
-        appended = _administer(home(data, database_url, schema), "SigningKeyEnrolled", enrolment)
+        for where in homes:
+            appended = _administer(where, "SigningKeyEnrolled", enrolment)
+            enrolled = True
     except Refused:
-        file.unlink()  # a key nobody enrolled would only be in the way
+        if not enrolled:
+            file.unlink()  # a key nobody enrolled would only be in the way
         raise
     _say(format, f"Key {key_id} of {service} is enrolled. It is in {file}.", appended)
 
