@@ -12,20 +12,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import tempfile
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import psycopg
 
 from benchmarks import append, load, references
-from benchmarks.load import Producer, Run
-from benchmarks.service import served
+from benchmarks.load import Measured, Producer, Run
+from benchmarks.service import Service, served
 from ledger import logs
 from ledger.deployment import Home
 from ledger.embedded import EmbeddedServer
@@ -34,6 +35,13 @@ from projections import sql
 
 KVKS = ("12345678", "23456789", "34567890", "45678901", "56789012", "67890123", "78901234")
 """Of as many processors, with one log each."""
+
+
+KINDS = (("batched", 2, 100), ("concurrent", 32, 1))
+"""Clients of each log, and events in a request."""
+
+MOST = 2_000
+"""Events a second that are signed beforehand for each log; more than it takes here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,25 +81,49 @@ def measure(data: Path, seconds: float, counts: Sequence[int]) -> list[Together]
         services = [stack.enter_context(served(home)) for home, _ in made]
         for count in counts:
             rows = durable_rows(server.url(), count, seconds)
-            for kind, clients, batch in (("batched", 1, 500), ("concurrent", 32, 1)):
-                runs = [
-                    Run(f"{kind}-{count}-{n}", clients, batch, seconds, int(seconds * 4_000) + 2000)
-                    for n in range(count)
-                ]
-                with ThreadPoolExecutor(count) as pool:
-                    told = list(
-                        pool.map(
-                            load.measure,
-                            (service.port for service in services[:count]),
-                            (home.vkey_file.read_text().strip() for home, _ in made[:count]),
-                            (producer for _, producer in made[:count]),
-                            runs,
-                        )
-                    )
+            for kind, clients, batch in KINDS:
+                told = together(made, services, kind, clients, batch, seconds, count)
                 each = [one.events_per_second for one in told]
                 worst = max(one.p99_ms for one in told)
                 found.append(Together(count, kind, sum(each), each, worst, rows))
     return found
+
+
+def together(
+    made: Sequence[tuple[Home, Producer]],
+    services: Sequence[Service],
+    kind: str,
+    clients: int,
+    batch: int,
+    seconds: float,
+    count: int,
+) -> list[Measured]:
+    """The runs of so many logs, all of which begin at one moment."""
+    most = int(seconds * MOST)
+    tasks = [
+        (
+            services[n].port,
+            made[n][0].vkey_file.read_text().strip(),
+            made[n][1],
+            Run(f"{kind}-{count}-{n}", clients, batch, seconds, most),
+        )
+        for n in range(count)
+    ]
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(count, _meet, (context.Barrier(count),)) as pool:
+        return pool.starmap(_drive, tasks, chunksize=1)
+
+
+_others: list[Barrier] = []
+"""In a process of clients: where it waits for those of the other logs."""
+
+
+def _meet(barrier: Barrier) -> None:
+    _others.append(barrier)
+
+
+def _drive(port: int, vkey: str, producer: Producer, run: Run) -> Measured:
+    return load.drive(port, vkey, producer, run, _others[0].wait)
 
 
 def _log(data: Path, number: int) -> tuple[Home, Producer]:
