@@ -20,6 +20,7 @@ from ledger.deployment import Clock, Home, LogIdentity, now, read_vkeys
 from ledger.errors import ConfigurationError
 from ledger.opening import Load, open_ledger
 from ledger.place import Place, normal
+from ledger.tags import ID
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,30}(?<!_sealing)")
 """Of a log: it is the name of its schema; the one that ends so is beside it."""
@@ -170,6 +171,9 @@ def assign(logs: Sequence[DeployedLog], controllers: Collection[str], to: Deploy
     It holds the heads of all of them meanwhile: no log takes an event by what the file said before.
     Raises ConfigurationError when one of them is kept elsewhere already, and nothing is changed.
     """
+    for controller in controllers:
+        if re.fullmatch(ID, controller) is None:
+            raise ConfigurationError(f"{controller!r} is no id of a controller")
     file = to.place.main / routing.FILE
     with ExitStack() as stack:
         registered = {}

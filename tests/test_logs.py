@@ -179,9 +179,13 @@ def test_a_controller_is_kept_in_one_log(deployed: Deployment) -> None:
 def test_who_is_kept_somewhere_stays_there(deployed: Deployment) -> None:
     """Registered or assigned: for good; and nothing of what was asked with it is done."""
     part, main = logs.named(deployed.logs, deployed.part.home.schema), deployed.main.home
-    for wanted, to in ((["C9", "C1"], part), (["C9", "C4"], deployed.logs[0])):
+    whole = logs.named(deployed.logs, main.schema)
+    for wanted, to in ((["C9", "C1"], part), (["C9", "C4"], whole)):
         with pytest.raises(ConfigurationError, match="for good"):
             logs.assign(deployed.logs, wanted, to)
+    for no_id in ("", "C9 x", "C9 x\ncontroller C1", "../C9"):
+        with pytest.raises(ConfigurationError, match="no id"):
+            logs.assign(deployed.logs, ["C9", no_id], part)
     assert routing.read(main.data / "controllers") == {"C4": part.name}
     logs.assign(deployed.logs, ["C4", "C5"], part)
     register(deployed.part, "C5")

@@ -13,13 +13,13 @@ import typer
 
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
 from api.cli.output import Format, console, errors, print_json, progress
-from api.cli.several import Processor
+from api.cli.several import Processor, to_append_to
 from ledger import cloudevent, envelope, feed, keys
 from ledger import replay as replaying
 from ledger.append import Appended
 from ledger.concerned import reference
 from ledger.errors import Refused
-from ledger.logs import DeployedLog, logs_of, of_processor
+from ledger.logs import DeployedLog
 from ledger.opening import Ledger, open_ledger
 from ledger.tags import controllers_of, tags_of
 from projections import sql
@@ -55,9 +55,7 @@ def append(
     signer = keys.load(key)
     lines: list[Line] = [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
     if all_logs:
-        answered = _append_to_all(
-            of_processor(logs_of(data, database_url), processor), signer, lines
-        )
+        answered = _append_to_all(to_append_to(data, database_url, processor), signer, lines)
     else:
         with open_ledger(home(data, database_url, schema)) as ledger:
             answered = [("", *each) for each in _append(ledger, signer, lines)]

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
 from api.cli.output import Format, console, print_json
-from api.cli.several import Processor
+from api.cli.several import Processor, to_append_to
 from ledger import controller_key, keys
 from ledger.append import Appended
 from ledger.controller_key import ControllerKey
@@ -20,7 +20,6 @@ from ledger.deployment import Home
 from ledger.errors import ConfigurationError, Refused
 from ledger.key_rotation import administer
 from ledger.log_keys import LOG
-from ledger.logs import logs_of, of_processor
 from ledger.opening import open_ledger
 
 app = typer.Typer(help="Keys of services: make, enrol, revoke, list.", no_args_is_help=True)
@@ -51,16 +50,16 @@ def new(
     """Make a key for a service and enrol it: an event signed by the administrator key."""
     if service == LOG:
         raise ConfigurationError("`log` is the log itself: `keys rotate-log` makes a key for it")
+    if all_logs:
+        homes = [log.home for log in to_append_to(data, database_url, processor)]
+    else:
+        homes = [home(data, database_url, schema)]
     file = keys.save(into, keys.make_key(key_id))
     enrolment = keys.load(file).enrolment(service)
     if event_type:
         enrolment["event_types"] = event_type
     if controller:
         enrolment["controller_ids"] = controller
-    if all_logs:
-        homes = [log.home for log in of_processor(logs_of(data, database_url), processor)]
-    else:
-        homes = [home(data, database_url, schema)]
     enrolled = False
     try:
         for where in homes:

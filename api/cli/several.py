@@ -6,6 +6,7 @@ answer is named too, and the exit status is 1 then. `tests/test_cli_logs.py`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from api.cli.options import KEEP
 from api.cli.output import console, errors, local, print_json
 from api.moments import MomentError, parse_moment
 from ledger import across
@@ -47,6 +49,15 @@ Patience = Annotated[
     float,
     typer.Option(help="With --all-logs: seconds after which a log is told not to answer.", min=0.1),
 ]
+
+
+def to_append_to(data: Path, database_url: str | None, processor: str | None) -> list[DeployedLog]:
+    """The logs of a processor, for who appends to each of them. Raises ConfigurationError."""
+    if os.environ.get(KEEP):
+        raise ConfigurationError(
+            f"{KEEP} names the files of one log: leave it out, or append to each log by itself"
+        )
+    return of_processor(logs_of(data, database_url), processor)
 
 
 class Answered(Protocol):
