@@ -16,6 +16,7 @@ from benchmarks import (
     evidence,
     filling,
     growth,
+    logs,
     packs,
     pages,
     plans,
@@ -44,6 +45,7 @@ def main(arguments: list[str] | None = None) -> None:
     for name, run, given in (
         ("append", append.main, seconds),
         ("strain", strain.main, seconds),
+        ("logs", logs.main, seconds),
         ("sizes", sizes.main, ["--data", ledger]),
         ("serving", serving.main, ["--data", ledger, *seconds]),
         ("questions", questions.main, ["--data", ledger]),

@@ -82,6 +82,7 @@ def fill(
                 kept=ledger.signing.kept,
                 clock=clock,
                 keys=ledger.require_controller_keys(),
+                routing=ledger.routing,
             )
         for told, outcome in zip(batch, outcomes, strict=True):
             if not isinstance(outcome, Appended):

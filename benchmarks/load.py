@@ -11,7 +11,7 @@ import json
 import multiprocessing
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from statistics import quantiles
@@ -111,10 +111,17 @@ def measure(port: int, vkey: str, producer: Producer, run: Run) -> Measured:
         return pool.apply(drive, (port, vkey, producer, run))
 
 
-def drive(port: int, vkey: str, producer: Producer, run: Run) -> Measured:
-    """Sign, send, count, verify."""
+def drive(
+    port: int,
+    vkey: str,
+    producer: Producer,
+    run: Run,
+    ready: Callable[[], object] = lambda: None,
+) -> Measured:
+    """Sign, send, count, verify; `ready` is called when all is signed, and may wait for others."""
     requests = _sign(producer, run)
     clients = [_Client(requests[n :: run.clients]) for n in range(run.clients)]
+    ready()
     begin = time.perf_counter()
     until = begin + WARM_UP + run.seconds
     path = "/v1/events" if run.batch == 1 else "/v1/events:batch"

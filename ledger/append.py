@@ -20,11 +20,13 @@ import psycopg
 from ledger import form_rules, head, sealing_keys
 from ledger import receipt as receipts
 from ledger.admission import Admitted
+from ledger.concerned import named
 from ledger.errors import Refused
 from ledger.form_rules import AlreadyRecorded, Facts, Seen
 from ledger.kept import Kept
 from ledger.numbering import Numbering
 from ledger.numbers import ControllerKeys
+from ledger.routing import Routing
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,14 @@ def append(
     kept: Kept,
     clock: Callable[[], datetime],
     keys: ControllerKeys,
+    routing: Routing,
     in_order: bool = False,
 ) -> list[Outcome]:
     """Commit admitted events in one transaction; an outcome for each, in order.
 
-    With `in_order` nothing is tried after the first that is refused, which has the last outcome.
+    `routing` says which controllers this log keeps. With `in_order` nothing is tried after the
+    first that is refused, which has the last outcome.
+
     Raises Unavailable, and SigningRefused when the log does not go on from its kept checkpoint.
     """
     outcomes: list[Outcome | int] = []
@@ -73,6 +78,7 @@ def append(
             try:
                 earlier = form_rules.decide(admitted, recorded_at, facts)
                 if earlier is None:
+                    routing.check(named(admitted.tags))
                     form_rules.check_sealed(admitted, standing)
             except Refused as refused:
                 outcomes.append(refused)

@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 import psycopg
 from psycopg.types.json import Jsonb
 
+from ledger import head
 from ledger.database import Connections
 from ledger.roles import Holder
 
@@ -100,7 +101,7 @@ def ask(
     """Ask for a pack. Raises TooManyPacks."""
     with conn.transaction():
         # Two at once of one holder are counted one after the other.
-        conn.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"packs {holder.name}",))
+        head.lock(conn)
         row = conn.execute(
             "SELECT count(*) FROM packs WHERE holder = %s AND role = %s AND state = ANY(%s)",
             (holder.name, holder.role, [*OPEN]),

@@ -19,6 +19,7 @@ from psycopg import sql
 from psycopg.errors import Diagnostic
 from psycopg_pool import ConnectionPool
 
+from ledger import citus
 from ledger.errors import ConfigurationError
 
 OLDEST_SERVER = 150000
@@ -138,6 +139,8 @@ class Database:
         self._serve(conn)
 
     def _find_tables(self, conn: psycopg.Connection) -> None:
+        if citus.is_cluster(conn):
+            citus.prepare(conn)
         names = (sql.Identifier(self.schema), sql.Identifier(self.sealing_schema))
         conn.execute(sql.SQL("SET search_path = {}, {}").format(*names))
 

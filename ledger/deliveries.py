@@ -89,8 +89,10 @@ def put(
     added = 0
     for message in messages:
         added += conn.execute(
-            "INSERT INTO deliveries (id, subscription, kind, event_type, body, made_at, next_at)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO NOTHING",
+            "INSERT INTO deliveries"
+            " (id, number, subscription, kind, event_type, body, made_at, next_at)"
+            " SELECT %s, coalesce(max(number), 0) + 1, %s, %s, %s, %s, %s, %s FROM deliveries"
+            " WHERE subscription = %s ON CONFLICT (id) DO NOTHING",
             (
                 webhook.message_id(subscription.id, message.news),
                 subscription.id,
@@ -99,6 +101,7 @@ def put(
                 webhook.write_body(message.kind, message.at, message.data),
                 now,
                 now,
+                subscription.id,
             ),
         ).rowcount
     return added
@@ -192,7 +195,7 @@ def settle(
 def failing(conn: psycopg.Connection, *, dead: bool) -> list[Delivery]:
     """What could not be delivered: the dead, or what is tried again; the oldest first."""
     condition = "dead_at IS NOT NULL" if dead else "dead_at IS NULL AND attempts > 0"
-    return _select(conn, f"WHERE {condition} ORDER BY number")
+    return _select(conn, f"WHERE {condition} ORDER BY made_at, number, id")
 
 
 def again(conn: psycopg.Connection, id: str, now: datetime) -> int:

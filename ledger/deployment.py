@@ -8,6 +8,7 @@
     DIR/policy               which witnesses to ask (C2SP tlog-policy), when the operator puts it
     DIR/authorities          time-stamping authorities to ask, if the operator writes it
     DIR/retention            how long sealed text is kept, if the operator writes it
+    DIR/log.toml             where the log is, if it shares a deployment (`ledger/place.py`)
 
 `init` makes all of it once. The first two entries of every log enrol its own keys: the
 administrator's, signed by itself, and the ledger's own. `tests/test_deployment.py`.
@@ -25,7 +26,8 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from ledger import cloudevent, entry, head, keys, log_keys, master_keys, note
+from ledger import citus, cloudevent, entry, head, keys, log_keys, master_keys, note, routing
+from ledger import place as places
 from ledger import sql as sql_files
 from ledger.checkpoint import sign as sign_checkpoint
 from ledger.database import Database, require_durable
@@ -36,6 +38,8 @@ from ledger.keyring import ADMINISTRATOR, LEDGER
 from ledger.keys import SigningKey
 from ledger.log_keys import LogKeys
 from ledger.note import Signer
+from ledger.place import Place
+from ledger.routing import Routing
 from ledger.shared_types import SHARED_TOPICS
 
 BESIDE_THE_LOG = {
@@ -44,10 +48,11 @@ BESIDE_THE_LOG = {
     "packs.sql": 4,
     "beside.sql": 6,
     "hooks.sql": 7,
+    "concerned.sql": 8,
 }
 """Who may read, the keys of what is sealed, packs that were asked for, what rows of registers are
-found by, and who is told of what is new, each with the version it came with: a log commits to none
-of it."""
+found by, who is told of what is new, and whom each entry concerns as a column; each with the
+version it came with: a log commits to none of it."""
 
 SCHEMA_VERSION = max(BESIDE_THE_LOG.values())
 """What the tables of a log are like. A log of version 2 or later gets what came since when it is
@@ -72,13 +77,14 @@ def now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The places of one ledger: `--data`, `--database-url`, the schema of its log, and the further
-    files that keep its last checkpoint."""
+    """The places of one ledger: `--data`, `--database-url`, the schema of its log, the further
+    files that keep its last checkpoint, and its place among others, if it has one."""
 
     data: Path
     database_url: str | None = None
     schema: str = "ledger"
     keep: tuple[Path, ...] = ()
+    place: Place | None = None
 
     @property
     def keys(self) -> Path:
@@ -125,15 +131,42 @@ class Home:
         """Which witnesses to ask; there is none until the operator puts it there."""
         return self.data / "policy"
 
+    def routing(self) -> Routing:
+        """Which controllers the log keeps: all, unless it shares its processor with others. One
+        that is alone may do so tomorrow. Raises ConfigurationError."""
+        if self.place is None:
+            return Routing(self.data / routing.FILE, self.schema, self.schema)
+        main = self.place.main
+        whole = places.read(main)
+        if whole is None:
+            raise ConfigurationError(f"{main} is not the main log that {self.data} is a part of")
+        return Routing(main / routing.FILE, self.schema, whole.schema)
+
     @contextmanager
     def database(self) -> Iterator[Database]:
         """The database of the log; the embedded server runs as long as somebody uses it."""
         if self.database_url is not None:
             yield Database(self.database_url, self.schema)
             return
-        with EmbeddedServer.open(self.data / "postgres") as server:
+        server_in = self.data / "postgres" if self.place is None else self.place.server
+        if server_in is None:
+            raise ConfigurationError(
+                f"the log in {self.data} is in a database of your own: give --database-url"
+            )
+        with EmbeddedServer.open(server_in) as server:
             _create_database(server.url())
             yield Database(server.url(dbname=DATABASE), self.schema, server.ensure_running)
+
+
+def home_at(
+    data: Path, database_url: str | None, schema: str = "ledger", keep: tuple[Path, ...] = ()
+) -> Home:
+    """The home in a directory: of a log that is alone, or of one that shares a deployment. Raises
+    ConfigurationError."""
+    place = places.read(data)
+    if place is None:
+        return Home(data, database_url, schema, keep)
+    return Home(data, database_url, place.schema, keep, place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +204,7 @@ def init(
     `tables` is further SQL to run in the schema (the registers'). Nothing is overwritten: a schema
     that holds a log already raises ConfigurationError; keys left by an unfinished `init` are used.
     """
-    _check_names(home, origin, kvk)
+    check_names(home, origin, kvk)
     home.data.mkdir(parents=True, exist_ok=True)
     with home.database() as database:
         with database.connect_as_owner() as conn:
@@ -205,7 +238,8 @@ def init(
     return identity
 
 
-def _check_names(home: Home, origin: str, kvk: str) -> None:
+def check_names(home: Home, origin: str, kvk: str) -> None:
+    """Raises ConfigurationError for names that would not do."""
     if re.fullmatch(r"[a-z0-9][a-z0-9.-]*(?:/[A-Za-z0-9._-]+)*", origin) is None:
         raise ConfigurationError(
             "an origin is a host and a path without scheme, such as ledger.example.nl/log"
@@ -283,16 +317,18 @@ def _create_roles(conn: psycopg.Connection, database: Database) -> None:
         for name in database.roles
         if conn.execute("SELECT FROM pg_roles WHERE rolname = %s", (name,)).fetchone() is None
     ]
+    # A cluster connects to the node of a log as the role that asks.
+    login = "LOGIN" if citus.is_cluster(conn) else "NOLOGIN"
     try:
         for name in missing:
-            conn.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(name)))
+            conn.execute(sql.SQL(f"CREATE ROLE {{}} {login}").format(sql.Identifier(name)))
         for name in database.roles:
             conn.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(name)))
     except psycopg.errors.InsufficientPrivilege:
         raise ConfigurationError(
             "this user may not create roles; let an administrator of the server run:"
             + "".join(
-                f' CREATE ROLE "{name}" NOLOGIN; GRANT "{name}" TO "{conn.info.user}";'
+                f' CREATE ROLE "{name}" {login}; GRANT "{name}" TO "{conn.info.user}";'
                 for name in missing
             )
         ) from None
@@ -320,7 +356,12 @@ def _create_schema(
     created_at: datetime,
     tables: Sequence[str],
 ) -> None:
+    cluster = citus.is_cluster(conn)
+    if cluster:
+        citus.distribute(conn, True)
     conn.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(database.schema)))
+    if cluster:  # the keys of sealed text are few, and are written anew when one is destroyed
+        citus.distribute(conn, False)
     access = (sql_files.text(name) for name in BESIDE_THE_LOG)
     for text in (sql_files.text("schema.sql"), *tables, *access):
         _run(conn, database, text)

@@ -133,6 +133,7 @@ class _Walk:
         tags: list[str],
         leaf: bytes,
         hashed: bytes,
+        controllers: list[str],
     ) -> None:
         index = position - 1
         if index != self.size:
@@ -146,7 +147,7 @@ class _Walk:
             raise VerificationFailed(f"entry {index}: the leaf hash is not that of its leaf", index)
         self._check_signatures(index, event, stored)
         self._check_tags(position, topic, tags)
-        self.numbers.take(position, event, stored, hashed)
+        self.numbers.take(position, event, stored, hashed, controllers)
         self.recorded_at = recorded_at
         self.frontier = self.frontier.append([hashed])
         self._add_hash(0, hashed)
@@ -324,7 +325,7 @@ def _entries(conn: psycopg.Connection) -> Iterator[tuple[Any, ...]]:
     with conn.cursor("fsck_entries") as cursor:
         cursor.itersize = BATCH
         cursor.execute(
-            "SELECT position, type, recorded_at, tags, leaf, leaf_hash FROM entries"
+            "SELECT position, type, recorded_at, tags, leaf, leaf_hash, controllers FROM entries"
             " ORDER BY position"
         )
         yield from cursor

@@ -7,7 +7,7 @@ its presence is checked. `tests/test_numbers_tamper.py` plays the attacker.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import psycopg
 
@@ -34,8 +34,16 @@ class StoredNumbers:
         self._rows = _rows(conn)
         self._next = next(self._rows, None)
 
-    def take(self, position: int, event: CloudEvent, entry: Entry, leaf_hash: bytes) -> None:
-        """Check the next entry. Raises VerificationFailed."""
+    def take(
+        self,
+        position: int,
+        event: CloudEvent,
+        entry: Entry,
+        leaf_hash: bytes,
+        controllers: Sequence[str],
+    ) -> None:
+        """Check the next entry; `controllers` are those that it is stored for. Raises
+        VerificationFailed."""
         index = position - 1
         numbered = self._sequences.next(self._concerned(event, index))
         self._check_commitment(index, event, entry, numbered)
@@ -46,6 +54,8 @@ class StoredNumbers:
             self._next = next(self._rows, None)
         if found != sorted((position, c, s.number, s.chain) for c, s in after.items()):
             raise VerificationFailed(f"entry {index}: the table of numbers differs from it", index)
+        if list(controllers) != sorted(after):
+            raise VerificationFailed(f"entry {index}: it is stored for other controllers", index)
 
     def finish(self) -> None:
         """Check that there is no number of an entry that is not there."""

@@ -3,7 +3,8 @@
 The lock makes the order of positions the order of commits, so a reader that has seen position n
 never meets a smaller one later. Taking the lock and reading entries under it are separate
 statements: a statement that waited for the lock would still see the entries from before it waited.
-All that is written is one statement. Hashes are those of RFC 6962, tiles those of C2SP tlog-tiles.
+Each table is written with one statement, whatever the size of a batch (`ledger/citus.py` says why
+it is not one for all of them). Hashes are those of RFC 6962, tiles those of C2SP tlog-tiles.
 `tests/test_append.py` interleaves writers.
 """
 
@@ -23,34 +24,38 @@ from ledger.merkle import Frontier, leaf_hash, perfect_root, prove_new_leaves
 from ledger.numbers import State
 from ledger.tiles import WIDTH
 
-WRITE = """
-    WITH written AS (
-        INSERT INTO entries (position, type, recorded_at, tags, leaf, leaf_hash)
-        SELECT %(size)s + number, type, %(recorded_at)s,
-               ARRAY(SELECT json_array_elements_text(tags::json)), leaf, leaf_hash
-        FROM unnest(%(types)b::text[], %(tags)b::text[], %(leaves)b::bytea[], %(hashes)b::bytea[])
-             WITH ORDINALITY AS new (type, tags, leaf, leaf_hash, number)
-        RETURNING position, type, tags
-    ), tagged AS (
-        INSERT INTO tags (tag, position, type)
-        SELECT tag, position, type FROM written, unnest(written.tags) AS tag
-    ), numbered AS (
-        INSERT INTO numbers (controller, number, position, chain)
-        SELECT * FROM unnest(%(controllers)b::text[], %(numbers)b::bigint[],
-                             %(positions)b::bigint[], %(chains)b::bytea[])
-    ), filled AS (
-        INSERT INTO tiles (level, index, hashes, root)
-        SELECT * FROM unnest(%(levels)b::smallint[], %(indexes)b::bigint[], %(tiles)b::bytea[],
-                             %(roots)b::bytea[])
-    ), signed AS (
-        INSERT INTO checkpoints (size, root, recorded_at, note)
-        VALUES (%(grown)s, %(root)s, %(recorded_at)s, %(note)s)
-    )
-    UPDATE head SET size = %(grown)s, recorded_at = %(recorded_at)s, frontier = %(frontier)b
-    WHERE size = %(size)s
-    RETURNING pg_notify(current_schema() || '_head', %(grown)s::text)
+ENTRIES = """
+    INSERT INTO entries (position, type, recorded_at, tags, leaf, leaf_hash, controllers)
+    SELECT %(size)s + number, type, %(recorded_at)s,
+           ARRAY(SELECT json_array_elements_text(tags::json)), leaf, leaf_hash,
+           ARRAY(SELECT json_array_elements_text(concerned::json))
+    FROM unnest(%(types)b::text[], %(tags)b::text[], %(leaves)b::bytea[], %(hashes)b::bytea[],
+                %(concerned)b::text[])
+         WITH ORDINALITY AS new (type, tags, leaf, leaf_hash, concerned, number)
+    RETURNING position
 """
-"""All that an append writes."""
+
+TAGS = """
+    INSERT INTO tags (tag, position, type)
+    SELECT tag, position, type FROM entries, unnest(entries.tags) AS tag WHERE position > %s
+"""
+
+NUMBERS = """
+    INSERT INTO numbers (controller, number, position, chain)
+    SELECT * FROM unnest(%b::text[], %b::bigint[], %b::bigint[], %b::bytea[])
+    RETURNING position
+"""
+
+TILES = """
+    INSERT INTO tiles (level, index, hashes, root)
+    SELECT * FROM unnest(%b::smallint[], %b::bigint[], %b::bytea[], %b::bytea[])
+"""
+
+CHECKPOINT = "INSERT INTO checkpoints (size, root, recorded_at, note) VALUES (%s, %s, %s, %s)"
+
+MOVE = "UPDATE head SET size = %s, recorded_at = %s, frontier = %b WHERE size = %s"
+
+TELL = "SELECT pg_notify(current_schema() || '_head', %s)"
 
 Sign = Callable[[psycopg.Connection, Checkpoint, Sequence["NewEntry"]], str]
 """Signs a checkpoint over what is committed and new entries; gives a C2SP signed note.
@@ -130,27 +135,28 @@ def extend(
         for position, entry in enumerate(entries, start=first + 1)
         for controller, state in entry.numbers.items()
     ]
-    moved = conn.execute(
-        WRITE,
+    conn.execute(
+        ENTRIES,
         {
             "size": first,
             "recorded_at": recorded_at,
             "types": [entry.type for entry in entries],
-            "tags": [orjson.dumps(entry.tags).decode() for entry in entries],
+            "tags": [_json(entry.tags) for entry in entries],
             "leaves": [entry.leaf for entry in entries],
             "hashes": leaf_hashes,
-            **_columns(("controllers", "numbers", "positions", "chains"), numbers),
-            **_columns(
-                ("levels", "indexes", "tiles", "roots"), _full_tiles(conn, first, leaf_hashes)
-            ),
-            "grown": grown.size,
-            "root": root,
-            "note": note,
-            "frontier": list(grown.hashes),
+            "concerned": [_json(sorted(entry.numbers)) for entry in entries],
         },
     )
+    conn.execute(TAGS, (first,))
+    if numbers:
+        conn.execute(NUMBERS, _columns(numbers))
+    if tiles := _full_tiles(conn, first, leaf_hashes):
+        conn.execute(TILES, _columns(tiles))
+    conn.execute(CHECKPOINT, (grown.size, root, recorded_at, note))
+    moved = conn.execute(MOVE, (grown.size, recorded_at, list(grown.hashes), first))
     if moved.rowcount != 1:  # compare and swap: nobody may ever sign two trees
         raise Unavailable("the head of the log moved under its lock")
+    conn.execute(TELL, (str(grown.size),))
     return Extension(first, note, prove_new_leaves(head.frontier, leaf_hashes))
 
 
@@ -170,10 +176,13 @@ def read_hashes(conn: psycopg.Connection, level: int, start: int, end: int) -> l
     return [row[0] for row in rows]
 
 
-def _columns(names: Sequence[str], rows: Sequence[tuple[object, ...]]) -> dict[str, list[object]]:
+def _columns(rows: Sequence[tuple[object, ...]]) -> list[list[object]]:
     """Rows as an array for each column, which is how one statement takes any number of them."""
-    columns = zip(*rows, strict=True) if rows else ((),) * len(names)
-    return {name: list(column) for name, column in zip(names, columns, strict=True)}
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _json(texts: Sequence[str]) -> str:
+    return orjson.dumps(texts).decode()
 
 
 def _full_tiles(

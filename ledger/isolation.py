@@ -1,9 +1,9 @@
 """Connections that see one controller: its own rows, and those that every controller may read.
 
-PostgreSQL holds to it, whatever a statement asks for: the connection takes a role that row-level
-security binds, and two settings say whose rows it sees and how far into the log (`sql/access.sql`).
-Whoever asks through them filters as well, so a leak takes two mistakes. A setting that is not there
-shows nothing. `tests/test_isolation.py`.
+PostgreSQL holds to it, whatever a statement asks for: for one transaction the connection takes a
+role that row-level security binds, and two settings say whose rows it sees and how far into the log
+(`sql/access.sql`, `sql/concerned.sql`). Whoever asks through them filters as well, so a leak takes
+two mistakes. A setting that is not there shows nothing. `tests/test_isolation.py`.
 """
 
 from __future__ import annotations
@@ -33,30 +33,17 @@ class OneController:
 
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection]:
-        """A connection of the pool that sees no more than this until the block ends."""
-        with self.pool.connection() as conn:
-            conn.execute(
-                "SELECT set_config('verantwoord.controller', %s, false),"
-                " set_config('verantwoord.upto', %s, false)",
-                (self.controller, str(self.upto)),
-            )
-            conn.execute(_SET_ROLE.format(sql.Identifier(self.database.controller_role)))
-            try:
-                yield conn
-            finally:
-                self._give_back(conn)
-
-    def _give_back(self, conn: psycopg.Connection) -> None:
-        # A connection that cannot take its role again is of no use to the next one that borrows it.
-        try:
-            conn.rollback()
-            conn.execute(_SET_ROLE.format(sql.Identifier(self.database.service_role)))
-            conn.execute(
-                "SELECT set_config('verantwoord.controller', '', false),"
-                " set_config('verantwoord.upto', '', false)"
-            )
-        except psycopg.Error:
-            conn.close()
+        """A connection of the pool that sees no more than this until the block ends: one view of
+        the log, in which nothing can be written."""
+        with self.pool.connection() as conn, conn.transaction(force_rollback=True):
+            # One by one: on a cluster each goes on to the node of the log as it was sent.
+            conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            conn.execute(_CONTROLLER.format(sql.Literal(self.controller)))
+            conn.execute(_UPTO.format(sql.Literal(str(self.upto))))
+            conn.execute(_ROLE.format(sql.Identifier(self.database.controller_role)))
+            yield conn
 
 
-_SET_ROLE = sql.SQL("SET ROLE {}")
+_CONTROLLER = sql.SQL("SET LOCAL verantwoord.controller = {}")
+_UPTO = sql.SQL("SET LOCAL verantwoord.upto = {}")
+_ROLE = sql.SQL("SET LOCAL ROLE {}")

@@ -90,7 +90,7 @@ class Ledger:
         limits: admission.Limits,
         load: Load,
     ) -> None:
-        self._home = home
+        self.home = home
         self.database = database
         self.pool = pool
         self.identity = identity
@@ -99,6 +99,7 @@ class Ledger:
         self.limits = limits
         self.listener = Listener(database)
         self._signing = signing
+        self.routing = home.routing()
         self.controller_keys = controller_keys
         self._ring = _Ring(self.reader)
         self._log_keys = _LogKeys(LogKeys.of(parse_vkey(identity.vkey)))
@@ -189,7 +190,7 @@ class Ledger:
     def own_key(self) -> SigningKey | None:
         """The ledger's own key, for what it records by itself; None where it records nothing: the
         key is not here, or the clock is that of a feed."""
-        file = keys.key_file(self._home.keys, LEDGER)
+        file = keys.key_file(self.home.keys, LEDGER)
         if not self.signs or self.identity.origin.startswith(DEMO) or not file.exists():
             return None
         return keys.load(file)
@@ -206,7 +207,7 @@ class Ledger:
 
     def master_keys(self) -> MasterKeys:
         """The master keys of sealed text, as they are now. Raises ConfigurationError."""
-        return master_keys.load(self._home.keys)
+        return master_keys.load(self.home.keys)
 
     def own_source(self, system: str) -> str:
         """The `source` of a system of this processor, under the number `init` was given."""
@@ -228,7 +229,7 @@ class Ledger:
 
         Raises ConfigurationError.
         """
-        published = read_vkeys(self._home)
+        published = read_vkeys(self.home)
         second = [key for key in published.keys if key.second] if published else []
         return LogKeys((*self.log_keys().keys, *second))
 
@@ -326,6 +327,7 @@ class Ledger:
                 kept=self.signing.kept,
                 clock=self.clock,
                 keys=self.require_controller_keys(),
+                routing=self.routing,
                 in_order=in_order,
             )
 
@@ -419,9 +421,7 @@ def open_ledger(
         with database.connect_as_owner() as conn:
             require_durable(conn)
             if not holds_log(conn, home.schema):
-                raise ConfigurationError(
-                    f"there is no ledger in {home.data}; make one with `verantwoord init`"
-                )
+                raise ConfigurationError(_nothing_in(home))
             upgrade(conn, database)
         with database.connect() as conn:
             identity = read_identity(conn)
@@ -447,6 +447,18 @@ def open_ledger(
             if not replacing_key:
                 ledger.require_log_keys(home.keys)
         yield ledger
+
+
+def _nothing_in(home: Home) -> str:
+    """What to do where there is no log."""
+    if (home.data / "logs").is_dir() and home.place is None:
+        names = sorted(each.name for each in (home.data / "logs").iterdir())
+        return (
+            f"{home.data} holds several logs ({', '.join(names)}): point --data at one of them,"
+            f" {home.data}/logs/NAME"
+        )
+    how = "logs create" if home.place else "init"
+    return f"there is no ledger in {home.data}; make one with `verantwoord {how}`"
 
 
 def _signing(home: Home, identity: LogIdentity) -> Signing | None:

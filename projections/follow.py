@@ -241,10 +241,12 @@ def _replace(
     names = ", ".join(COLUMNS)
     sent = ", ".join(f"{'%b' if name in IN_BINARY else '%s'}::text[]" for name in COLUMNS)
     typed = ", ".join(f"{name}::{type_}" for name, type_ in COLUMNS.items())
-    # Not COPY: PostgreSQL has none into a table with row-level security.
+    # Not COPY: PostgreSQL has none into a table with row-level security, and a cluster makes one of
+    # this unless something is returned (`ledger/citus.py`).
     conn.execute(
         f"INSERT INTO register_rows (generation, register, {names})"  # noqa: S608
-        f" SELECT %s, %s, {typed} FROM unnest({sent}) AS made ({names})".encode(),
+        f" SELECT %s, %s, {typed} FROM unnest({sent}) AS made ({names})"
+        " RETURNING generation".encode(),
         (generation, register, *map(list, zip(*made, strict=True))),
     )
 

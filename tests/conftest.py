@@ -19,6 +19,7 @@ import pytest
 from api.tls import Tls
 from ledger.deployment import DATABASE, Home
 from ledger.embedded import EmbeddedServer
+from tests.deployments import Deployment, deployment
 from tests.ledgers import TestLedger, make_ledger
 
 NUMBERS = itertools.count(1)
@@ -76,6 +77,19 @@ def ledger(home: Home) -> Iterator[TestLedger]:
     """An open log with a processor, controllers C1 to C3 and keys of some services."""
     with make_ledger(home) as made:
         yield made
+
+
+@pytest.fixture
+def deployed(server_url: str, tmp_path: Path) -> Iterator[Deployment]:
+    """Two open logs of one processor in one deployment; their schemas are dropped afterwards."""
+    main, part = (f"t{os.getpid()}_{next(NUMBERS)}" for _ in range(2))
+    try:
+        with deployment(tmp_path / "several", server_url, main, part) as made:
+            yield made
+    finally:
+        with psycopg.connect(server_url, autocommit=True) as conn:
+            for schema in (main, part):
+                drop_log(conn, schema)
 
 
 @pytest.fixture

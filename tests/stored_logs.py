@@ -35,7 +35,7 @@ class StoredLog:
 
     def grow(self, size: int) -> None:
         """Store entries up to this size, under one checkpoint."""
-        with self.ledger.pool.connection() as conn:
+        with self.ledger.pool.connection() as conn, conn.transaction():
             locked = head.lock(conn)
             new = self.leaves[locked.frontier.size : size]
             head.extend(

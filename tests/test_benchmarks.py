@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as all_of_them
-from benchmarks import append, evidence, packs, questions
+from benchmarks import append, evidence, logs, packs, questions
 from benchmarks.filling import filled
 from ledger.deployment import Home
 from tests.check_ledger import check_ledger, check_registers
@@ -61,6 +61,19 @@ def test_appends_are_measured(tmp_path: Path) -> None:
     assert names[:3] == ["single", "concurrent", "batched"]
     assert names[3:] == ["concurrent-2-workers", "batched-2-workers"]
     assert all(run["events_per_second"] > 0 for run in found["runs"])
+
+
+@pytest.mark.long
+def test_several_logs_are_measured(tmp_path: Path) -> None:
+    """In batches and one by one, each beside the rows of as many connections."""
+    result = tmp_path / "logs.json"
+    logs.main(["--seconds", "2", "--logs", "1", "2", "--json", str(result)])
+    found = json.loads(result.read_text())
+    assert [(one["kind"], one["logs"]) for one in found] == [
+        (kind, count) for count in (1, 2) for kind in ("batched", "concurrent")
+    ]
+    assert all(len(one["of_each"]) == one["logs"] and min(one["of_each"]) > 0 for one in found)
+    assert all(one["durable_rows"] > 0 for one in found)
 
 
 @pytest.mark.long

@@ -229,7 +229,7 @@ def test_it_works_with_the_keyboard_alone(at: Any) -> None:
 
 def test_it_works_without_scripts(chromium: Browser, scenario: Ledger, url: str) -> None:
     """Everything but what moves by itself and the check in the browser."""
-    token = scenario._home.token_file.read_text().strip()
+    token = scenario.home.token_file.read_text().strip()
     context = chromium.new_context(
         java_script_enabled=False, extra_http_headers={"Authorization": f"Bearer {token}"}
     )

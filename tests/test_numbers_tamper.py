@@ -44,6 +44,10 @@ def change_a_chain(attack: Attack) -> None:
     attack.set("numbers", "chain = sha256(chain)", "position = %s", AT)
 
 
+def store_it_for_another(attack: Attack) -> None:
+    attack.set("entries", "controllers = '{C2}'", f"position = {AT}")
+
+
 def invent_a_number(attack: Attack) -> None:
     attack.conn.execute("INSERT INTO numbers VALUES ('C9', 1, %s, %s)", (AT, EMPTY))
 
@@ -113,6 +117,7 @@ def log_signer(attack: Attack) -> Signer:
     return attack.made.log_signer
 
 
+STORED = "stored for other controllers"
 TABLE = "the table of numbers differs"
 CARRIES = "missing, or too many"
 COMMITS = "does not commit"
@@ -122,6 +127,7 @@ MOVES: dict[str, tuple[Callable[[Attack], None], str, int | None, str | None]] =
     "remove it and close the gap": (renumber, TABLE, AT - 1, TABLE),
     "give it to another controller": (give_it_to_another, TABLE, AT - 1, TABLE),
     "change a chain": (change_a_chain, TABLE, AT - 1, TABLE),
+    "store it for another controller": (store_it_for_another, STORED, AT - 1, STORED),
     "number it for one it does not concern": (invent_a_number, TABLE, AT - 1, TABLE),
     "number an entry that is not there": (
         number_what_is_not_there, "number of an entry that is not there", None,

@@ -99,7 +99,8 @@ def delete(attack: Attack) -> None:
 
 def insert(attack: Attack) -> None:
     attack.conn.execute(
-        "INSERT INTO entries SELECT position + 1, type, recorded_at, tags, leaf, leaf_hash"
+        "INSERT INTO entries SELECT position + 1, type, recorded_at, tags, leaf, leaf_hash,"
+        " controllers"
         " FROM entries ORDER BY position DESC LIMIT 1"
     )
 

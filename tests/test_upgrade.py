@@ -21,7 +21,16 @@ from tests.ledgers import TestLedger
 
 Owner = Callable[[], psycopg.Connection]
 
-BACK_TO_4 = """
+EMAIL = {"channel": "email"}
+
+OLD_POLICY = """
+    EXISTS (
+        SELECT FROM numbers n WHERE n.position = entries.position
+        AND n.controller = nullif(current_setting('verantwoord.controller', true), '')
+    )
+"""
+
+BACK_TO_4 = f"""
     ALTER TABLE register_rows DROP COLUMN open_until, DROP COLUMN finding, DROP COLUMN rule,
         DROP COLUMN severity, DROP COLUMN found_at, DROP COLUMN holds_from,
         DROP COLUMN subject, DROP COLUMN rests_on,
@@ -30,6 +39,9 @@ BACK_TO_4 = """
     DROP TABLE deliveries;
     DROP TABLE subscriptions;
     DROP TABLE SEALING.webhook_secrets;
+    DROP POLICY own_and_shared ON entries;
+    ALTER TABLE entries DROP COLUMN controllers;
+    CREATE POLICY own_and_shared ON entries FOR SELECT USING ({OLD_POLICY});
     UPDATE log SET schema_version = 4;
 """
 
@@ -129,6 +141,29 @@ def test_a_log_of_version_4_can_tell_of_what_is_new(ledger: TestLedger, owner: O
         with open_ledger(ledger.home, clock=ledger.clock) as again, again.pool.connection() as conn:
             assert conn.execute("SELECT count(*) FROM subscriptions").fetchone() == (0,)
             assert conn.execute("SELECT count(*) FROM webhook_secrets").fetchone() == (0,)
+    check_ledger(ledger)
+
+
+def test_a_log_of_version_4_says_whom_each_entry_concerns(ledger: TestLedger, owner: Owner) -> None:
+    """As if it had from the beginning; nothing that was committed to changes, and the entries are
+    as much out of reach as before."""
+    ledger.fill(3)
+    ledger.append("InstructionReceived", {"instruction_id": "I-9", "controller_id": "C2"} | EMAIL)
+    said = "SELECT position, controllers FROM entries ORDER BY position"
+    with owner() as conn:
+        before = conn.execute(said).fetchall()
+        go_back(conn, ledger, BACK_TO_4)
+    with open_ledger(ledger.home, clock=ledger.clock) as again:
+        seen = OneController(again.pool, again.database, "C2", again.reader.size())
+        with seen.connection() as conn:
+            (count,) = conn.execute(
+                "SELECT count(*) FROM entries WHERE 'C1' = ANY (controllers)"
+            ).fetchone() or (None,)
+            assert count == 0
+    with owner() as conn:
+        assert conn.execute(said).fetchall() == before
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="never changed"):
+            conn.execute("UPDATE entries SET controllers = '{C1}'")
     check_ledger(ledger)
 
 

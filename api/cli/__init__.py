@@ -48,6 +48,7 @@ COMMANDS = {
     "verify-misbehaviour": "monitor.verify_misbehaviour",
     "receipt": "receipt.app",
     "fsck": "check.fsck",
+    "logs": "logs.app",
     "timestamp": "timestamp.timestamp",
     "rebuild": "read.rebuild",
     "export-log": "read.export_log",

@@ -12,17 +12,23 @@ from rich.markup import escape
 
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
 from api.cli.output import Format, console, errors, print_json, progress
-from ledger import auditor
+from api.cli.several import AllLogs, Patience, Processor, complete_or_exit
+from ledger import across, auditor
 from ledger import fsck as checking
 from ledger.archive import Archive
 from ledger.auditor import HELP, Question, Whole, note_of
 from ledger.deployment import read_vkeys
-from ledger.errors import VerificationFailed
+from ledger.errors import ConfigurationError, VerificationFailed
+from ledger.fsck_logs import examine, kept_twice, missing
 from ledger.ladder import Rung
+from ledger.logs import DeployedLog, logs_of, of_processor
 from ledger.opening import open_ledger
 from ledger.pack import Manifest
 from ledger.report import Pins
 from ledger.telling import Shown, failure_json, printable
+
+DAY = 86_400.0
+"""Seconds: a log of many millions takes hours."""
 
 
 def verify(
@@ -95,12 +101,21 @@ def fsck(
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
     format: Formatted = Format.TEXT,
+    all_logs: AllLogs = False,
+    processor: Processor = None,
+    patience: Patience = DAY,
 ) -> None:
     """Derive every hash, tile, tag, number, checkpoint and signature again from the stored bytes.
 
     Names the first entry that differs. An older copy of the whole database can only be told by a
-    checkpoint kept elsewhere: give one with --kept.
+    checkpoint kept elsewhere: give one with --kept. With --all-logs each log of a processor is
+    checked, and that each controller is in one of them.
     """
+    if all_logs:
+        if kept is not None:
+            raise ConfigurationError("--kept is of one log: point --data at it")
+        _fsck_all(of_processor(logs_of(data, database_url), processor), patience, format)
+        return
     where = home(data, database_url, schema)
     with open_ledger(where, signs=False) as ledger, ledger.database.connect() as conn:
         known = read_vkeys(where) or ledger.log_keys()
@@ -139,6 +154,50 @@ def fsck(
     console.print(f"root {sound.root.hex()}", highlight=False)
     if sound.suspect:
         console.print(f"signed by a key under suspicion: entries {list(sound.suspect)}")
+
+
+def _fsck_all(logs: Sequence[DeployedLog], patience: float, format: Format) -> None:
+    told = across.ask(logs, examine, patience)
+    examined = {one.log.name: one.answer for one in told if one.answer is not None}
+    log_of = logs[0].home.routing().log_of
+    twice = kept_twice(examined, log_of)
+    lacking = missing(examined) if examined else []
+    if format is Format.JSON:
+        print_json(
+            {
+                "logs": [
+                    {
+                        "log": one.log.name,
+                        "origin": one.log.origin,
+                        "sound": one.failure is None,
+                        "size": None if one.answer is None else one.answer.sound.size,
+                        "root": None if one.answer is None else one.answer.sound.root.hex(),
+                        "failed": one.failure,
+                    }
+                    for one in told
+                ],
+                "not_where_kept": [{"controller": c, "logs": names} for c, names in twice],
+                "not_in_every_log": [{"event": e, "missing_in": names} for e, names in lacking],
+            }
+        )
+    else:
+        for name, one in examined.items():
+            console.print(
+                f"{name}: sound, {one.sound.size} entries, root {one.sound.root.hex()}",
+                highlight=False,
+            )
+        for event, names in lacking:
+            said = f"concerns no controller, and is not in {', '.join(names)}: {event}"
+            console.print(escape(said), highlight=False)
+        for controller, names in twice:
+            errors.print(
+                f"[bold red]failed[/]: {controller} is kept in {log_of(controller)}, and registered"
+                f" in {', '.join(names)}",
+                highlight=False,
+            )
+    complete_or_exit(list(told))
+    if twice:
+        raise typer.Exit(1)
 
 
 def _fail(failed: VerificationFailed, format: Format) -> None:

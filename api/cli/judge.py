@@ -30,15 +30,18 @@ from api.cli.read import (
     asked,
     write_file,
 )
+from api.cli.several import AllLogs, Asked, Patience, Processor, tell
 from ledger import candidate
+from ledger.across import PATIENCE
 from ledger.cloudevent import read_instant
 from ledger.errors import ConfigurationError
-from ledger.opening import open_ledger
+from ledger.opening import Ledger, open_ledger
 from projections.checks import check as check_act
 from projections.civil import civil_date
 from projections.clocks import STATES, Clocks, SeenClock, ask_clocks
 from projections.exports import document, judged
 from projections.findings import SEVERITIES, Findings, HeldFinding, ask_findings
+from projections.question import Moment
 from projections.rules import RULES
 from projections.status import Status, ask_status
 
@@ -81,6 +84,9 @@ def findings(
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
     format: Judged = RegisterFormat.TABLE,
+    all_logs: AllLogs = False,
+    processor: Processor = None,
+    patience: Patience = PATIENCE,
 ) -> None:
     """Print what was not kept: the rule, the calculation, the events it rests on.
 
@@ -90,9 +96,9 @@ def findings(
     """
     _known("rule", rule, RULES)
     _known("severity", severity, SEVERITIES)
-    with asked(data, database_url, schema, as_of, known_at, format) as (ledger, moment):
-        origin = ledger.identity.origin
-        answer = ask_findings(
+
+    def question(ledger: Ledger, moment: Moment) -> Findings:
+        return ask_findings(
             ledger.pool,
             ledger.now(),
             moment,
@@ -100,6 +106,19 @@ def findings(
             rules=rule or (),
             severities=severity or (),
         )
+
+    if all_logs:
+        tell(
+            Asked.of(data, database_url, processor, patience, as_of, known_at),
+            format,
+            question,
+            lambda answer: judged.findings_json(answer, lang),
+            lambda answer: _print_findings(answer, lang),
+        )
+        return
+    with asked(data, database_url, schema, as_of, known_at, format) as (ledger, moment):
+        origin = ledger.identity.origin
+        answer = question(ledger, moment)
         if format in AS_FILES:
             made = document.of_findings(answer, lang, origin, controller)
             write_file(format, made, ledger, controller)
@@ -131,12 +150,15 @@ def clocks(
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
     format: Judged = RegisterFormat.TABLE,
+    all_logs: AllLogs = False,
+    processor: Processor = None,
+    patience: Patience = PATIENCE,
 ) -> None:
     """Print the duties with a term that are still open, the soonest due first."""
     _known("state", state, STATES)
-    with asked(data, database_url, schema, as_of, known_at, format) as (ledger, moment):
-        origin = ledger.identity.origin
-        answer = ask_clocks(
+
+    def question(ledger: Ledger, moment: Moment) -> Clocks:
+        return ask_clocks(
             ledger.pool,
             ledger.now(),
             moment,
@@ -144,6 +166,19 @@ def clocks(
             states=state or (),
             within=None if within is None else timedelta(days=within),
         )
+
+    if all_logs:
+        tell(
+            Asked.of(data, database_url, processor, patience, as_of, known_at),
+            format,
+            question,
+            lambda answer: judged.clocks_json(answer, lang),
+            lambda answer: _print_clocks(answer, lang),
+        )
+        return
+    with asked(data, database_url, schema, as_of, known_at, format) as (ledger, moment):
+        origin = ledger.identity.origin
+        answer = question(ledger, moment)
         if format in AS_FILES:
             made = document.of_clocks(answer, lang, origin, controller)
             write_file(format, made, ledger, controller)

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
 from api.cli.output import Format, console, print_json
+from api.cli.several import Processor, to_append_to
 from ledger import controller_key, keys
 from ledger.append import Appended
 from ledger.controller_key import ControllerKey
@@ -41,20 +42,32 @@ def new(
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
     format: Formatted = Format.TEXT,
+    all_logs: Annotated[
+        bool, typer.Option("--all-logs", help="Enrol it in every log of the processor in --data.")
+    ] = False,
+    processor: Processor = None,
 ) -> None:
     """Make a key for a service and enrol it: an event signed by the administrator key."""
     if service == LOG:
         raise ConfigurationError("`log` is the log itself: `keys rotate-log` makes a key for it")
+    if all_logs:
+        homes = [log.home for log in to_append_to(data, database_url, processor)]
+    else:
+        homes = [home(data, database_url, schema)]
     file = keys.save(into, keys.make_key(key_id))
     enrolment = keys.load(file).enrolment(service)
     if event_type:
         enrolment["event_types"] = event_type
     if controller:
         enrolment["controller_ids"] = controller
+    enrolled = False
     try:
-        appended = _administer(home(data, database_url, schema), "SigningKeyEnrolled", enrolment)
+        for where in homes:
+            appended = _administer(where, "SigningKeyEnrolled", enrolment)
+            enrolled = True
     except Refused:
-        file.unlink()  # a key nobody enrolled would only be in the way
+        if not enrolled:
+            file.unlink()  # a key nobody enrolled would only be in the way
         raise
     _say(format, f"Key {key_id} of {service} is enrolled. It is in {file}.", appended)
 

@@ -16,7 +16,7 @@ from api.sign_in import settings
 from ledger import authorities
 from ledger import policy as policies
 from ledger.authorities import Authority
-from ledger.deployment import Home
+from ledger.deployment import Home, home_at
 from ledger.errors import ConfigurationError, PolicyMalformed
 from ledger.policy import Policy
 
@@ -112,7 +112,8 @@ def instant(name: str, text: str) -> datetime:
 def home(data: Path, database_url: str | None, schema: str = DEFAULT_SCHEMA) -> Home:
     """The ledger that the options name, and the files that VERANTWOORD_KEEP names."""
     keep = os.environ.get(KEEP, "")
-    return Home(data, database_url, schema, tuple(map(Path, filter(None, keep.split(os.pathsep)))))
+    files = tuple(map(Path, filter(None, keep.split(os.pathsep))))
+    return home_at(data, database_url, schema, files)
 
 
 def authorities_of(where: Home, file: Path | None) -> tuple[Authority, ...]:

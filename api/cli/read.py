@@ -16,8 +16,10 @@ from rich.table import Table
 
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
 from api.cli.output import Format, console, local, print_json, progress
+from api.cli.several import AllLogs, Asked, Patience, Processor, tell
 from api.documents import make
 from api.moments import MomentError, parse_moment
+from ledger.across import PATIENCE
 from ledger.errors import ConfigurationError
 from ledger.export import export_log as write_log
 from ledger.opening import Ledger, open_ledger
@@ -105,20 +107,35 @@ def register(
     format: Annotated[
         RegisterFormat, typer.Option(help=f"table for people; json, csv, {FILES}")
     ] = RegisterFormat.TABLE,
+    all_logs: AllLogs = False,
+    processor: Processor = None,
+    patience: Patience = PATIENCE,
 ) -> None:
     """Print a register: as it is now, as of a moment, as known at a moment."""
     found = REGISTERS.get(name)
     if found is None:
         raise ConfigurationError(f"there is no register {name!r}; there are {', '.join(REGISTERS)}")
+
+    def question(ledger: Ledger, moment: Moment) -> Answer:
+        answer = ask(ledger.pool, found, moment, controller=controller)
+        if not unsealed:
+            return shown(answer)
+        with ledger.pool.connection() as conn:
+            show = opener(conn, ledger.master_keys(), values_of(answer))
+        return shown(answer, show)
+
+    if all_logs:
+        tell(
+            Asked.of(data, database_url, processor, patience, as_of, known_at),
+            format,
+            question,
+            lambda answer: tables.to_json(answer, lang),
+            lambda answer: print_register(answer, lang),
+        )
+        return
     with asked(data, database_url, schema, as_of, known_at, format) as (ledger, moment):
         origin = ledger.identity.origin
-        answer = ask(ledger.pool, found, moment, controller=controller)
-        if unsealed:
-            with ledger.pool.connection() as conn:
-                show = opener(conn, ledger.master_keys(), values_of(answer))
-            answer = shown(answer, show)
-        else:
-            answer = shown(answer)
+        answer = question(ledger, moment)
         if format in AS_FILES:
             made = document.of_register(answer, lang, origin, controller)
             write_file(format, made, ledger, controller)

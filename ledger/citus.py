@@ -1,0 +1,102 @@
+"""What a Citus cluster needs that one PostgreSQL server does not, and where a log is in it.
+
+On Citus a schema is a unit of distribution: all tables of a log lie on one node, and move together
+to another while they are served. The statements of this program are the same on both; what Citus
+cannot run is used nowhere, and `tests/test_statements.py` reads them for it:
+
+* a policy with a sub-select, or `set_config()`: row-level security is told by `SET LOCAL`, which
+  goes along to the node, and carries the controllers as a column (`ledger/isolation.py`);
+* an INSERT in a WITH, or a function in RETURNING that is not immutable;
+* an INSERT … SELECT from arrays into a table with row-level security, without RETURNING: Citus
+  makes a COPY of it, which PostgreSQL refuses there;
+* advisory locks, which are of one node; what is counted under a lock takes the row of the head.
+
+`tests/test_citus.py` runs on a cluster when VERANTWOORD_TEST_DATABASE_URL names one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from ledger.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node of a cluster that holds schemas."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def is_cluster(conn: psycopg.Connection) -> bool:
+    """Whether the database of a connection has the extension."""
+    return conn.execute("SELECT FROM pg_extension WHERE extname = 'citus'").fetchone() is not None
+
+
+def prepare(conn: psycopg.Connection) -> None:
+    """Set what every connection to a cluster needs."""
+    # SET LOCAL goes to the node as well: row-level security asks there whom it is for.
+    conn.execute("SET citus.propagate_set_commands = 'local'")
+    # Those of a log refuse, whatever the row: they read no other node.
+    conn.execute("SET citus.enable_unsafe_triggers = on")
+
+
+def distribute(conn: psycopg.Connection, wanted: bool) -> None:
+    """Whether the next schema that a connection makes is a unit of distribution, or stays on the
+    coordinator."""
+    conn.execute(f"SET citus.enable_schema_based_sharding = {'on' if wanted else 'off'}".encode())
+
+
+def nodes(conn: psycopg.Connection) -> list[Node]:
+    """The nodes that hold schemas."""
+    rows = conn.execute(
+        "SELECT nodename, nodeport FROM pg_dist_node"
+        " WHERE noderole = 'primary' AND isactive AND shouldhaveshards ORDER BY nodename, nodeport"
+    )
+    return [Node(*row) for row in rows]
+
+
+def node_of(conn: psycopg.Connection, schema: str) -> Node | None:
+    """Where the log of a schema is; None when that is no unit of distribution."""
+    row = conn.execute(
+        "SELECT n.nodename, n.nodeport FROM pg_dist_shard s"
+        " JOIN pg_dist_placement p USING (shardid) JOIN pg_dist_node n USING (groupid)"
+        " WHERE s.logicalrelid = to_regclass(%s) AND n.noderole = 'primary'",
+        (f'"{schema}".head',),
+    ).fetchone()
+    return None if row is None else Node(*row)
+
+
+def move(conn: psycopg.Connection, schema: str, to: str) -> Node:
+    """Move a log to a node, `HOST` or `HOST:PORT`, while it is served. Raises
+    ConfigurationError."""
+    if not is_cluster(conn):
+        raise ConfigurationError(
+            "this database is no Citus cluster, and a log is moved between the nodes of one. On one"
+            " PostgreSQL server, add processors and disks to it; a log goes to another server as a"
+            " standby of the first that is promoted (docs/how-to/several-logs.md)"
+        )
+    there = nodes(conn)
+    found = [node for node in there if to in (str(node), node.host)]
+    if len(found) != 1:
+        raise ConfigurationError(
+            f"{to} names {len(found)} nodes; there are {', '.join(map(str, there)) or 'none'}"
+        )
+    if node_of(conn, schema) is None:
+        raise ConfigurationError(
+            f"the schema {schema} is not distributed: it was made before the extension was, or with"
+            " an earlier version of this program; citus_schema_distribute() makes it so"
+        )
+    (node,) = found
+    conn.execute(
+        "SELECT citus_schema_move(%s::regnamespace, %s, %s)",
+        (sql.Identifier(schema).as_string(conn), node.host, node.port),
+    )
+    return node
