@@ -38,9 +38,9 @@ from ledger.log_keys import LogKeys
 from ledger.note import Signer
 from ledger.shared_types import SHARED_TOPICS
 
-BESIDE_THE_LOG = {"access.sql": 3, "sealing.sql": 3, "packs.sql": 4}
-"""Who may read, the keys of what is sealed, and packs that were asked for, each with the version
-it came with: a log commits to none of it."""
+BESIDE_THE_LOG = {"access.sql": 3, "sealing.sql": 3, "packs.sql": 4, "shared.sql": 5}
+"""Who may read, the keys of what is sealed, packs that were asked for, and what every controller
+may read, each with the version it came with: a log commits to none of it."""
 
 SCHEMA_VERSION = max(BESIDE_THE_LOG.values())
 """What the tables of a log are like. A log of version 2 or later gets what came since when it is

@@ -53,22 +53,6 @@ CREATE POLICY own ON numbers FOR SELECT TO {controller_role} USING (
     AND position <= nullif(current_setting('verantwoord.upto', true), '')::bigint
 );
 
--- An entry has a number for each controller that it concerns. Those that concern nobody are shown by
--- their type; a tag that names a controller is looked for all the same.
-CREATE POLICY own_and_shared ON entries FOR SELECT TO {controller_role} USING (
-    position <= nullif(current_setting('verantwoord.upto', true), '')::bigint
-    AND (
-        EXISTS (
-            SELECT FROM numbers n WHERE n.position = entries.position
-            AND n.controller = nullif(current_setting('verantwoord.controller', true), '')
-        )
-        OR (
-            type = ANY ({shared_types})
-            AND array_to_string(tags, chr(10)) NOT LIKE '%controller:%'
-        )
-    )
-);
-
 -- The rows of registers and findings, where this log keeps them.
 DO $$
 BEGIN
