@@ -26,10 +26,11 @@ from ledger.tiles import WIDTH
 WRITE = """
     WITH written AS (
         INSERT INTO entries (position, type, recorded_at, tags, leaf, leaf_hash)
-        SELECT %(size)s + number, type, %(recorded_at)s,
+        SELECT %(size)s + number, type, coalesce(moment, %(recorded_at)s),
                ARRAY(SELECT json_array_elements_text(tags::json)), leaf, leaf_hash
-        FROM unnest(%(types)b::text[], %(tags)b::text[], %(leaves)b::bytea[], %(hashes)b::bytea[])
-             WITH ORDINALITY AS new (type, tags, leaf, leaf_hash, number)
+        FROM unnest(%(types)b::text[], %(tags)b::text[], %(leaves)b::bytea[], %(hashes)b::bytea[],
+                    %(moments)b::timestamptz[])
+             WITH ORDINALITY AS new (type, tags, leaf, leaf_hash, moment, number)
         RETURNING position, type, tags
     ), tagged AS (
         INSERT INTO tags (tag, position, type)
@@ -44,13 +45,14 @@ WRITE = """
                              %(roots)b::bytea[])
     ), signed AS (
         INSERT INTO checkpoints (size, root, recorded_at, note)
-        VALUES (%(grown)s, %(root)s, %(recorded_at)s, %(note)s)
+        SELECT %(grown)s, %(root)s, %(recorded_at)s, %(note)s WHERE %(note)s::text IS NOT NULL
     )
     UPDATE head SET size = %(grown)s, recorded_at = %(recorded_at)s, frontier = %(frontier)b
     WHERE size = %(size)s
     RETURNING pg_notify(current_schema() || '_head', %(grown)s::text)
 """
-"""All that an append writes."""
+"""All that an append writes. `moments` are those of entries that are put back; those of an append
+are recorded together."""
 
 Sign = Callable[[psycopg.Connection, Checkpoint, Sequence["NewEntry"]], str]
 """Signs a checkpoint over what is committed and new entries; gives a C2SP signed note.
@@ -120,11 +122,40 @@ def extend(
     sign: Sign,
 ) -> Extension:
     """Write entries, tags, numbers, full tiles, the signed checkpoint and the new head."""
-    first = head.frontier.size
     leaf_hashes = [leaf_hash(entry.leaf) for entry in entries]
     grown = head.frontier.append(leaf_hashes)
-    root = grown.root()
-    note = sign(conn, Checkpoint(origin, grown.size, root), entries)
+    note = sign(conn, Checkpoint(origin, grown.size, grown.root()), entries)
+    _write(conn, head.frontier, grown, recorded_at, entries, leaf_hashes, note)
+    return Extension(head.frontier.size, note, prove_new_leaves(head.frontier, leaf_hashes))
+
+
+def put_back(
+    conn: psycopg.Connection,
+    frontier: Frontier,
+    moments: Sequence[datetime],
+    entries: Sequence[NewEntry],
+    note: str | None,
+) -> Frontier:
+    """As `extend`, for entries that were in the log before, each with its own moment, and the
+    checkpoint that was signed over them then, if there is one of that size (`ledger/reconcile.py`).
+    """
+    leaf_hashes = [leaf_hash(entry.leaf) for entry in entries]
+    grown = frontier.append(leaf_hashes)
+    _write(conn, frontier, grown, moments[-1], entries, leaf_hashes, note, moments)
+    return grown
+
+
+def _write(
+    conn: psycopg.Connection,
+    frontier: Frontier,
+    grown: Frontier,
+    recorded_at: datetime,
+    entries: Sequence[NewEntry],
+    leaf_hashes: Sequence[bytes],
+    note: str | None,
+    moments: Sequence[datetime] = (),
+) -> None:
+    first = frontier.size
     numbers = [
         (controller, state.number, position, state.chain)
         for position, entry in enumerate(entries, start=first + 1)
@@ -139,19 +170,19 @@ def extend(
             "tags": [orjson.dumps(entry.tags).decode() for entry in entries],
             "leaves": [entry.leaf for entry in entries],
             "hashes": leaf_hashes,
+            "moments": list(moments),
             **_columns(("controllers", "numbers", "positions", "chains"), numbers),
             **_columns(
                 ("levels", "indexes", "tiles", "roots"), _full_tiles(conn, first, leaf_hashes)
             ),
             "grown": grown.size,
-            "root": root,
+            "root": grown.root(),
             "note": note,
             "frontier": list(grown.hashes),
         },
     )
     if moved.rowcount != 1:  # compare and swap: nobody may ever sign two trees
         raise Unavailable("the head of the log moved under its lock")
-    return Extension(first, note, prove_new_leaves(head.frontier, leaf_hashes))
 
 
 def read_hashes(conn: psycopg.Connection, level: int, start: int, end: int) -> list[bytes]:

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
 from api.cli.output import Format, console, errors, print_json, progress
-from ledger import auditor
+from ledger import auditor, loss
 from ledger import fsck as checking
 from ledger.archive import Archive
 from ledger.auditor import HELP, Question, Whole, note_of
@@ -127,6 +127,7 @@ def fsck(
         "tiles": sound.tiles,
         "cosignatures": sound.cosignatures,
         "suspect": list(sound.suspect),
+        "lost": [loss.as_json(each) for each in sound.lost],
     }
     if format is Format.JSON:
         print_json({"sound": True, **answer})
@@ -139,6 +140,8 @@ def fsck(
     console.print(f"root {sound.root.hex()}", highlight=False)
     if sound.suspect:
         console.print(f"signed by a key under suspicion: entries {list(sound.suspect)}")
+    for each in sound.lost:
+        console.print(str(each), highlight=False, soft_wrap=True)
 
 
 def _fail(failed: VerificationFailed, format: Format) -> None:
