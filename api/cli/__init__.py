@@ -30,6 +30,8 @@ COMMANDS = {
     "keys": "log_keys.app",
     "grant": "grant_auditor.app",
     "kept": "kept.app",
+    "backup": "backup.backup",
+    "restore": "backup.restore",
     "sealing": "seal.app",
     "erase": "seal.erase",
     "retention": "seal.retention",
