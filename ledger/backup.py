@@ -39,6 +39,8 @@ from ledger.errors import ConfigurationError, VerificationFailed
 CLUSTER = "cluster.json"
 CHECKPOINT = "checkpoint"
 SEGMENT = re.compile(r"([0-9A-F]{24})\.gz")
+ARCHIVED = re.compile(r"([0-9A-F]{24})\.")
+"""A segment, or the note of a base backup that began in it."""
 SEGMENT_BYTES = 16 * 1024 * 1024
 
 FILES = ("log.vkey", "policy", "authorities", "retention", "provider", "frameworks")
@@ -78,10 +80,14 @@ class Base:
         return self.directory / "files"
 
     @property
+    def signed(self) -> str:
+        """The last checkpoint then, as the log signed it. Raises VerificationFailed."""
+        return note.decode((self.directory / CHECKPOINT).read_bytes())
+
+    @property
     def checkpoint(self) -> Checkpoint:
-        """What the log had signed when it was taken. Raises VerificationFailed."""
-        text = note.decode((self.directory / CHECKPOINT).read_bytes())
-        return checkpoints.parse(note.parse(text).text)
+        """What it says. Raises VerificationFailed."""
+        return checkpoints.parse(note.parse(self.signed).text)
 
     def ends_in(self) -> str:
         """The segment in which the backup ends: what comes after it must be in the archive. Raises
@@ -127,7 +133,7 @@ def stop(home: Home) -> bool:
 
 def bases(to: Path) -> list[Base]:
     """The base backups of a directory, the oldest first."""
-    found = (each.name for each in (to / "base").glob("*Z") if each.is_dir())
+    found = (each.name for each in (to / "base").glob("[0-9]*Z") if each.is_dir())
     return [Base(to / "base" / name) for name in sorted(found)]
 
 
@@ -267,5 +273,5 @@ def _forget(to: Path, keep: int) -> None:
             gone = base.directory.rename(base.directory.with_name(f".new-{base.directory.name}"))
             shutil.rmtree(gone)
     for file in (to / "wal").iterdir():
-        if (match := SEGMENT.fullmatch(file.name)) and match[1] < first:
+        if (match := ARCHIVED.match(file.name)) and match[1] < first:
             file.unlink()

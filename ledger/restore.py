@@ -49,7 +49,7 @@ from ledger.backup import (
 from ledger.checkpoint import Checkpoint
 from ledger.database import Database
 from ledger.deployment import DATABASE, Home, read_vkeys
-from ledger.embedded import EmbeddedServer, binaries, guard, wait_until_gone
+from ledger.embedded import EmbeddedServer, binaries, guard
 from ledger.embedded import cluster as accounts
 from ledger.errors import ConfigurationError, VerificationFailed
 from ledger.log_keys import LogKeys
@@ -124,10 +124,9 @@ def restore(request: Request, policy_of: Callable[[Path], Policy | None]) -> Res
     stage = Path(tempfile.mkdtemp(prefix=f"{target.name}.restoring-", dir=target.parent))
     try:
         home = replace(request.home, data=stage)
-        base = _recover(source, cluster, home, request.goal)
-        known = _known(request, base, policy_of)
-        checkpoint, standing = _check(home, base, known, strict=bool(request.kept))
-        wait_until_gone(stage / "postgres")
+        with _at_goal(source, cluster, home, request.goal) as base:
+            known = _known(request, base, policy_of)
+            checkpoint, standing = _check(home, base, known, strict=bool(request.kept))
         stage.rename(target)  # an empty directory that was made meanwhile is replaced, no other
     except BaseException:
         shutil.rmtree(stage, ignore_errors=True)
@@ -136,18 +135,21 @@ def restore(request: Request, policy_of: Callable[[Path], Policy | None]) -> Res
     return Restored(base.taken_at, checkpoint, tuple(known), standing)
 
 
-def _recover(source: Path, cluster: Cluster, home: Home, goal: Goal) -> Base:
-    """Recover to the goal; the base backup that it was from. What it is from is looked up in the
-    whole log first: only that knows which transaction wrote which checkpoint."""
+@contextmanager
+def _at_goal(source: Path, cluster: Cluster, home: Home, goal: Goal) -> Iterator[Base]:
+    """The log recovered to the goal, its server running for the block; the base backup that it is
+    from. What the goal is in the write-ahead log, only the whole log can tell: which transaction
+    wrote which checkpoint."""
     found = bases(source)
-    base = found[-1]
     directory = home.data / "postgres"
-    with _recovered(source, cluster, base, directory) as server:
+    with _recovered(source, cluster, found[-1], directory) as server:
         if goal.is_end:
-            return base
+            yield found[-1]
+            return
         size, transaction, is_last = _find(server, home.schema, goal)
-    if is_last:
-        return base
+        if is_last:
+            yield found[-1]
+            return
     shutil.rmtree(directory)
     earlier = [each for each in found if each.checkpoint.size < size]
     if not earlier:
@@ -157,7 +159,7 @@ def _recover(source: Path, cluster: Cluster, home: Home, goal: Goal) -> Base:
         )
     until = f"recovery_target_xid = '{transaction}'"
     with _recovered(source, cluster, earlier[-1], directory, until):
-        return earlier[-1]
+        yield earlier[-1]
 
 
 def _find(server: EmbeddedServer, schema: str, goal: Goal) -> tuple[int, str, bool]:
@@ -298,7 +300,8 @@ def _length(file: Path) -> int:
 def _known(request: Request, base: Base, policy_of: Callable[[Path], Policy | None]) -> list[Known]:
     """What is known of the log outside the backup, the newest first."""
     keys = _keys(base)
-    found = [(by, signed) for by, signed in request.kept]
+    newest = bases(request.source.absolute())[-1]
+    found = [*request.kept, ("the newest base backup", newest.signed)]
     policy = policy_of(base.files / "policy")
     targets = witnesses.targets(policy) if policy is not None else ()
     if targets:
@@ -330,20 +333,21 @@ def _check(
 ) -> tuple[StoredCheckpoint, Standing]:
     """See that the log is sound and goes on from the checkpoint of its base backup, put what is
     known of it in its place, and say how it stands. With `strict` the operator says that nothing
-    newer is known; what witnesses hold is less than that, and only counts against the database."""
+    newer was signed; what backups and witnesses know is less, and only counts against the
+    database."""
     shutil.copytree(base.files, home.data, dirs_exist_ok=True)
+    home.data.chmod(0o700)  # which is not copied
     with open_ledger(home, signs=False) as ledger, ledger.database.connect() as conn:
         checkpoint = ledger.reader.checkpoint()
         fsck.fsck(
             conn,
             (read_vkeys(home) or ledger.log_keys()).first,
             ledger.identity.administrator_key,
-            kept=base.checkpoint,
+            kept=base.checkpoint if base.checkpoint.size <= checkpoint.size else None,
         )
-        if known:
-            durable_file.write(home.kept_files[0], known[0].signed.encode())
+    durable_file.write(home.kept_files[0], known[0].signed.encode())
     standing = rollback.look(home)
-    if known and not strict and standing.refusal is None:
+    if not strict and standing.refusal is None:
         home.kept_files[0].unlink()
         standing = rollback.look(home)
     return checkpoint, standing

@@ -16,6 +16,11 @@ from tests.ledgers import TestLedger
 
 Owner = Callable[[], psycopg.Connection]
 
+BACK_TO_4 = """
+    ALTER POLICY own_and_shared ON entries USING (false);
+    UPDATE log SET schema_version = 4;
+"""
+
 BACK_TO_3 = """
     DROP TABLE pack_pieces;
     DROP TABLE packs;
@@ -77,6 +82,26 @@ def test_a_log_of_version_3_gets_what_came_since(ledger: TestLedger, owner: Owne
         assert conn.execute("SELECT count(*) FROM granted_access").fetchone() == before
         assert conn.execute("SELECT schema_version FROM log").fetchone() == (SCHEMA_VERSION,)
     check_ledger(ledger)
+
+
+def test_a_log_of_version_4_shows_controllers_what_they_all_may_read(
+    ledger: TestLedger, owner: Owner
+) -> None:
+    """Also types that came since, such as the loss of entries."""
+    with owner() as conn:
+        conn.execute(BACK_TO_4.encode())
+    with open_ledger(ledger.home, clock=ledger.clock) as again:
+        seen = OneController(again.pool, again.database, "C1", again.reader.size())
+        with seen.connection() as conn:
+            found = {type_ for (type_,) in conn.execute("SELECT type FROM entries")}
+    assert "nl.verwerkersovereenkomsten.processor-registered.v1" in found
+    with owner() as conn:
+        (policy,) = conn.execute(
+            "SELECT qual FROM pg_policies WHERE schemaname = current_schema()"
+            " AND policyname = 'own_and_shared' AND tablename = 'entries'"
+        )
+        assert conn.execute("SELECT schema_version FROM log").fetchone() == (SCHEMA_VERSION,)
+    assert "entries-lost" in policy[0]
 
 
 @pytest.mark.parametrize("version", [1, SCHEMA_VERSION + 1])

@@ -107,7 +107,11 @@ class EmbeddedServer:
         """`close`, and wait until the server and its guard are gone. Raises ConfigurationError when
         somebody else uses it."""
         self.close()
-        wait_until_gone(self.directory)
+        deadline = time.monotonic() + START_TIMEOUT
+        while guard.is_alive(self.directory):
+            if time.monotonic() > deadline:
+                raise ConfigurationError(f"the server of {self.directory} does not stop")
+            time.sleep(0.05)
 
     def __enter__(self) -> Self:
         return self
@@ -151,16 +155,6 @@ class EmbeddedServer:
             with suppress(OSError):
                 lines += (self.directory / name).read_text(errors="replace").splitlines()[-8:]
         return "\n".join(lines)
-
-
-def wait_until_gone(directory: Path) -> None:
-    """Return when the server of a directory and its guard have ended. Raises ConfigurationError
-    when somebody goes on using it."""
-    deadline = time.monotonic() + START_TIMEOUT
-    while guard.is_alive(directory):
-        if time.monotonic() > deadline:
-            raise ConfigurationError(f"the server of {directory} does not stop")
-        time.sleep(0.05)
 
 
 @contextmanager
