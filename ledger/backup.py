@@ -107,11 +107,7 @@ def take(home: Home, to: Path, *, keep: int | None = None, clock: Clock = now) -
     need. Raises ConfigurationError.
     """
     to = to.absolute()
-    if home.database_url is not None:
-        raise ConfigurationError(
-            "this is for the embedded server. Back up a server of your own with what it has, such"
-            " as pg_basebackup or pgBackRest (docs/how-to/back-up-and-restore.md)"
-        )
+    _require_embedded(home)
     if to.is_relative_to(home.data.absolute()):
         raise ConfigurationError(f"{to} is inside {home.data}: what is lost together is no backup")
     with EmbeddedServer.open(home.data / "postgres") as server, _alone(to):
@@ -126,9 +122,20 @@ def take(home: Home, to: Path, *, keep: int | None = None, clock: Clock = now) -
 
 
 def stop(home: Home) -> bool:
-    """Archive no more; whether it was archived."""
+    """Archive no more; whether it was archived. Raises ConfigurationError."""
+    _require_embedded(home)
     with EmbeddedServer.open(home.data / "postgres") as server:
         return archiving.stop(server)
+
+
+def _require_embedded(home: Home) -> None:
+    if home.database_url is not None:
+        raise ConfigurationError(
+            "this is for the embedded server. Back up a server of your own with what it has, such"
+            " as pg_basebackup or pgBackRest (docs/how-to/back-up-and-restore.md)"
+        )
+    if not (home.data / "postgres").exists():  # it would be made
+        raise ConfigurationError(f"there is no embedded server in {home.data}")
 
 
 def bases(to: Path) -> list[Base]:

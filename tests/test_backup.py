@@ -192,8 +192,14 @@ def test_a_server_of_ones_own_is_backed_up_with_its_own_means(
     there: Archived, tmp_path: Path
 ) -> None:
     """The message says which."""
+    elsewhere = replace(there.made.home, database_url="postgresql://x@/y")
     with pytest.raises(ConfigurationError, match="pg_basebackup or pgBackRest"):
-        backup.take(replace(there.made.home, database_url="postgresql://x@/y"), tmp_path / "b")
+        backup.take(elsewhere, tmp_path / "b")
+    with pytest.raises(ConfigurationError, match="pg_basebackup or pgBackRest"):
+        backup.stop(elsewhere)
+    with pytest.raises(ConfigurationError, match="no embedded server"):
+        backup.take(replace(there.made.home, data=tmp_path / "none"), tmp_path / "b")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the server runs as this account")
