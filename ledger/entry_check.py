@@ -18,13 +18,14 @@ from functools import lru_cache
 from typing import Any
 
 from ledger import entry as entries
-from ledger import strict_json
+from ledger import loss, strict_json
 from ledger.checks import check
 from ledger.entry import Entry
 from ledger.envelope import check_signature
 from ledger.errors import EntryMalformed, VerificationFailed
 from ledger.keyring import ADMINISTRATOR, ENROLLED, KEY_EVENTS, EnrolledKey, KeyRing
 from ledger.log_keys import LogKeys
+from ledger.loss import Loss
 from ledger.numbers import ControllerKeys
 from ledger.numbers_check import NumbersCheck
 
@@ -56,6 +57,7 @@ class EntryCheck:
         self.ring = KeyRing()
         self.log_keys = log_keys
         self.numbers = NumbersCheck(controller_keys)
+        self.lost: list[Loss] = []
         self._recorded: list[datetime] = []
         self._ids: set[bytes] = set()
         self._signed: dict[str, array[int]] = {}
@@ -80,6 +82,8 @@ class EntryCheck:
                 type=event.type,
                 data=event.data,
             )
+        if (lost := loss.read(index, event.type, event.data)) is not None:
+            self.lost.append(lost)
 
     @property
     def administrator_key(self) -> bytes | None:

@@ -27,6 +27,7 @@ from ledger.errors import (
     Refused,
     VerificationFailed,
 )
+from ledger.events import versions
 from ledger.keys import SigningKey
 from ledger.opening import Ledger
 from ledger.sealed_text import sealed_in
@@ -119,6 +120,23 @@ def vacuum(ledger: Ledger) -> None:
     table = sql.Identifier(ledger.database.sealing_schema, "sealing_keys")
     with ledger.database.connect_as_owner() as conn:
         conn.execute(sql.SQL("VACUUM (FULL) {}").format(table))
+
+
+def destroy_again(ledger: Ledger, conn: psycopg.Connection, after: int) -> None:
+    """Destroy the keys that entries after a position say are destroyed, where they are whole: in a
+    database that was set back they are. `conn` sees these entries."""
+    topics = [each.topic for each in versions(PAYLOAD_SHREDDED)]
+    rows = conn.execute(
+        "SELECT leaf FROM entries WHERE type = ANY(%s) AND position > %s", (topics, after)
+    ).fetchall()
+    shredded = [cloudevent.parse(entry.parse(leaf).payload) for (leaf,) in rows]
+    if not shredded:
+        return
+    with ledger.database.connect_to_erase() as erasing:
+        for event in shredded:
+            kid = event.id.removeprefix(f"{PAYLOAD_SHREDDED}-").rpartition("-")[0]
+            sealing_keys.destroy(erasing, kid, event.occurred_at)
+    vacuum(ledger)
 
 
 def _count_proven(ledger: Ledger, events: Sequence[SealedEvent]) -> int:

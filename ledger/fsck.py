@@ -29,12 +29,13 @@ from typing import Any
 
 import psycopg
 
-from ledger import cloudevent, cosignature, entry, envelope, log_keys, rfc3161
+from ledger import cloudevent, cosignature, entry, envelope, log_keys, loss, rfc3161
 from ledger.checkpoint import Checkpoint
 from ledger.errors import LedgerError, VerificationFailed
 from ledger.fsck_numbers import StoredNumbers
 from ledger.keyring import ADMINISTRATOR, KEY_EVENTS, KeyRing
 from ledger.log_keys import LogKeys
+from ledger.loss import Loss
 from ledger.merkle import Frontier, leaf_hash, perfect_root
 from ledger.note import Verifier
 from ledger.numbers import ControllerKeys
@@ -58,6 +59,8 @@ class Sound:
     cosignatures: int
     suspect: tuple[int, ...]
     """Indexes of entries signed by a key while it may have been in other hands."""
+    lost: tuple[Loss, ...]
+    """What the log says of entries that it lost."""
 
 
 def fsck(
@@ -75,21 +78,35 @@ def fsck(
     """
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        walk = _Walk(conn, verifier, administrator_key, keys, kept)
-        for row in _entries(conn):
-            walk.take(*row)
-            if walk.size % BATCH == 0:
-                progress(walk.size)
-        walk.finish()
-        _check_timestamps(conn, walk.log_keys)
-        return Sound(
-            walk.size,
-            walk.frontier.root(),
-            walk.checkpoints,
-            walk.tiles,
-            _check_cosignatures(conn),
-            tuple(_suspect(conn, walk.ring)),
-        )
+        return check(conn, verifier, administrator_key, keys=keys, kept=kept, progress=progress)
+
+
+def check(
+    conn: psycopg.Connection,
+    verifier: Verifier,
+    administrator_key: bytes,
+    *,
+    keys: ControllerKeys | None = None,
+    kept: Checkpoint | None = None,
+    progress: Progress = lambda size: None,
+) -> Sound:
+    """`fsck` within a transaction, of what that sees, also of what it wrote itself."""
+    walk = _Walk(conn, verifier, administrator_key, keys, kept)
+    for row in _entries(conn):
+        walk.take(*row)
+        if walk.size % BATCH == 0:
+            progress(walk.size)
+    walk.finish()
+    _check_timestamps(conn, walk.log_keys)
+    return Sound(
+        walk.size,
+        walk.frontier.root(),
+        walk.checkpoints,
+        walk.tiles,
+        _check_cosignatures(conn),
+        tuple(_suspect(conn, walk.ring)),
+        tuple(walk.lost),
+    )
 
 
 class _Walk:
@@ -113,6 +130,7 @@ class _Walk:
         self.checkpoints = 0
         self.last_checkpoint = -1
         self.tiles = 0
+        self.lost: list[Loss] = []
         self.edge: dict[int, list[bytes]] = defaultdict(list)
         self.notes = _notes(conn)
         self.next_note = next(self.notes, None)
@@ -148,6 +166,8 @@ class _Walk:
         self._check_signatures(index, event, stored)
         self._check_tags(position, topic, tags)
         self.numbers.take(position, event, stored, hashed, controllers)
+        if (lost := loss.read(index, event.type.name, event.raw["data"])) is not None:
+            self.lost.append(lost)
         self.recorded_at = recorded_at
         self.frontier = self.frontier.append([hashed])
         self._add_hash(0, hashed)

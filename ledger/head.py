@@ -26,14 +26,15 @@ from ledger.tiles import WIDTH
 
 ENTRIES = """
     INSERT INTO entries (position, type, recorded_at, tags, leaf, leaf_hash, controllers)
-    SELECT %(size)s + number, type, %(recorded_at)s,
+    SELECT %(size)s + number, type, coalesce(moment, %(recorded_at)s),
            ARRAY(SELECT json_array_elements_text(tags::json)), leaf, leaf_hash,
            ARRAY(SELECT json_array_elements_text(concerned::json))
     FROM unnest(%(types)b::text[], %(tags)b::text[], %(leaves)b::bytea[], %(hashes)b::bytea[],
-                %(concerned)b::text[])
-         WITH ORDINALITY AS new (type, tags, leaf, leaf_hash, concerned, number)
+                %(concerned)b::text[], %(moments)b::timestamptz[])
+         WITH ORDINALITY AS new (type, tags, leaf, leaf_hash, concerned, moment, number)
     RETURNING position
 """
+"""`moments` are those of entries that are put back; those of an append are recorded together."""
 
 TAGS = """
     INSERT INTO tags (tag, position, type)
@@ -125,11 +126,40 @@ def extend(
     sign: Sign,
 ) -> Extension:
     """Write entries, tags, numbers, full tiles, the signed checkpoint and the new head."""
-    first = head.frontier.size
     leaf_hashes = [leaf_hash(entry.leaf) for entry in entries]
     grown = head.frontier.append(leaf_hashes)
-    root = grown.root()
-    note = sign(conn, Checkpoint(origin, grown.size, root), entries)
+    note = sign(conn, Checkpoint(origin, grown.size, grown.root()), entries)
+    _write(conn, head.frontier, grown, recorded_at, entries, leaf_hashes, note)
+    return Extension(head.frontier.size, note, prove_new_leaves(head.frontier, leaf_hashes))
+
+
+def put_back(
+    conn: psycopg.Connection,
+    frontier: Frontier,
+    moments: Sequence[datetime],
+    entries: Sequence[NewEntry],
+    note: str | None,
+) -> Frontier:
+    """As `extend`, for entries that were in the log before, each with its own moment, and the
+    checkpoint that was signed over them then, if there is one of that size (`ledger/reconcile.py`).
+    """
+    leaf_hashes = [leaf_hash(entry.leaf) for entry in entries]
+    grown = frontier.append(leaf_hashes)
+    _write(conn, frontier, grown, moments[-1], entries, leaf_hashes, note, moments)
+    return grown
+
+
+def _write(
+    conn: psycopg.Connection,
+    frontier: Frontier,
+    grown: Frontier,
+    recorded_at: datetime,
+    entries: Sequence[NewEntry],
+    leaf_hashes: Sequence[bytes],
+    note: str | None,
+    moments: Sequence[datetime] = (),
+) -> None:
+    first = frontier.size
     numbers = [
         (controller, state.number, position, state.chain)
         for position, entry in enumerate(entries, start=first + 1)
@@ -145,6 +175,7 @@ def extend(
             "leaves": [entry.leaf for entry in entries],
             "hashes": leaf_hashes,
             "concerned": [_json(sorted(entry.numbers)) for entry in entries],
+            "moments": list(moments),
         },
     )
     conn.execute(TAGS, (first,))
@@ -152,12 +183,12 @@ def extend(
         conn.execute(NUMBERS, _columns(numbers))
     if tiles := _full_tiles(conn, first, leaf_hashes):
         conn.execute(TILES, _columns(tiles))
-    conn.execute(CHECKPOINT, (grown.size, root, recorded_at, note))
+    if note is not None:
+        conn.execute(CHECKPOINT, (grown.size, grown.root(), recorded_at, note))
     moved = conn.execute(MOVE, (grown.size, recorded_at, list(grown.hashes), first))
     if moved.rowcount != 1:  # compare and swap: nobody may ever sign two trees
         raise Unavailable("the head of the log moved under its lock")
     conn.execute(TELL, (str(grown.size),))
-    return Extension(first, note, prove_new_leaves(head.frontier, leaf_hashes))
 
 
 def read_hashes(conn: psycopg.Connection, level: int, start: int, end: int) -> list[bytes]:

@@ -81,7 +81,7 @@ class Kept:
 
     def __init__(self, files: Sequence[Path], verifiers: Verifiers) -> None:
         self.files = tuple(dict.fromkeys(files))
-        self._verifiers = verifiers
+        self.verifiers = verifiers
         self._opened: tuple[bytes, Checkpoint] | None = None
         self._size = -1
 
@@ -213,7 +213,7 @@ class Kept:
 
     def open(self, raw: bytes, name: str) -> Checkpoint:
         """A checkpoint that this log signed, from what has this name. Raises SigningRefused."""
-        verifiers = self._verifiers()
+        verifiers = self.verifiers()
         try:
             checkpoint = checkpoints.parse(note.open(note.decode(raw), verifiers).text)
         except VerificationFailed as error:

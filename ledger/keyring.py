@@ -36,9 +36,11 @@ KEY_EVENTS = frozenset({ENROLLED, REVOKED})
 """Event types that take the administrator's signature."""
 
 CHECKPOINT_SIGNED = "CheckpointSigned"
+ENTRIES_LOST = "EntriesLost"
 OF_THE_LEDGER = frozenset(
     {
         CHECKPOINT_SIGNED,
+        ENTRIES_LOST,
         "RecordsInspected",
         "EvidencePackExported",
         "PayloadShredded",

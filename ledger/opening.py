@@ -407,13 +407,15 @@ def open_ledger(
     load: Load | None = None,
     signs: bool = True,
     replacing_key: bool = False,
+    accepting: bool = False,
 ) -> Iterator[Ledger]:
     """Open the log of a home, until the block ends.
 
     With `signs`, and the log's key in the home, it can be appended to: then the log is first seen
     to go on from its kept checkpoint. Without, it is read, whatever its state. `replacing_key`
-    opens a log whose key is lost, to enrol another. Raises ConfigurationError, SigningRefused and
-    Unavailable.
+    opens a log whose key is lost, to enrol another; `accepting` one that does not go on from its
+    kept checkpoint, to say so in it (`ledger/rollback.py`). Raises ConfigurationError,
+    SigningRefused and Unavailable.
     """
     load = load or Load()
     with ExitStack() as stack:
@@ -442,8 +444,9 @@ def open_ledger(
             )
         )
         if signing is not None:
-            with pool.connection() as conn:
-                signing.kept.check(conn)
+            if not accepting:
+                with pool.connection() as conn:
+                    signing.kept.check(conn)
             if not replacing_key:
                 ledger.require_log_keys(home.keys)
         yield ledger

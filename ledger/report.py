@@ -20,6 +20,7 @@ from ledger.checks import CHECKS
 from ledger.entry_check import EntryCheck
 from ledger.ladder import Attested, Rung, State, Step
 from ledger.log_keys import LogKey
+from ledger.loss import Loss
 from ledger.note import Verifier
 from ledger.policy import Policy
 
@@ -58,9 +59,9 @@ class Report:
     """What verification showed of a log of `size` entries with this root.
 
     `administrator_key` is 32 bytes, None for an empty log; `recorded` are the times of the first
-    and last entry; `suspect` the indexes of entries whose key may have been in other hands. `steps`
-    are the rungs of the ladder (`ledger/ladder.py`), for the log as a whole; `contradictions` what
-    cannot all be true.
+    and last entry; `suspect` the indexes of entries whose key may have been in other hands; `lost`
+    what the log says of entries that it lost. `steps` are the rungs of the ladder
+    (`ledger/ladder.py`), for the log as a whole; `contradictions` what cannot all be true.
     """
 
     origin: str
@@ -70,6 +71,7 @@ class Report:
     administrator_key: bytes | None
     recorded: tuple[datetime, datetime] | None
     suspect: tuple[int, ...]
+    lost: tuple[Loss, ...]
     passed: tuple[Passed, ...]
     steps: tuple[Step, ...]
     attested: Attested
@@ -98,6 +100,7 @@ def make(
         administrator_key=story.administrator_key,
         recorded=recorded,
         suspect=story.suspect(),
+        lost=tuple(story.lost),
         passed=_passed(checkpoint, story, pins, kept, successor),
         steps=_steps(checkpoint, story, attested),
         attested=attested,

@@ -20,6 +20,7 @@ SHARED = (
     "SubprocessingContractConcluded",
     "SigningKeyRevoked",
     "CheckpointSigned",
+    "EntriesLost",
 )
 """Types of what concerns nobody in particular, and every controller may read; unless an event of
 them names a controller. Staff, readers, security events and findings are not among them, nor are

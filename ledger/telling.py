@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ledger import completeness_report, line_report, pack_check, paper_check
+from ledger import completeness_report, line_report, loss, pack_check, paper_check
 from ledger.completeness import Complete
 from ledger.completeness_report import CompletenessReport
 from ledger.errors import VerificationFailed
@@ -69,6 +69,7 @@ def _lines(report: Shown) -> Iterator[str]:
         if report.suspect:
             numbers = ", ".join(map(str, report.suspect))
             yield f"  Signed by a key that may have been in other hands: entries {numbers}."
+        yield from (f"  {each}" for each in report.lost)
     elif isinstance(report, PackReport):
         yield "evidence pack"
         yield from (f"  · {sentence}" for sentence in pack_check.showed(report))
@@ -207,6 +208,7 @@ def _log(report: Report) -> Mapping[str, Any]:
         "size": report.size,
         "root": report.root.hex(),
         "suspect": list(report.suspect),
+        "lost": [loss.as_json(each) for each in report.lost],
         "checks": [{"number": p.number, "name": p.name, "showed": p.showed} for p in report.passed],
     }
 

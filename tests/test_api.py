@@ -328,10 +328,10 @@ def take(http: httpx.Client, count: int, headers: dict[str, str]) -> list[int]:
 
 
 def test_event_types_have_schemas(http: httpx.Client) -> None:
-    """100 types, each with a JSON Schema at its address, without a token."""
+    """101 types, each with a JSON Schema at its address, without a token."""
     del http.headers["Authorization"]
     found = http.get("/v1/event-types").json()["event_types"]
-    assert len(found) == 100
+    assert len(found) == 101
     for event_type in found:
         schema = http.get(event_type["schema"])
         assert schema.headers["content-type"] == "application/schema+json"

@@ -47,6 +47,7 @@ SHARED = {
     "SubprocessingContractConcluded",
     "SigningKeyRevoked",
     "CheckpointSigned",
+    "EntriesLost",
 }
 
 

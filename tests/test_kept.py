@@ -27,6 +27,7 @@ from ledger.merkle import check_consistency
 from ledger.opening import Ledger, open_ledger
 from tests.check_ledger import check_ledger
 from tests.ledgers import KVK, Clock, TestLedger, make_home, make_ledger
+from tests.serving import reader
 
 TABLES = (
     "entries", "tags", "numbers", "tiles", "checkpoints", "head", "witness_keys", "cosignatures",
@@ -155,6 +156,23 @@ def test_a_database_set_back_signs_nothing(ledger: TestLedger, owner: Owner) -> 
     assert ledger.ledger.set_back()
     assert ledger.ledger.reader.size() == size, "nothing was written"
     assert kept(ledger) == covered(told, ledger)
+
+
+def test_a_service_over_a_database_set_back_says_so(ledger: TestLedger, owner: Owner) -> None:
+    """One that ran meanwhile: it is not ready, and an append is a problem that names the cause."""
+    copy(owner)
+    with reader(ledger) as http:
+        ledger.fill(5)
+        assert http.get("/readyz").status_code == 200
+        set_back(owner)
+        assert http.get("/readyz").status_code == 503
+        sent = http.post(
+            "/v1/events",
+            content=ledger.instruction(900),
+            headers={"Content-Type": "application/vnd.dsse+json"},
+        )
+        assert sent.status_code == 503
+        assert sent.json()["type"].endswith("signing-refused")
 
 
 def test_a_database_set_back_can_still_be_read(ledger: TestLedger, owner: Owner) -> None:

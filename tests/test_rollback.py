@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -9,12 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from ledger import checkpoint, receipt, rollback
+from ledger import checkpoint, entry, receipt, rollback
 from ledger.checkpoint import Checkpoint
-from ledger.errors import ConfigurationError, SigningRefused
+from ledger.errors import ConfigurationError, Refused, SigningRefused, Unavailable
+from ledger.export import export_log
+from ledger.isolation import OneController
+from ledger.kept import Kept
 from ledger.note import Signer
 from ledger.opening import open_ledger
-from tests.check_ledger import check_ledger
+from ledger.sources import directory
+from ledger.telling import as_json, as_lines
+from ledger.verify import verify
+from projections.question import ask
+from projections.registers.inspections import REGISTER
+from tests.check_ledger import check_ledger, check_registers
 from tests.ledgers import TestLedger
 from tests.log_builder import private_key
 from tests.test_kept import Owner, copy, kept, reopened, set_back
@@ -135,16 +144,17 @@ def test_accepting_takes_the_origin_and_leaves_everything_to_be_seen(
     """What was kept is put aside, the announcement holds both checkpoints, and the log signs on; a
     lost receipt and the new checkpoint then prove what happened."""
     lost = lose(ledger, owner)
+    left = ledger.ledger.reader.checkpoint()
     old = ledger.home.kept_files[0].read_text()
-    text = run(ledger, "accept-rollback", status=2, typed="another.example/log\n")
+    text = run(ledger, "accept-rollback", status=2, typed="another.example/log\nWhy\n")
     assert "this log is test.example" in text
     with pytest.raises(SigningRefused):
         reopened(ledger)
-    text = run(ledger, "accept-rollback", typed=f"{ledger.verifier.name}\n")
+    text = run(ledger, "accept-rollback", typed=f"{ledger.verifier.name}\nThe disk burned.\n")
     (announcement,) = ledger.home.data.glob("rollback-*.txt")
     assert announcement.read_text().strip() in text
     assert old.strip() in announcement.read_text()
-    assert ledger.ledger.reader.checkpoint().note.strip() in announcement.read_text()
+    assert left.note.strip() in announcement.read_text()
     (aside,) = ledger.home.data.glob("last.checkpoint.2*")
     assert aside.read_text() == old
     with open_ledger(ledger.home, clock=ledger.clock):
@@ -154,6 +164,99 @@ def test_accepting_takes_the_origin_and_leaves_everything_to_be_seen(
     check_ledger(ledger)
 
 
+def test_the_next_entry_says_what_was_lost(
+    ledger: TestLedger, owner: Owner, tmp_path: Path
+) -> None:
+    """Size and root that are left, the newest checkpoint before with its signature, and why; so
+    that everybody who reads the log finds it, and can check that the log had signed the other."""
+    lose(ledger, owner)
+    before = kept(ledger)
+    left = checkpoint.open(ledger.ledger.reader.checkpoint().note, ledger.verifier)
+    accepted = rollback.accept(
+        ledger.home, ledger.verifier.name, reason="The disk burned.", by="operator"
+    )
+    assert accepted.index == left.size
+    said = json.loads(entry.parse(ledger.ledger.reader.leaf(left.size)).payload)
+    assert said["type"] == "nl.verwerkersovereenkomsten.entries-lost.v1"
+    data = said["data"]
+    assert (data["tree_size"], base64.b64decode(data["root"])) == (left.size, left.root)
+    assert (data["signed_size"], base64.b64decode(data["signed_root"])) == (
+        before.size,
+        before.root,
+    )
+    assert (data["reason"], data["by"]) == ("The disk burned.", "operator")
+    text = checkpoint.format(before) + "\n" + "".join(f"{line}\n" for line in data["signatures"])
+    assert checkpoint.open(text, ledger.verifier) == before
+    sentence = f"the log goes on from {left.size}, and had signed {before.size}"
+    (lost,) = check_ledger(ledger, ledger.fill(3, start=900)).lost
+    assert (lost.index, lost.size, lost.signed_size) == (left.size, left.size, before.size)
+    export_log(ledger.ledger.reader, ledger.ledger.log_keys(), tmp_path / "out")
+    report = verify(directory(tmp_path / "out"))
+    assert report.lost == (lost,)
+    assert any(sentence in line for line in as_lines(report))
+    assert as_json(report)["lost"] == [
+        {"index": left.size, "tree_size": left.size, "signed_size": before.size}
+    ]
+    home = ledger.home
+    fsck = [PROGRAM, "fsck", "--data", home.data, "--schema", home.schema]
+    told = subprocess.run(
+        [*map(str, fsck), "--database-url", home.database_url or ""],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert sentence in told.stdout
+
+
+def test_every_reader_sees_the_loss(ledger: TestLedger, owner: Owner) -> None:
+    """A controller too, in its events and in the register."""
+    lose(ledger, owner)
+    accepted = rollback.accept(ledger.home, ledger.verifier.name, reason="Lost", by="operator")
+    check_registers(ledger)
+    (row,) = (row for row in ask(ledger.ledger.pool, REGISTER).rows if row.values["kind"] == "loss")
+    assert row.controllers == ()
+    assert row.values["signed_size"] == accepted.index + 5
+    seen = OneController(ledger.ledger.pool, ledger.ledger.database, "C1", accepted.index + 1)
+    with seen.connection() as conn:
+        found = conn.execute(
+            "SELECT position FROM entries WHERE type LIKE '%entries-lost%'"
+        ).fetchall()
+    assert found == [(accepted.index + 1,)]
+
+
+def test_the_loss_is_recorded_once_when_the_first_try_is_cut_off(
+    ledger: TestLedger, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event was committed and the files were not written: nothing else is signed meanwhile, and
+    accepting again adds no second event."""
+    lose(ledger, owner)
+    monkeypatch.setattr(Kept, "keep", _no_space)
+    with pytest.raises(Unavailable):
+        rollback.accept(ledger.home, ledger.verifier.name, reason="Lost", by="operator")
+    monkeypatch.undo()
+    with pytest.raises(SigningRefused, match="set back"):
+        reopened(ledger)
+    rollback.accept(ledger.home, ledger.verifier.name, reason="Lost", by="operator")
+    assert len(check_ledger(ledger, ledger.fill(1, start=900)).lost) == 1
+
+
+def _no_space(kept: Kept, signed: str) -> None:
+    raise Unavailable("no space left", retry_after=5)
+
+
+def test_nothing_is_written_when_the_reason_is_refused(ledger: TestLedger, owner: Owner) -> None:
+    """An address in the reason: no event, no announcement, and the files as they were."""
+    lose(ledger, owner)
+    before = sorted(ledger.home.data.iterdir())
+    with pytest.raises(Refused):
+        rollback.accept(
+            ledger.home, ledger.verifier.name, reason="jan@voorbeeld.nl did it", by="operator"
+        )
+    assert sorted(ledger.home.data.iterdir()) == before
+    with pytest.raises(SigningRefused):
+        reopened(ledger)
+
+
 @pytest.mark.parametrize("content", [None, b"?"])
 def test_accepting_goes_on_without_any_file(ledger: TestLedger, content: bytes | None) -> None:
     """Nothing says what was signed last, and the operator takes that upon him."""
@@ -161,14 +264,14 @@ def test_accepting_goes_on_without_any_file(ledger: TestLedger, content: bytes |
     file.unlink()
     if content is not None:
         file.write_bytes(content)
-    rollback.accept(ledger.home, ledger.verifier.name)
+    rollback.accept(ledger.home, ledger.verifier.name, reason="Lost", by="operator")
     check_ledger(ledger, ledger.fill(1))
 
 
 def test_nothing_is_accepted_where_nothing_is_wrong(ledger: TestLedger) -> None:
     """So the command cannot become a habit."""
     with pytest.raises(ConfigurationError, match="nothing to accept"):
-        rollback.accept(ledger.home, ledger.verifier.name)
+        rollback.accept(ledger.home, ledger.verifier.name, reason="Lost", by="operator")
     assert list(ledger.home.data.glob("rollback-*")) == []
 
 

@@ -165,6 +165,27 @@ def test_a_log_of_version_4_says_whom_each_entry_concerns(ledger: TestLedger, ow
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="never changed"):
             conn.execute("UPDATE entries SET controllers = '{C1}'")
     check_ledger(ledger)
+    check_ledger(ledger)
+
+
+def test_a_log_of_version_4_shows_controllers_what_they_all_may_read(
+    ledger: TestLedger, owner: Owner
+) -> None:
+    """Also types that came since, such as the loss of entries."""
+    with owner() as conn:
+        go_back(conn, ledger, BACK_TO_4)
+    with open_ledger(ledger.home, clock=ledger.clock) as again:
+        seen = OneController(again.pool, again.database, "C1", again.reader.size())
+        with seen.connection() as conn:
+            found = {type_ for (type_,) in conn.execute("SELECT type FROM entries")}
+    assert "nl.verwerkersovereenkomsten.processor-registered.v1" in found
+    with owner() as conn:
+        (policy,) = conn.execute(
+            "SELECT qual FROM pg_policies WHERE schemaname = current_schema()"
+            " AND policyname = 'own_and_shared' AND tablename = 'entries'"
+        )
+        assert conn.execute("SELECT schema_version FROM log").fetchone() == (SCHEMA_VERSION,)
+    assert "entries-lost" in policy[0]
 
 
 @pytest.mark.parametrize("version", [1, SCHEMA_VERSION + 1])

@@ -33,6 +33,8 @@ COMMANDS = {
     "grant": "grant_auditor.app",
     "hooks": "hooks.app",
     "kept": "kept.app",
+    "backup": "backup.backup",
+    "restore": "backup.restore",
     "sealing": "seal.app",
     "erase": "seal.erase",
     "retention": "seal.retention",

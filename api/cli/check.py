@@ -13,7 +13,7 @@ from rich.markup import escape
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
 from api.cli.output import Format, console, errors, print_json, progress
 from api.cli.several import AllLogs, Patience, Processor, complete_or_exit
-from ledger import across, auditor
+from ledger import across, auditor, loss
 from ledger import fsck as checking
 from ledger.archive import Archive
 from ledger.auditor import HELP, Question, Whole, note_of
@@ -142,6 +142,7 @@ def fsck(
         "tiles": sound.tiles,
         "cosignatures": sound.cosignatures,
         "suspect": list(sound.suspect),
+        "lost": [loss.as_json(each) for each in sound.lost],
     }
     if format is Format.JSON:
         print_json({"sound": True, **answer})
@@ -154,6 +155,8 @@ def fsck(
     console.print(f"root {sound.root.hex()}", highlight=False)
     if sound.suspect:
         console.print(f"signed by a key under suspicion: entries {list(sound.suspect)}")
+    for each in sound.lost:
+        console.print(str(each), highlight=False, soft_wrap=True)
 
 
 def _fsck_all(logs: Sequence[DeployedLog], patience: float, format: Format) -> None:

@@ -8,14 +8,24 @@ from typing import Annotated
 
 import typer
 
-from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
+from api.cli.options import (
+    DEFAULT_DATA,
+    DEFAULT_SCHEMA,
+    By,
+    Data,
+    DatabaseUrl,
+    Formatted,
+    Schema,
+    home,
+)
 from api.cli.output import Format, console, errors, print_json
-from ledger import rollback
+from ledger import reconcile, rollback
 from ledger.auditor import note_of
+from ledger.roles import OPERATOR
 from ledger.rollback import Place, Standing
 
 app = typer.Typer(
-    help="The last checkpoint, kept outside the database: show, put, accept a rollback.",
+    help="The last checkpoint, kept outside the database; and ways out when entries are lost.",
     no_args_is_help=True,
 )
 
@@ -52,12 +62,48 @@ def put(
     _report(rollback.put(home(data, database_url, schema), note_of(file)), format)
 
 
+@app.command("reconcile")
+def reconcile_(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="SOURCE…",
+            help="An exported log (`export-log`), or a receipt; as many as needed.",
+        ),
+    ],
+    data: Data = DEFAULT_DATA,
+    database_url: DatabaseUrl = None,
+    schema: Schema = DEFAULT_SCHEMA,
+    format: Formatted = Format.TEXT,
+) -> None:
+    """Put lost entries back, exactly as they were, from exports and receipts.
+
+    Nothing that is given is trusted: entries are put back only up to a checkpoint that this log
+    signed, and whose root they give. When they reach what is kept, the log signs on as if nothing
+    had happened, and nothing contradicts it.
+    """
+    done = reconcile.reconcile(home(data, database_url, schema), sources)
+    if format is Format.TEXT:
+        console.print(
+            f"{done.entries} entries are back, up to the tree of {done.checkpoint.size} entries"
+            f" that this log signed, root {done.checkpoint.root.hex()}.",
+            highlight=False,
+            soft_wrap=True,
+        )
+    _report(done.standing, format)
+
+
 @app.command("accept-rollback")
 def accept_rollback(
     origin: Annotated[
         str | None,
         typer.Option(help="The origin of the log, typed in full; it is asked for when absent."),
     ] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option(help="Why entries are lost, in the event; it is asked for when absent."),
+    ] = None,
+    by: By = OPERATOR.name,
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
@@ -66,9 +112,10 @@ def accept_rollback(
     """Let a log go on that has lost entries: the last way out.
 
     From then on it contradicts what it signed before, and whoever holds a receipt of a lost entry
-    can prove it. Restore the database instead if anything can restore it, or start a new log.
-    What was kept is put aside, and DIR/rollback-….txt says what happened: give it to every
-    controller, witness and monitor.
+    can prove it. Restore the database instead if anything can restore it, put back what is missing
+    (`kept reconcile`), or start a new log. Its next entry is an EntriesLost that says so to
+    everybody. What was kept is copied aside, and DIR/rollback-….txt says what happened: give it to
+    every controller, witness and monitor.
     """
     where = home(data, database_url, schema)
     if origin is None:
@@ -77,12 +124,19 @@ def accept_rollback(
             "\nIf the log goes on from here, it signs other trees of sizes that it signed before."
         )
         origin = typer.prompt("Type the origin of the log to go on all the same")
-    announcement = rollback.accept(where, origin)
+    if reason is None:
+        reason = typer.prompt("Why are entries lost? This is recorded, for everybody to read")
+    accepted = rollback.accept(where, origin, reason=reason, by=by)
     if format is Format.JSON:
-        print_json({"announcement": str(announcement)})
+        print_json({"announcement": str(accepted.announcement), "index": accepted.index})
         return
-    console.print(announcement.read_text(), highlight=False, markup=False)
-    console.print(f"This is in {announcement}: give it to everybody who verifies this log.")
+    console.print(accepted.announcement.read_text(), highlight=False, markup=False)
+    console.print(
+        f"Entry {accepted.index} of the log says so, and {accepted.announcement}: give that to"
+        " everybody who verifies this log.",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _report(standing: Standing, format: Format) -> None:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -49,13 +50,13 @@ class EmbeddedServer:
         ConfigurationError, with the way out."""
         self.directory = directory.absolute()
         self.directory.mkdir(parents=True, exist_ok=True)
-        self._account = cluster.account()
-        self._programs = binaries.usable_by(binaries.find(programs), self._account)
+        self.account = cluster.account()
+        self.programs = binaries.usable_by(binaries.find(programs), self.account)
         self._users = os.open(self.directory / guard.USERS, os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(self._users, fcntl.LOCK_SH)
         try:
             with _alone(self.directory / "start.lock"):
-                cluster.prepare(self.directory, self._programs, self._account)
+                cluster.prepare(self.directory, self.programs, self.account)
             self.ensure_running()
         except BaseException:
             self.close()
@@ -83,11 +84,34 @@ class EmbeddedServer:
                 raise ConfigurationError(f"the embedded PostgreSQL does not start:\n{self._said()}")
             time.sleep(0.05)
 
+    def restart(self) -> None:
+        """Stop the server and have its guard start it again; who is connected is cut off. For
+        settings that are only read at a start."""
+        data = self.directory / guard.DATA
+        pid = int((data / "postmaster.pid").read_text().splitlines()[0])
+        os.kill(pid, signal.SIGINT)
+        deadline = time.monotonic() + START_TIMEOUT
+        while guard.runs_in(pid, data):
+            if time.monotonic() > deadline:
+                raise ConfigurationError("the embedded PostgreSQL does not stop")
+            time.sleep(0.05)
+        self.ensure_running()
+
     def close(self) -> None:
         """Let go of the server; it stops when nobody else uses it."""
         if self._users >= 0:
             os.close(self._users)
             self._users = -1
+
+    def stop(self) -> None:
+        """`close`, and wait until the server and its guard are gone. Raises ConfigurationError when
+        somebody else uses it."""
+        self.close()
+        deadline = time.monotonic() + START_TIMEOUT
+        while guard.is_alive(self.directory):
+            if time.monotonic() > deadline:
+                raise ConfigurationError(f"the server of {self.directory} does not stop")
+            time.sleep(0.05)
 
     def __enter__(self) -> Self:
         return self
@@ -109,8 +133,8 @@ class EmbeddedServer:
     def _start_guard(self) -> None:
         task = {
             "directory": str(self.directory),
-            "programs": str(self._programs),
-            "account": None if self._account is None else [self._account.uid, self._account.gid],
+            "programs": str(self.programs),
+            "account": None if self.account is None else [self.account.uid, self.account.gid],
         }
         with (self.directory / "guard.log").open("ab") as log:
             # Isolated and of the standard library alone: it outlives changes to this installation.

@@ -64,6 +64,17 @@ def prepare(directory: Path, programs: Path, runs_as: Account | None) -> None:
         )
 
 
+def own(data: Path, runs_as: Account | None) -> None:
+    """Give the files of a cluster that was copied to the account that the server runs as."""
+    data.chmod(0o700)
+    if runs_as is None:
+        return
+    for folder, _, files in os.walk(data):
+        os.chown(folder, runs_as.uid, runs_as.gid)
+        for name in files:
+            os.chown(Path(folder) / name, runs_as.uid, runs_as.gid)
+
+
 def _make(directory: Path, data: Path, programs: Path, runs_as: Account | None) -> None:
     for left in directory.glob("data.new-*"):  # an initdb that did not end
         shutil.rmtree(left)

@@ -153,17 +153,17 @@ def _clear_the_way(data: Path) -> None:
         pid = int(file.read_text().splitlines()[0])
     except (OSError, ValueError, IndexError):
         return
-    if not _runs_in(pid, data):
+    if not runs_in(pid, data):
         file.unlink()
         return
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGINT)
     deadline = time.monotonic() + STOP_TIMEOUT
-    while _runs_in(pid, data) and time.monotonic() < deadline:
+    while runs_in(pid, data) and time.monotonic() < deadline:
         time.sleep(0.05)
 
 
-def _runs_in(pid: int, data: Path) -> bool:
+def runs_in(pid: int, data: Path) -> bool:
     """Whether a process works in the data directory, as each process of a server does."""
     try:
         return Path(f"/proc/{pid}/cwd").samefile(data)

@@ -106,6 +106,30 @@ class CheckpointSigned(EventData):
 
 
 @event_type(
+    nl="Vermeldingen verloren gegaan",
+    group="ledger",
+    gdpr="5(1)(f), 5(2), 32(1)(c)",
+    iso27001=("A.5.33", "A.8.13"),
+    nen7510=("5.33", "8.13"),
+    registers=("integrity",),
+)
+class EntriesLost(EventData):
+    """The ledger lost entries that it had signed, and goes on without them."""
+
+    tree_size: f.Count = Field(description="Size of the log that is left, and that it goes on from")
+    root: f.Bytes32 = Field(description="Root of the log that is left, 32 bytes in base64")
+    reason: f.Text = Field(description="Why")
+    signed_size: f.Count | None = Field(
+        None, description="Size of the newest log that it is known to have signed before"
+    )
+    signed_root: f.Bytes32 | None = Field(None, description="Root of that, 32 bytes in base64")
+    signatures: f.Texts | None = Field(
+        None, description="Signature lines of the checkpoint of that size and root"
+    )
+    by: f.Pseudonym | None = Field(None, description="Who decided it, as a pseudonym or role")
+
+
+@event_type(
     nl="Gegevens ingezien",
     group="ledger",
     clauses="11.1",

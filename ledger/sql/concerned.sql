@@ -14,6 +14,7 @@ FROM (
 WHERE known.position = entries.position;
 ALTER TABLE entries ENABLE TRIGGER append_only;
 
+-- A program in which another type is for every controller brings this policy again (shared_types.py).
 -- Those that concern nobody are shown by their type; a tag that names a controller is looked for all
 -- the same.
 DROP POLICY IF EXISTS own_and_shared ON entries;

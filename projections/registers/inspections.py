@@ -1,8 +1,8 @@
 """Who read the ledger, and what it did with itself (6.1, 11.1; GDPR 5(2), 28(3)(h), 30(4)).
 
 Rows by kind: `inspection`, `evidence_pack` and `shredding`, for the processor alone; `grant`, what
-an auditor may read, for the controller it was granted for or the processor alone; `key` and
-`checkpoint`, for every reader, since they are what a proof is checked with.
+an auditor may read, for the controller it was granted for or the processor alone; `key`,
+`checkpoint` and `loss`, for every reader, since they are what a proof is checked with.
 `tests/registers/test_inspections.py`.
 """
 
@@ -31,6 +31,7 @@ BY_TYPE = {
     "EvidencePackExported": (ITSELF,),
     "PayloadShredded": (ITSELF,),
     "CheckpointSigned": (ITSELF,),
+    "EntriesLost": (ITSELF,),
     "SigningKeyEnrolled": ("key:key_id",),
     "SigningKeyRevoked": ("key:key_id",),
     GRANTED: ("grant:grant_id",),
@@ -58,6 +59,8 @@ COLUMNS = (
     Column("audit_id", Label("Bij audit", "For audit"), "11.3"),
     Column("ledger_position", Label("Omvang van het log", "Size of the log"), "11.1; art. 5(2)"),
     Column("root", Label("Wortelhash", "Root hash"), "art. 5(2)"),
+    Column("signed_size", Label("Omvang vóór verlies", "Size before the loss"), "art. 32(1)(c)"),
+    Column("signed_root", Label("Wortelhash vóór verlies", "Root before it"), "art. 32(1)(c)"),
     Column("witnesses", Label("Getuigen", "Witness signatures"), "art. 5(2)"),
     Column("event_id", Label("Gebeurtenis", "Event"), "6.1"),
     Column("fields", Label("Gewiste velden", "Shredded fields"), "6.1; art. 17"),
@@ -143,6 +146,21 @@ def _checkpoint(fact: Fact) -> Row:
     return row(COLUMNS, row_key("checkpoint", str(fact.position)), PROCESSOR_WIDE, values, [fact])
 
 
+def _loss(fact: Fact) -> Row:
+    values = {
+        "kind": "loss",
+        "id": fact.id,
+        "at": when(fact, "at"),
+        "ledger_position": whole(fact.data, "tree_size"),
+        "root": text(fact.data, "root"),
+        "signed_size": whole(fact.data, "signed_size"),
+        "signed_root": text(fact.data, "signed_root"),
+        "reason": text(fact.data, "reason"),
+        "by": text(fact.data, "by"),
+    }
+    return row(COLUMNS, row_key("loss", str(fact.position)), PROCESSOR_WIDE, values, [fact])
+
+
 def _grants(grant_id: str, facts: Sequence[Fact]) -> list[Row]:
     """What an auditor was granted: for the controller that it was granted for, or the processor."""
     named = by_id(facts, "controller_id")
@@ -181,6 +199,7 @@ EVENTS = {
     "EvidencePackExported": _evidence_pack,
     "PayloadShredded": _shredding,
     "CheckpointSigned": _checkpoint,
+    "EntriesLost": _loss,
 }
 """What makes the row of an event that is a case of its own."""
 
@@ -217,5 +236,5 @@ REGISTER = Register(
     types=frozenset(BY_TYPE),
     cases=cases_by(BY_TYPE),
     fold=fold,
-    wide=frozenset({"CheckpointSigned"}) | leading_to(BY_TYPE, "key"),
+    wide=frozenset({"CheckpointSigned", "EntriesLost"}) | leading_to(BY_TYPE, "key"),
 )

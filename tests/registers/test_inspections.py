@@ -43,3 +43,15 @@ def test_every_checkpoint_has_a_row() -> None:
         story.add("CheckpointSigned", "2025-01-01 09:00", {"tree_size": size, "root": "AAAA"})
     sizes = [row.values["ledger_position"] for row in rows_of(REGISTER, story.events).values()]
     assert sizes == [10, 20]
+
+
+def test_a_loss_of_entries_has_a_row_for_every_reader() -> None:
+    """What is left, what was signed before, and why."""
+    story = Recording()
+    lost = {"tree_size": 10, "root": "AAAA", "signed_size": 12, "signed_root": "BBBB"}
+    story.add("EntriesLost", "2025-01-01 09:00", {**lost, "reason": "Disk", "by": "operator"})
+    (row,) = rows_of(REGISTER, story.events).values()
+    assert row.controllers == ()
+    assert (row.values["kind"], row.values["at"]) == ("loss", "2025-01-01T08:00:00Z")
+    assert [row.values[name] for name in ("ledger_position", "signed_size")] == [10, 12]
+    assert (row.values["reason"], row.values["by"]) == ("Disk", "operator")
