@@ -38,6 +38,7 @@ from api.cross_site import CrossSite
 from api.desk import ROUTERS as DESK
 from api.desk.shown import error_page
 from api.inspected import Inspected
+from api.observed import Observed
 from api.pages import routes as assets
 from api.plain import Plain
 from api.pushback import PushBack
@@ -73,6 +74,7 @@ def create_app(state: State) -> FastAPI:
     app.add_middleware(CrossSite)
     app.add_middleware(Plain)
     app.add_middleware(_Headers)
+    app.add_middleware(Observed, metrics=state.ledger.metrics)
     problems.install(app, error_page)
     for router in ROUTERS:
         # Not `include_router`: a router that is included is matched again for each request, which
