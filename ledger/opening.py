@@ -114,7 +114,7 @@ class Ledger:
 
         A refused one does not touch the others. Raises Unavailable.
         """
-        with self.metrics.appending():
+        with self.metrics.appending(), traced("append"):
             return self._append(envelopes)
 
     def _append(self, envelopes: Sequence[bytes]) -> list[Appended | Refused]:
@@ -135,7 +135,7 @@ class Ledger:
     async def append_one(self, envelope: bytes) -> Appended:
         """`append` for one envelope, on an event loop, which is never kept waiting for the
         database. Raises Refused and Unavailable."""
-        with self.metrics.appending():
+        with self.metrics.appending(), traced("append"):
             return await self._append_one(envelope)
 
     async def _append_one(self, envelope: bytes) -> Appended:

@@ -84,7 +84,7 @@ def expressions() -> list[str]:
 def described() -> dict[str, tuple[str, set[str]]]:
     """The kind and labels of each metric of the page."""
     rows = re.findall(
-        r"^\| `(\w+)` \| (\w+) \| ([^|]*) \| [^|]+ \|$", PAGE.read_text("utf-8"), re.MULTILINE
+        r"^\| `(\w+)` \| (\w+) \|([^|]*)\| [^|]+ \|$", PAGE.read_text("utf-8"), re.MULTILINE
     )
     return {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
 
