@@ -160,7 +160,7 @@ class OfLedger(Collector):
             "witness",
             {name: one.at if one else None for name, one in cosigned.items()},
         )
-        asked = {s.target.name: s for s in publisher.standings}
+        asked = {w.name: s for s in publisher.standings for w in s.target.witnesses}
         yield _gauges(
             "witness_failures",
             "Failures in a row of a witness that is asked.",

@@ -136,8 +136,8 @@ def test_two_processes_add_up_and_a_replaced_one_begins_anew(
     """Both count, together what was sent; a killed process is seen as one that begins at 0, so that
     no rate shows what never was."""
     made, service, address = two
-    until(lambda: len(look(address).of("verantwoord_append_queue_events")) == 2)
-    until(lambda: sends(made, service, 1) == 1 and both_count(look(address)))
+    until(lambda: len(look(address).of("verantwoord_append_queue_events")) == 2, within=120)
+    until(lambda: sends(made, service, 1) == 1 and both_count(look(address)), within=120)
     sent = look(address).one("verantwoord_appended_events_total")
     recorded = look(address).one("verantwoord_log_entries")
     assert sends(made, service, 10) == 10
@@ -148,7 +148,7 @@ def test_two_processes_add_up_and_a_replaced_one_begins_anew(
     first = now.one("verantwoord_appended_events_total", process="1")
     (killed,) = workers(service)
     os.kill(killed, signal.SIGKILL)
-    until(lambda: _begun(look(address), now))
+    until(lambda: _begun(look(address), now), within=120)
     anew = look(address)
     assert anew.one("verantwoord_appended_events_total", process="1") == first
     assert anew.one("verantwoord_appended_events_total", process="2") == 0
@@ -182,14 +182,14 @@ def test_a_process_that_hangs_costs_its_own_numbers_alone(
 ) -> None:
     """The answer comes in time and lacks it; when it goes on it is there again, with its own."""
     _, service, address = two
-    until(lambda: len(look(address).of("verantwoord_append_queue_events")) == 2)
+    until(lambda: len(look(address).of("verantwoord_append_queue_events")) == 2, within=120)
     (other,) = workers(service)
     os.kill(other, signal.SIGSTOP)
     began = time.monotonic()
     assert look(address).of("verantwoord_append_queue_events") == [0]
     assert time.monotonic() - began < 8, "Prometheus waits ten seconds"
     os.kill(other, signal.SIGCONT)
-    until(lambda: len(look(address).of("verantwoord_append_queue_events")) == 2)
+    until(lambda: len(look(address).of("verantwoord_append_queue_events")) == 2, within=120)
 
 
 def test_the_registers_catch_up_and_one_that_stopped_is_seen(
@@ -290,7 +290,7 @@ def test_each_witness_is_seen(ledger: TestLedger, three: list[Served]) -> None:
     assert all(abs(moment - time.time()) < 120 for moment in moments)
     assert set(now.of("verantwoord_witness_alarm")) == {0}
     assert set(now.of("verantwoord_witness_failures")) == {0}
-    assert len(now.of("verantwoord_witness_failures")) == 3
+    assert len(now.of("verantwoord_witness_failures")) == 6
 
 
 def test_a_witness_that_holds_another_history_is_seen(
@@ -305,7 +305,7 @@ def test_a_witness_that_holds_another_history_is_seen(
     publishing = Publishing(Publisher(ledger.ledger, policy(three, 2), pause=0.1), ledger.ledger)
     try:
         with seen(ledger, publishing=publishing) as service:
-            until(lambda: service.now().one("verantwoord_witness_alarm") == 1)
+            until(lambda: service.now().one("verantwoord_witness_alarm") == 2)  # of both its keys
             now = service.now()
     finally:
         publishing.close()

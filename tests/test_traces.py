@@ -127,7 +127,7 @@ def test_an_append_is_a_trace_of_its_parts_and_holds_nothing_of_it(
         assert answer.status_code == 201
         return collector.processes == {"1", "2"}
 
-    until(both)
+    until(both, within=120)  # the second process takes a while to come up
     lines = b"\n".join(made.instruction(next(made.numbers)) for _ in range(3))
     assert httpx.post(f"{service.url}/v1/events:batch", content=lines).status_code == 200
     httpx.get(f"{service.url}/v1/registers/processing?controller=C2", headers=own)
@@ -137,9 +137,12 @@ def test_an_append_is_a_trace_of_its_parts_and_holds_nothing_of_it(
     until(lambda: names <= {span.name for span in collector.spans})
     until(lambda: any(s.name == "append" and not s.parent_span_id for s in collector.spans))
 
-    appends = [t for t in collector.traces() if any(s.name == "transaction" for s in t)]
+    def appends() -> list[list[Span]]:
+        return [t for t in collector.traces() if any(s.name == "transaction" for s in t)]
+
+    until(lambda: all(any(not s.parent_span_id for s in spans) for spans in appends()))
     outermost = set()
-    for spans in appends:
+    for spans in appends():
         by_name = {span.name: span for span in spans}
         (first,) = (span for span in spans if not span.parent_span_id)
         outermost.add(first.name)
@@ -154,7 +157,7 @@ def test_an_append_is_a_trace_of_its_parts_and_holds_nothing_of_it(
         assert inner[1].start_time_unix_nano >= inner[0].end_time_unix_nano
     own_events = "append"  # who read was recorded, for which nobody asked
     assert outermost == {"POST /v1/events", "POST /v1/events:batch", own_events}
-    batch = next(s for t in appends for s in t if s.name == "POST /v1/events:batch")
+    batch = next(s for t in appends() for s in t if s.name == "POST /v1/events:batch")
     (transaction,) = (
         s for s in collector.spans if s.trace_id == batch.trace_id and s.name == "transaction"
     )
