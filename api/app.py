@@ -66,6 +66,9 @@ def create_app(state: State) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,  # an address has one spelling; clients of logs follow no redirect
         lifespan=_lifespan,
+        # FastAPI's own would send addresses, with the controllers in them, and messages of errors,
+        # and go on with a trace of whoever asks; `api/observed.py` does not.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.served = state
     if state.inspections is not None:
