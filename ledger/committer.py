@@ -91,8 +91,8 @@ class Committer(Generic[E, A]):
             if self._closing.is_set():
                 raise self._refusal(events, Unavailable("the ledger is stopping"))
             if self._queued and self._queued + len(events) > self._waiting:
-                told = Unavailable("more events wait than the ledger can hold")
-                raise self._refusal(events, told)
+                full = Unavailable("more events wait than the ledger can hold")
+                raise self._refusal(events, full)
             request: _Request[E, A] = _Request(events)
             self._queue.append(request)
             self._queued += len(events)
@@ -168,8 +168,8 @@ class Committer(Generic[E, A]):
 def _traced(requests: Sequence[_Request[E, A]]) -> Iterator[None]:
     """One transaction, as a part of the trace of each request that it serves."""
     size = sum(len(request.events) for request in requests)
-    told = {"verantwoord.events": size, "verantwoord.requests": len(requests)}
-    spans = [tracer.start_span("transaction", r.within, attributes=told) for r in requests]
+    about = {"verantwoord.events": size, "verantwoord.requests": len(requests)}
+    spans = [tracer.start_span("transaction", r.within, attributes=about) for r in requests]
     try:
         yield
     finally:
