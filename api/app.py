@@ -38,6 +38,7 @@ from api.cross_site import CrossSite
 from api.desk import ROUTERS as DESK
 from api.desk.shown import error_page
 from api.inspected import Inspected
+from api.observed import Observed
 from api.pages import routes as assets
 from api.plain import Plain
 from api.pushback import PushBack
@@ -65,6 +66,9 @@ def create_app(state: State) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,  # an address has one spelling; clients of logs follow no redirect
         lifespan=_lifespan,
+        # FastAPI's own would send addresses, with the controllers in them, and messages of errors,
+        # and go on with a trace of whoever asks; `api/observed.py` does not.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.served = state
     if state.inspections is not None:
@@ -73,6 +77,7 @@ def create_app(state: State) -> FastAPI:
     app.add_middleware(CrossSite)
     app.add_middleware(Plain)
     app.add_middleware(_Headers)
+    app.add_middleware(Observed, metrics=state.ledger.metrics)
     problems.install(app, error_page)
     for router in ROUTERS:
         # Not `include_router`: a router that is included is matched again for each request, which

@@ -1,6 +1,6 @@
 """Whether the service lives, and whether it can do its work. Public; tells nothing else.
 
-`tests/test_api.py`.
+`tests/test_health.py`.
 """
 
 from __future__ import annotations
@@ -10,26 +10,37 @@ from fastapi import APIRouter, HTTPException, Request
 
 from api.access import PUBLIC
 from api.state import state_of
+from ledger.errors import LedgerError
 
 router = APIRouter(tags=["health"], dependencies=[PUBLIC])
 
 
+PATIENCE = 2.0
+"""Seconds for a connection: who asks does not wait long."""
+
+
 @router.get("/healthz")
-def live() -> dict[str, str]:
-    """The process answers."""
+async def live() -> dict[str, str]:
+    """The process answers. It waits for no thread and no database, and is asked also when the
+    service turns others away: ending a process that is busy makes the next one busier."""
     return {"status": "ok"}
 
 
 @router.get("/readyz")
 def ready(request: Request) -> dict[str, str]:
-    """The database answers and was not set back, and the registers follow; 503 otherwise."""
+    """The database answers, the log would be signed, and the registers follow; 503 otherwise."""
     state = state_of(request)
     try:
-        set_back = state.ledger.set_back()
-    except psycopg.OperationalError:
+        with state.ledger.pool.connection(timeout=PATIENCE):
+            pass
+        if state.ledger.set_back():
+            raise HTTPException(503, "The database was set back.")
+        state.ledger.require_signing()
+    except psycopg.Error:
         raise HTTPException(503, "The database does not answer.") from None
-    if set_back:
-        raise HTTPException(503, "The database was set back.")
+    except LedgerError:
+        # Why is for the operator: `verantwoord kept show`, and any append.
+        raise HTTPException(503, "The ledger signs nothing.") from None
     if state.follower.error is not None:
         raise HTTPException(503, "The registers have stopped following the log.")
     return {"status": "ok"}

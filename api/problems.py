@@ -178,6 +178,11 @@ def _validation_error(request: Request, error: Exception) -> Response:
     return _answer(request, problem)
 
 
+def _route(request: Request) -> str | None:
+    """Where an error was met, as the program writes it: an address may name anybody."""
+    return getattr(request.scope.get("route"), "path", None)
+
+
 def _unexpected(request: Request, error: Exception) -> Response:
-    log.error("unexpected error", path=request.url.path, error=repr(type(error)), exc_info=error)
+    log.error("unexpected error", route=_route(request), exc_info=error)
     return _answer(request, of_status(500))

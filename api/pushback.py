@@ -16,6 +16,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import problems
 
+ALWAYS = "/healthz"
+"""The address that is always let in: a process that is busy is not one to be ended."""
+
 RETRY_AFTER = "1"
 """Seconds."""
 
@@ -41,7 +44,7 @@ class PushBack:
         if not self._beats:
             self._beats = True
             self._beat(asyncio.get_running_loop().time())
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope.get("path") == ALWAYS:
             await self._app(scope, receive, send)
         elif self._inside >= self._most or min(self._before, self._lateness) > self._late:
             headers = {"Retry-After": RETRY_AFTER, "Connection": "close"}

@@ -20,6 +20,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from multiprocessing import connection
 from pathlib import Path
 
@@ -31,15 +32,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import problems
+from api import logs, problems
 from api.app import create_app
 from api.connection import Connection
+from api.metrics import Beside, answer, of_process
 from api.rate import Limits, Rates, address
 from api.sign_in import settings
 from api.sign_in.provider import Provider
 from api.state import State
 from api.tls import Tls
 from ledger.deployment import Home
+from ledger.errors import ConfigurationError
 from ledger.inspections import recording
 from ledger.opening import open_ledger
 from projections.follow import Follower
@@ -82,8 +85,8 @@ class People:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What every process serves, and how: the ledger of a home, on a socket; and the port of this
-    machine at which the first process answers alone."""
+    """What every process serves, and how: the ledger of a home, on a socket; the port of this
+    machine at which the first process answers alone; and where traces go, if anywhere."""
 
     home: Home
     listening: socket.socket
@@ -92,6 +95,7 @@ class Served:
     limits: Limits
     line: Line
     people: People
+    traces: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,7 @@ def config(app: ASGIApp, line: Line) -> uvicorn.Config:
         app,
         http=Connection,
         ws="none",
+        log_config=None,  # logs are those of the program (`api/logs.py`)
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=5,
@@ -123,15 +128,30 @@ def run(app: ASGIApp, line: Line, *listening: socket.socket) -> None:
     uvicorn.Server(config(app, line)).run(sockets=list(listening))
 
 
+def trace(url: str | None, process: int) -> None:
+    """Send the traces of this process to an address, if there is one. Raises ConfigurationError."""
+    if url is None:
+        return
+    try:
+        traces = import_module("api.traces")
+    except ModuleNotFoundError:
+        raise ConfigurationError(
+            "--traces needs the libraries of OpenTelemetry: pip install 'verantwoord[traces]'"
+        ) from None
+    traces.send_to(url, process)
+
+
 @contextmanager
-def beside(served: Served, count: int) -> Iterator[None]:
-    """Let so many more processes serve until the block ends."""
+def beside(served: Served, count: int, others: Beside) -> Iterator[None]:
+    """Let so many more processes serve until the block ends; `others` can ask each."""
     closing = threading.Event()
     # Nothing is sent: the pipe breaks when the first process is gone, however it went.
     alive, ours = multiprocessing.Pipe(duplex=False)
     keepers = [
-        threading.Thread(target=_keep, args=(served, alive, closing), name=f"worker {number + 2}")
-        for number in range(count)
+        threading.Thread(
+            target=_keep, args=(served, alive, closing, number, others), name=f"worker {number}"
+        )
+        for number in range(2, count + 2)
     ]
     for keeper in keepers:
         keeper.start()
@@ -145,25 +165,38 @@ def beside(served: Served, count: int) -> Iterator[None]:
             keeper.join()
 
 
-def _keep(served: Served, alive: connection.Connection, closing: threading.Event) -> None:
+def _keep(
+    served: Served,
+    alive: connection.Connection,
+    closing: threading.Event,
+    number: int,
+    others: Beside,
+) -> None:
     """Have one process serve, and another when it ends."""
     while not closing.is_set():
+        asked = others.line(number)
         process = multiprocessing.get_context("spawn").Process(
-            target=_serve, args=(served, alive), daemon=True
+            target=_serve, args=(served, alive, number, asked), daemon=True
         )
         process.start()
+        asked.close()
         process.join()
         if not closing.is_set():
             log.error("a serving process ended and is started again", status=process.exitcode)
             closing.wait(PAUSE)
 
 
-def _serve(served: Served, alive: connection.Connection) -> None:
+def _serve(
+    served: Served, alive: connection.Connection, number: int, asked: connection.Connection
+) -> None:
     """One process beside the first."""
+    logs.configure()
     os.setsid()  # an interrupt from the keyboard is for the first, which ends the others
     threading.Thread(target=_end_after, args=(alive,), daemon=True).start()
+    trace(served.traces, number)
     with open_ledger(served.home) as ledger:
         follower = Follower(ledger.pool, ledger.listener)
+        answer(asked, of_process(ledger, follower))
         try:
             with recording(ledger) as inspections, served.people.provider() as provider:
                 state = State(

@@ -136,6 +136,11 @@ def of(conn: psycopg.Connection, holder: Holder) -> list[AskedPack]:
     return [AskedPack(*row) for row in rows]
 
 
+def count(conn: psycopg.Connection) -> dict[str, int]:
+    """How many packs there are in each state that one is in."""
+    return dict(conn.execute("SELECT state, count(*) FROM packs GROUP BY state").fetchall())
+
+
 def give_up(conn: psycopg.Connection, id: str, now: datetime) -> None:
     """Cancel a pack that is not finished, or remove one that is."""
     with conn.transaction():

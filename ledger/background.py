@@ -13,7 +13,7 @@ import psycopg
 import structlog
 from psycopg_pool import PoolTimeout
 
-from ledger.errors import LedgerError
+from ledger.errors import LedgerError, told
 
 log = structlog.get_logger(__name__)
 
@@ -44,4 +44,4 @@ class Background:
         try:
             step()
         except (LedgerError, psycopg.Error, PoolTimeout) as error:
-            log.warning(f"{self._name} failed", error=repr(error))
+            log.warning(f"{self._name} failed", error=told(error))

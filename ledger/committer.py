@@ -10,15 +10,22 @@ answered with its position. `tests/test_committer.py` shows each of these.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import psycopg
+from opentelemetry import context
+from opentelemetry.context import Context
+from opentelemetry.trace import Span
 
 from ledger.errors import Unavailable
+from ledger.metrics import Metrics
+from ledger.traces import tracer
 
 E = TypeVar("E")
 A = TypeVar("A")
@@ -31,13 +38,16 @@ Commit = Callable[[Sequence[E]], Sequence[A]]
 class _Request(Generic[E, A]):
     events: Sequence[E]
     answer: Future[Sequence[A]] = field(default_factory=Future)
+    since: float = field(default_factory=time.perf_counter)
+    within: Context = field(default_factory=context.get_current)
+    queued: Span = field(default_factory=lambda: tracer.start_span("queue"))
 
 
 class Committer(Generic[E, A]):
     """Merges concurrent appends into transactions of up to `batch` events.
 
     At most `waiting` events wait; `attempts` is how often a batch is tried when the connection is
-    lost, with `pause` seconds between.
+    lost, with `pause` seconds between. `metrics` are those of the ledger.
     """
 
     def __init__(
@@ -48,6 +58,7 @@ class Committer(Generic[E, A]):
         waiting: int = 4000,
         attempts: int = 8,
         pause: float = 0.25,
+        metrics: Metrics | None = None,
     ) -> None:
         self._commit = commit
         self._batch = batch
@@ -56,6 +67,8 @@ class Committer(Generic[E, A]):
         self._pause = pause
         self._queue: deque[_Request[E, A]] = deque()
         self._queued = 0
+        self._metrics = metrics or Metrics()
+        self._metrics.queue.set_function(lambda: self._queued)
         self._changed = threading.Condition()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
@@ -74,12 +87,13 @@ class Committer(Generic[E, A]):
         Raises Unavailable when too much waits already. What is cancelled before its turn is not
         committed.
         """
-        request: _Request[E, A] = _Request(events)
         with self._changed:
             if self._closing.is_set():
-                raise Unavailable("the ledger is stopping")
+                raise self._refusal(events, Unavailable("the ledger is stopping"))
             if self._queued and self._queued + len(events) > self._waiting:
-                raise Unavailable("more events wait than the ledger can hold")
+                full = Unavailable("more events wait than the ledger can hold")
+                raise self._refusal(events, full)
+            request: _Request[E, A] = _Request(events)
             self._queue.append(request)
             self._queued += len(events)
             self._changed.notify()
@@ -109,11 +123,15 @@ class Committer(Generic[E, A]):
                 taken.append(self._queue.popleft())
                 size += len(taken[-1].events)
             self._queued -= size
-            return [r for r in taken if r.answer.set_running_or_notify_cancel()]
+        for request in taken:
+            request.queued.end()
+            self._metrics.waited(time.perf_counter() - request.since)
+        return [r for r in taken if r.answer.set_running_or_notify_cancel()]
 
     def _settle(self, requests: Sequence[_Request[E, A]]) -> None:
         try:
-            answers = self._commit_surely([e for request in requests for e in request.events])
+            with _traced(requests):
+                answers = self._commit_surely([e for request in requests for e in request.events])
         except Exception as error:
             if len(requests) > 1 and not isinstance(error, Unavailable):
                 # Whatever the database could not take must not take its neighbours down.
@@ -121,13 +139,18 @@ class Committer(Generic[E, A]):
                     self._settle([request])
                 return
             for request in requests:
-                request.answer.set_exception(error)
+                request.answer.set_exception(self._refusal(request.events, error))
             return
         start = 0
         for request in requests:
             end = start + len(request.events)
             request.answer.set_result(answers[start:end])
             start = end
+
+    def _refusal(self, events: Sequence[E], error: Exception) -> Exception:
+        """The error, once it is counted for every event that is not taken because of it."""
+        self._metrics.refused(error, len(events))
+        return error
 
     def _commit_surely(self, events: Sequence[E]) -> Sequence[A]:
         for attempt in range(self._attempts):
@@ -136,5 +159,19 @@ class Committer(Generic[E, A]):
             except psycopg.OperationalError:
                 # The commit may have happened; trying again finds what did.
                 if attempt + 1 < self._attempts and not self._closing.wait(self._pause * attempt):
+                    self._metrics.retried()
                     continue
         raise Unavailable("the database does not answer", retry_after=5)
+
+
+@contextmanager
+def _traced(requests: Sequence[_Request[E, A]]) -> Iterator[None]:
+    """One transaction, as a part of the trace of each request that it serves."""
+    size = sum(len(request.events) for request in requests)
+    about = {"verantwoord.events": size, "verantwoord.requests": len(requests)}
+    spans = [tracer.start_span("transaction", r.within, attributes=about) for r in requests]
+    try:
+        yield
+    finally:
+        for span in spans:
+            span.end()

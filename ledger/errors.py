@@ -404,3 +404,13 @@ class NothingSealed(LedgerError):
 
     def __init__(self, subject: str) -> None:
         super().__init__(f"nothing was ever sealed for {subject}")
+
+
+def told(error: BaseException) -> str:
+    """What a log may say of an error: its kind, the SQLSTATE if it is of a database, and the
+    message of one of ours. That of any other may repeat what it was given."""
+    kind = type(error).__name__
+    if isinstance(error, LedgerError):
+        return f"{kind}: {error}"
+    sqlstate = getattr(error, "sqlstate", None)
+    return f"{kind} {sqlstate}" if sqlstate else kind

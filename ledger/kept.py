@@ -35,8 +35,10 @@ can change the database and every file meanwhile is found by those who keep chec
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from errno import ENOENT
 from pathlib import Path
 
 import psycopg
@@ -145,6 +147,12 @@ class Kept:
         Raises SigningRefused, and Unavailable when a file cannot be read.
         """
         found = [self.read(file) for file in self.files]
+        self._require(conn, found, frontier)
+        return found
+
+    def _require(
+        self, conn: psycopg.Connection, found: Sequence[Checkpoint | None], frontier: Frontier
+    ) -> None:
         kept = {checkpoint for checkpoint in found if checkpoint is not None}
         if not kept:
             raise SigningRefused(
@@ -152,7 +160,24 @@ class Kept:
             )
         for checkpoint in kept:
             _check_goes_on(conn, checkpoint, frontier)
-        return found
+
+    def require_now(self, conn: psycopg.Connection) -> None:
+        """Raises SigningRefused or Unavailable when `transaction` would, without waiting for a
+        turn: the files are looked at before the head, which is never behind them."""
+        for file in self.files:
+            if not file.parent.is_dir():
+                raise _cannot("lock", file, FileNotFoundError(ENOENT, os.strerror(ENOENT)))
+        kept = [self.read(file) for file in self.files]
+        self._require(conn, kept, head.read(conn).frontier)
+
+    def largest(self) -> int:
+        """The largest tree that is kept, as this process or a file says; -1 when neither does."""
+        sizes = [self._size]
+        for file in self.files:
+            with suppress(SigningRefused, Unavailable):
+                found = self.read(file)
+                sizes.append(-1 if found is None else found.size)
+        return max(sizes)
 
     def keep(self, signed: str) -> None:
         """Write a committed checkpoint to every file. Call it with the files held.

@@ -49,12 +49,14 @@ from ledger.keys import SigningKey
 from ledger.listener import Listener
 from ledger.log_keys import LogKeys
 from ledger.master_keys import MasterKeys
+from ledger.metrics import Metrics
 from ledger.note import Verifier, parse_vkey
 from ledger.numbers import ControllerKeys
 from ledger.reader import Reader
 from ledger.signers import Signers
 from ledger.statement import Kind, Statement
 from ledger.timestamps import HOURLY, Timestamps
+from ledger.traces import traced
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +100,14 @@ class Ledger:
         self.clock = clock
         self.limits = limits
         self.listener = Listener(database)
+        self.metrics = Metrics()
         self._signing = signing
         self.routing = home.routing()
         self.controller_keys = controller_keys
         self._ring = _Ring(self.reader)
         self._log_keys = _LogKeys(LogKeys.of(parse_vkey(identity.vkey)))
         self._committer: Committer[Admitted, Outcome] = Committer(
-            self._commit, batch=load.batch, waiting=load.waiting
+            self._commit, batch=load.batch, waiting=load.waiting, metrics=self.metrics
         )
 
     def append(self, envelopes: Sequence[bytes]) -> list[Appended | Refused]:
@@ -112,13 +115,18 @@ class Ledger:
 
         A refused one does not touch the others. Raises Unavailable.
         """
+        with self.metrics.appending(), traced("append"):
+            return self._append(envelopes)
+
+    def _append(self, envelopes: Sequence[bytes]) -> list[Appended | Refused]:
         answers: dict[int, Appended | Refused] = {}
         admitted: list[tuple[int, Admitted]] = []
-        for number, raw in enumerate(envelopes):
-            try:
-                admitted.append((number, self.admit(raw)))
-            except Refused as refused:
-                answers[number] = refused
+        with traced("admission"):
+            for number, raw in enumerate(envelopes):
+                try:
+                    admitted.append((number, self.admit(raw)))
+                except Refused as refused:
+                    answers[number] = refused
         if admitted:
             outcomes = self._committer.append([event for _, event in admitted])
             for (number, _), outcome in zip(admitted, outcomes, strict=True):
@@ -128,10 +136,18 @@ class Ledger:
     async def append_one(self, envelope: bytes) -> Appended:
         """`append` for one envelope, on an event loop, which is never kept waiting for the
         database. Raises Refused and Unavailable."""
-        try:
-            admitted = admission.admit(envelope, self._ring.find, self.clock(), self.limits)
-        except UnknownKey:
-            admitted = await asyncio.to_thread(self.admit, envelope)
+        with self.metrics.appending(), traced("append"):
+            return await self._append_one(envelope)
+
+    async def _append_one(self, envelope: bytes) -> Appended:
+        with traced("admission"):
+            try:
+                admitted = self._admit(envelope)
+            except UnknownKey:
+                admitted = await asyncio.to_thread(self.admit, envelope)
+            except Refused as refused:
+                self.metrics.refused(refused)
+                raise
         (outcome,) = await asyncio.wrap_future(self._committer.submit([admitted]))
         if isinstance(outcome, AlreadyRecorded):
             return await asyncio.to_thread(self._answer_again, outcome)
@@ -162,11 +178,18 @@ class Ledger:
     def admit(self, raw: bytes) -> Admitted:
         """The checks that need no lock. Raises Refused."""
         try:
-            return admission.admit(raw, self._ring.find, self.clock(), self.limits)
-        except UnknownKey:
-            # Enrolled meanwhile, perhaps by another process.
-            self._ring.refresh()
-            return admission.admit(raw, self._ring.find, self.clock(), self.limits)
+            try:
+                return self._admit(raw)
+            except UnknownKey:
+                # Enrolled meanwhile, perhaps by another process.
+                self._ring.refresh()
+                return self._admit(raw)
+        except Refused as refused:
+            self.metrics.refused(refused)
+            raise
+
+    def _admit(self, raw: bytes) -> Admitted:
+        return admission.admit(raw, self._ring.find, self.clock(), self.limits)
 
     def find_key(self, key_id: str) -> EnrolledKey | None:
         """The key of this id, as the log enrols it now."""
@@ -282,8 +305,22 @@ class Ledger:
             self.signing.kept.learn(conn, signed)
 
     def set_back(self) -> bool:
-        """Whether the database has fewer entries than this process knows to be kept outside it."""
-        return self._signing is not None and self.reader.size() < self._signing.kept.size
+        """Whether the database has fewer entries than is known here to be kept outside it."""
+        if self._signing is None:
+            return False
+        kept = self._signing.kept.largest()  # first: others append meanwhile
+        return self.reader.size() < kept
+
+    def require_signing(self) -> None:
+        """Raises as an append would now: SigningRefused when the log does not go on from its kept
+        checkpoint, ConfigurationError when a key is not here, and Unavailable. Nothing is locked,
+        and nothing is asked of a ledger that only reads."""
+        if self._signing is None:
+            return
+        with self.pool.connection() as conn:
+            self._signing.kept.require_now(conn)
+        self.require_log_keys(self.home.keys)
+        self.require_controller_keys()
 
     def require_controller_keys(self) -> ControllerKeys:
         """The keys that open the numbers of each controller. Raises ConfigurationError."""
@@ -318,8 +355,8 @@ class Ledger:
         self.close()
 
     def _commit(self, batch: Sequence[Admitted], in_order: bool = False) -> Sequence[Outcome]:
-        with self.pool.connection() as conn:
-            return append(
+        with self.metrics.transaction(len(batch)), self.pool.connection() as conn:
+            outcomes = append(
                 conn,
                 batch,
                 origin=self.identity.origin,
@@ -330,6 +367,8 @@ class Ledger:
                 routing=self.routing,
                 in_order=in_order,
             )
+        self.metrics.committed(outcomes)
+        return outcomes
 
     def _keep_before(self, size: int) -> None:
         self.signing.kept.cover(self.pool.connection, size)

@@ -311,6 +311,13 @@ def learn_from_witnesses(ledger: Ledger, policy: Policy) -> None:
         ledger.learn(held[0])
 
 
+def last_published(conn: psycopg.Connection) -> tuple[int, datetime] | None:
+    """The size of the published checkpoint, and when it was published; None before the first."""
+    return conn.execute(
+        "SELECT size, published_at FROM publications ORDER BY size DESC LIMIT 1"
+    ).fetchone()
+
+
 def last_cosigned(pool: ConnectionPool) -> dict[str, LastCosigned]:
     """The largest checkpoint each witness key ever cosigned, by vkey."""
     with pool.connection() as conn:

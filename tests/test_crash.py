@@ -35,30 +35,23 @@ SENDERS = 6
 
 
 class Service:
-    """`verantwoord serve` as a process, on one port for the whole test."""
+    """`verantwoord serve` as a process, on one port for the whole test; what it logs goes to a
+    file, if one is given."""
 
-    def __init__(self, data: Path, *options: str) -> None:
+    def __init__(self, data: Path, *options: str, log: Path = Path(os.devnull)) -> None:
         self.data = data
+        self.log = log
         self.options = options
         self.port = 0
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        self.process = subprocess.Popen(
-            [
-                str(PROGRAM),
-                "serve",
-                "--data",
-                str(self.data),
-                "--port",
-                str(self.port),
-                *self.options,
-            ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        command = [PROGRAM, "serve", "--data", self.data, "--port", self.port, *self.options]
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [*map(str, command)], stdout=subprocess.PIPE, stderr=log, text=True
+            )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         self.port = int(line.rpartition(":")[2])

@@ -41,9 +41,9 @@ def alive(pid: int) -> bool:
     return b"spawn_main" in command(pid)
 
 
-def until(there: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + 30
+def until(there: Callable[[], bool], within: float = 30) -> None:
+    """Wait until something is so, at most so many seconds."""
+    deadline = time.monotonic() + within
     while not there():
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -121,8 +121,8 @@ def commands(
 
 def main() -> None:
     """Run the program; errors of ours are one line on stderr, without a trace."""
-    logs.configure()
     try:
+        logs.configure()
         app()
     except (ConfigurationError, LogUnreadable) as error:
         errors.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False)

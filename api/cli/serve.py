@@ -11,6 +11,7 @@ from datetime import timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -35,12 +36,13 @@ from api.cli.options import (
 from api.cli.output import console, progress
 from api.cli.read import print_register
 from api.delivering import delivering
+from api.metrics import Beside, shown
 from api.pack_scope import trust_of
 from api.packing import Packing
 from api.rate import Limits, Rates
 from api.state import State
 from api.tls import Tls
-from api.workers import Line, People, Served, beside, run
+from api.workers import Line, People, Served, beside, run, trace
 from ledger import feed, fsck, noting
 from ledger import replay as replaying
 from ledger.authorities import Authority
@@ -100,6 +102,26 @@ PublicHashes = Annotated[
         help="Checkpoints, hash tiles and consistency proofs need no token. Entries always do.",
     ),
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How a service is seen from outside: where it shows its metrics, and where traces go."""
+
+    metrics: tuple[str, int] | None = None
+    traces: str | None = None
+
+    @contextmanager
+    def shown(self, state: State, processes: int, others: Beside) -> Iterator[None]:
+        """Show the metrics until the block ends, if that is asked for."""
+        if self.metrics is None:
+            yield
+            return
+        with shown(self.metrics, state, processes, others) as port:
+            at = f"http://{self.metrics[0]}:{port}/metrics"
+            console.print(f"Metrics at {at}", highlight=False, soft_wrap=True)
+            yield
+
 
 DEMO_ORIGIN = "demo.verantwoord.example/beweegzorg"
 DEMO_CONTROLLER = "C2"
@@ -185,6 +207,23 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    metrics_at: Annotated[
+        str | None,
+        typer.Option(
+            "--metrics",
+            metavar="HOST:PORT",
+            envvar="VERANTWOORD_METRICS",
+            help="Where metrics are shown to Prometheus, to whoever reaches it: 127.0.0.1:9480.",
+        ),
+    ] = None,
+    traces: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            envvar="VERANTWOORD_TRACES",
+            help="Where traces are sent (OTLP over HTTP): http://127.0.0.1:4318/v1/traces.",
+        ),
+    ] = None,
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
@@ -215,7 +254,25 @@ def serve(
         limits=Limits(reads_per_minute, appends_per_minute),
         people=People(provider_of(where, provider), public_address(address)),
         line=Line(_tls(tls_certificate, tls_key), _proxies(proxy) if proxy else Line().proxies),
+        seen=Seen(_place(metrics_at) if metrics_at else None, _collector(traces)),
     )
+
+
+def _place(named: str) -> tuple[str, int]:
+    """The host and port of --metrics. Raises ConfigurationError."""
+    host, _, port = named.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ConfigurationError(f"--metrics {named} is no place to listen, such as 127.0.0.1:9480")
+    return host.strip("[]"), int(port)
+
+
+def _collector(url: str | None) -> str | None:
+    """The address of --traces. Raises ConfigurationError."""
+    if url is not None and not urlsplit(url).scheme.startswith("http"):
+        raise ConfigurationError(
+            f"--traces {url} is no address, such as http://127.0.0.1:4318/v1/traces"
+        )
+    return url
 
 
 def _tls(certificate: Path | None, key: Path | None) -> Tls | None:
@@ -310,9 +367,11 @@ def _serve(
     limits: Limits | None = None,
     line: Line | None = None,
     people: People | None = None,
+    seen: Seen | None = None,
 ) -> None:
-    others = others or Others()
+    others, seen = others or Others(), seen or Seen()
     limits, line, people = limits or Limits(), line or Line(), people or People()
+    trace(seen.traces, 1)
     with (
         _opened(where, others.policy) as ledger,
         _publishing(ledger, others.policy, others.publish_interval) as publishing,
@@ -344,24 +403,24 @@ def _serve(
                 highlight=False,
                 soft_wrap=True,
             )
-            app = create_app(
-                State(
-                    ledger,
-                    follower,
-                    public_hashes,
-                    publishing,
-                    timestamps,
-                    inspections,
-                    Rates(limits),
-                    provider,
-                    frameworks,
-                )
+            state = State(
+                ledger,
+                follower,
+                public_hashes,
+                publishing,
+                timestamps,
+                inspections,
+                Rates(limits),
+                provider,
+                frameworks,
             )
             first = listening[-1].getsockname()[1]
-            with beside(
-                Served(where, listening[0], first, public_hashes, limits, line, people), workers - 1
-            ):
-                run(app, line, *listening)
+            served = Served(
+                where, listening[0], first, public_hashes, limits, line, people, seen.traces
+            )
+            asked = Beside()
+            with seen.shown(state, workers, asked), beside(served, workers - 1, asked):
+                run(create_app(state), line, *listening)
         finally:
             for each in listening:
                 each.close()

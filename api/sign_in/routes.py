@@ -46,6 +46,29 @@ LONGEST = 4096
 
 Added = Annotated[str, Query(max_length=LONGEST)]
 
+ERRORS = frozenset(
+    [
+        "access_denied",
+        "account_selection_required",
+        "consent_required",
+        "interaction_required",
+        "invalid_request",
+        "invalid_request_object",
+        "invalid_request_uri",
+        "invalid_scope",
+        "login_required",
+        "registration_not_supported",
+        "request_not_supported",
+        "request_uri_not_supported",
+        "server_error",
+        "temporarily_unavailable",
+        "unauthorized_client",
+        "unsupported_response_type",
+    ]
+)
+"""What a provider answers instead of a code (RFC 6749, 4.1.2.1; OpenID Connect Core, 3.1.2.6). The
+answer comes by way of the browser, so any other text may be anybody's."""
+
 router = APIRouter(dependencies=[PUBLIC], include_in_schema=False)
 
 log = structlog.get_logger(__name__)
@@ -89,7 +112,7 @@ def callback(
     if attempt is None or not attempt.fits(state):
         return _not_signed_in(request, 400, "unexpected")
     if error or not code:
-        log.warning("not signed in", answered=error[:80])
+        log.warning("not signed in", answered=error if error in ERRORS else "something else")
         return _not_signed_in(request, 403, "cancelled")
     try:
         who = provider.exchange(code, attempt, iss)
