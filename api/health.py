@@ -22,14 +22,17 @@ def live() -> dict[str, str]:
 
 @router.get("/readyz")
 def ready(request: Request) -> dict[str, str]:
-    """The database answers and was not set back, and the registers follow; 503 otherwise."""
+    """The database answers, was not set back and has the standby that it needs, and the registers
+    follow; 503 otherwise."""
     state = state_of(request)
     try:
-        set_back = state.ledger.set_back()
+        set_back, replicated = state.ledger.set_back(), state.ledger.replicated()
     except psycopg.OperationalError:
         raise HTTPException(503, "The database does not answer.") from None
     if set_back:
         raise HTTPException(503, "The database was set back.")
+    if not replicated:
+        raise HTTPException(503, "No standby holds what is committed.")
     if state.follower.error is not None:
         raise HTTPException(503, "The registers have stopped following the log.")
     return {"status": "ok"}

@@ -53,6 +53,7 @@ KINDS: dict[type[LedgerError], Kind] = {
     errors.KeyDestroyed: Kind(410, "Sealing key destroyed"),
     errors.NothingSealed: Kind(404, "Nothing sealed for this subject"),
     errors.Unavailable: Kind(503, "The ledger cannot take it now"),
+    errors.NotReplicated: Kind(503, "No standby holds it"),
     errors.SigningRefused: Kind(503, "The ledger signs nothing until its operator acts"),
 }
 

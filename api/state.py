@@ -45,3 +45,10 @@ def state_of(request: Request) -> State:
 def ledger_of(request: Request) -> Ledger:
     """The ledger that is served."""
     return state_of(request).ledger
+
+
+def rests_on(request: Request, size: int) -> None:
+    """Say how much of the log an answer rests on: it is recorded of whoever reads it, and that
+    much is kept before it is shown (`ledger/kept.py`). Raises SigningRefused and Unavailable."""
+    ledger_of(request).cover(size)
+    request.state.rests_on = size

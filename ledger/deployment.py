@@ -8,6 +8,7 @@
     DIR/policy               which witnesses to ask (C2SP tlog-policy), when the operator puts it
     DIR/authorities          time-stamping authorities to ask, if the operator writes it
     DIR/retention            how long sealed text is kept, if the operator writes it
+    DIR/standby              that a standby must hold what is told, if the operator writes it
 
 `init` makes all of it once. The first two entries of every log enrol its own keys: the
 administrator's, signed by itself, and the ledger's own. `tests/test_deployment.py`.
@@ -102,6 +103,11 @@ class Home:
     def retention_file(self) -> Path:
         """How long sealed text is kept; there is none until the operator writes it."""
         return self.data / "retention"
+
+    @property
+    def standby_file(self) -> Path:
+        """That a standby is needed; there is none until the operator writes it."""
+        return self.data / "standby"
 
     @property
     def provider_file(self) -> Path:
@@ -276,19 +282,25 @@ def _create_roles(conn: psycopg.Connection, database: Database) -> None:
         for name in database.roles
         if conn.execute("SELECT FROM pg_roles WHERE rolname = %s", (name,)).fetchone() is None
     ]
+    ungranted = [name for name in database.roles if name in missing or not _may_take(conn, name)]
     try:
         for name in missing:
             conn.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(name)))
-        for name in database.roles:
+        for name in ungranted:
             conn.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(name)))
     except psycopg.errors.InsufficientPrivilege:
         raise ConfigurationError(
             "this user may not create roles; let an administrator of the server run:"
-            + "".join(
-                f' CREATE ROLE "{name}" NOLOGIN; GRANT "{name}" TO "{conn.info.user}";'
-                for name in missing
-            )
+            + "".join(f' CREATE ROLE "{name}" NOLOGIN;' for name in missing)
+            + "".join(f' GRANT "{name}" TO "{conn.info.user}";' for name in ungranted)
         ) from None
+
+
+def _may_take(conn: psycopg.Connection, role: str) -> bool:
+    """Whether a connection may take a role; granting it again is for those who may grant it."""
+    right = "SET" if conn.info.server_version >= 160000 else "MEMBER"
+    row = conn.execute("SELECT pg_has_role(%s, %s)", (role, right)).fetchone()
+    return row is not None and bool(row[0])
 
 
 def _run(conn: psycopg.Connection, database: Database, text: str) -> None:

@@ -9,8 +9,9 @@ hold receipts for. So every process that signs for a log does this, in this orde
     1  take the lock of every file
     2  lock the head, and check that it goes on from the files
     3  sign, and commit
-    4  write the new checkpoint to every file, durably
-    5  let go of the files, and answer
+    4  see that the standby holds it, if this log needs one
+    5  write the new checkpoint to every file, durably
+    6  let go of the files, and answer
 
 `transaction` is all of it.
 
@@ -24,6 +25,12 @@ Why before the answer: what a producer was told is in the files. Nothing else th
 such a process before it is kept: whoever reads a stored checkpoint or receipt goes through `cover`.
 So a database set back to before anything that was told is behind the files, and is refused; one
 that lost what nobody was told may go on.
+
+Why after the standby: a file that is ahead of it would make the standby, once it is the primary,
+look like a database that was set back, although it has all that anybody was told. So the files are
+never ahead of the standby (`ledger/standby.py`), nor the standby of the primary; what only the old
+primary had was told to nobody, and is overtaken. Before anything is written the standby is looked
+for as well (in 2), so that a log without one does not grow.
 
 Why one lock over check and commit: in between nobody else may sign over the same files, not even on
 another copy of the database. The lock lies around that of the head, always in this order, and ends
@@ -48,12 +55,16 @@ from ledger.database import acknowledged
 from ledger.errors import SigningRefused, Unavailable, VerificationFailed
 from ledger.merkle import Frontier, check_consistency, prove_consistency
 from ledger.note import Verifier
+from ledger.standby import Standby
 from ledger.tiles import WIDTH, hash_reader
 
 Verifiers = Callable[[], Sequence[Verifier]]
 """The public halves of the log's keys that are on this machine, looked up at every call."""
 
 Connect = Callable[[], AbstractContextManager[psycopg.Connection]]
+
+SOON = 0.5
+"""Seconds that a reader waits for the standby."""
 
 
 class Turn:
@@ -76,12 +87,16 @@ class Kept:
     """The files of one log.
 
     What a file holds is believed only when a key that is on this machine signed it. The database is
-    not asked which keys the log has: it may be the one that was set back.
+    not asked which keys the log has: it may be the one that was set back. With `standby`, a
+    checkpoint is kept only when a standby holds it.
     """
 
-    def __init__(self, files: Sequence[Path], verifiers: Verifiers) -> None:
+    def __init__(
+        self, files: Sequence[Path], verifiers: Verifiers, standby: Standby | None = None
+    ) -> None:
         self.files = tuple(dict.fromkeys(files))
         self._verifiers = verifiers
+        self._standby = standby
         self._opened: tuple[bytes, Checkpoint] | None = None
         self._size = -1
 
@@ -100,10 +115,17 @@ class Kept:
         with self.held():
             with acknowledged(conn):
                 turn = Turn(head.lock(conn), sign)
+                self._await_standby(conn)
                 self.follow(conn, turn.head.frontier)
                 yield turn
             if turn.signed is not None:
+                self._await_standby(conn)
                 self.keep(turn.signed)
+
+    def _await_standby(self, conn: psycopg.Connection, within: float | None = None) -> None:
+        """Raises NotReplicated when this log needs a standby, and none holds what is committed."""
+        if self._standby is not None:
+            self._standby.await_held(conn, within)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -134,17 +156,22 @@ class Kept:
         Call it with the files held, before anything is signed or shown. Raises SigningRefused, and
         Unavailable when a file cannot be read or written.
         """
-        found = self.require(conn, frontier)
-        if any(checkpoint is None or checkpoint.size < frontier.size for checkpoint in found):
+        if self.require(conn, frontier) < frontier.size:
+            self._await_standby(conn)
             self.keep(self.stored(conn, frontier))
         self._size = frontier.size
 
-    def require(self, conn: psycopg.Connection, frontier: Frontier) -> list[Checkpoint | None]:
-        """What each file holds, once the tree of a database was found to go on from all of them.
+    def require(self, conn: psycopg.Connection, frontier: Frontier) -> int:
+        """See that the tree of a database goes on from what every file holds; the size of the
+        smallest tree that one holds, -1 when one is not there.
 
         Raises SigningRefused, and Unavailable when a file cannot be read.
         """
-        found = [self.read(file) for file in self.files]
+        return self._require([self.read(file) for file in self.files], conn, frontier)
+
+    def _require(
+        self, found: Sequence[Checkpoint | None], conn: psycopg.Connection, frontier: Frontier
+    ) -> int:
         kept = {checkpoint for checkpoint in found if checkpoint is not None}
         if not kept:
             raise SigningRefused(
@@ -152,7 +179,7 @@ class Kept:
             )
         for checkpoint in kept:
             _check_goes_on(conn, checkpoint, frontier)
-        return found
+        return min(-1 if checkpoint is None else checkpoint.size for checkpoint in found)
 
     def keep(self, signed: str) -> None:
         """Write a committed checkpoint to every file. Call it with the files held.
@@ -177,7 +204,12 @@ class Kept:
             return
         # The connection first, as in an append: whoever holds the files never waits for one.
         with connect() as conn:
-            self.check(conn)
+            # Another process may have kept it, and hold the files while it waits for the standby.
+            found = [self.read(file) for file in self.files]  # before the head: never ahead of it
+            self._size = self._require(found, conn, head.read(conn).frontier)
+            if size > self._size:
+                self._await_standby(conn, SOON)  # without the files: many may ask
+                self.check(conn)
 
     def check(self, conn: psycopg.Connection) -> None:
         """`follow`, on the head as it is now, with the files held."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -22,6 +22,7 @@ import psycopg
 from psycopg_pool import ConnectionPool
 
 from ledger import admission, cloudevent, entry, events, keys, master_keys, statement
+from ledger import standby as standbys
 from ledger.admission import Admitted
 from ledger.append import Appended, Outcome, append
 from ledger.authorities import Authority
@@ -40,10 +41,10 @@ from ledger.deployment import (
     read_vkeys,
     upgrade,
 )
-from ledger.errors import ConfigurationError, Refused, UnknownKey
+from ledger.errors import ConfigurationError, NotReplicated, Refused, UnknownKey
 from ledger.form_rules import AlreadyRecorded
 from ledger.head import NewEntry
-from ledger.kept import Kept
+from ledger.kept import SOON, Kept
 from ledger.keyring import KEY_EVENTS, LEDGER, EnrolledKey, KeyRing
 from ledger.keys import SigningKey
 from ledger.listener import Listener
@@ -53,6 +54,7 @@ from ledger.note import Verifier, parse_vkey
 from ledger.numbers import ControllerKeys
 from ledger.reader import Reader
 from ledger.signers import Signers
+from ledger.standby import Standby
 from ledger.statement import Kind, Statement
 from ledger.timestamps import HOURLY, Timestamps
 
@@ -86,6 +88,7 @@ class Ledger:
         signing: Signing | None,
         controller_keys: ControllerKeys | None,
         *,
+        standby: Standby | None,
         clock: Clock,
         limits: admission.Limits,
         load: Load,
@@ -94,7 +97,7 @@ class Ledger:
         self.database = database
         self.pool = pool
         self.identity = identity
-        self.reader = Reader(pool) if signing is None else Reader(pool, self._keep_before)
+        self.reader = Reader(pool, self.cover)
         self.clock = clock
         self.limits = limits
         self.listener = Listener(database)
@@ -102,8 +105,13 @@ class Ledger:
         self.controller_keys = controller_keys
         self._ring = _Ring(self.reader)
         self._log_keys = _LogKeys(LogKeys.of(parse_vkey(identity.vkey)))
+        self._standby = standby
+        self._held = -1  # the largest tree that a standby is known to hold
         self._committer: Committer[Admitted, Outcome] = Committer(
-            self._commit, batch=load.batch, waiting=load.waiting
+            self._commit,
+            batch=load.batch,
+            waiting=load.waiting,
+            patience=standby.wait if standby else None,
         )
 
     def append(self, envelopes: Sequence[bytes]) -> list[Appended | Refused]:
@@ -119,7 +127,10 @@ class Ledger:
             except Refused as refused:
                 answers[number] = refused
         if admitted:
-            outcomes = self._committer.append([event for _, event in admitted])
+            try:
+                outcomes = self._committer.append([event for _, event in admitted])
+            except TimeoutError:
+                raise self._late() from None
             for (number, _), outcome in zip(admitted, outcomes, strict=True):
                 answers[number] = self._answer(outcome)
         return [answers[number] for number in range(len(envelopes))]
@@ -131,7 +142,11 @@ class Ledger:
             admitted = admission.admit(envelope, self._ring.find, self.clock(), self.limits)
         except UnknownKey:
             admitted = await asyncio.to_thread(self.admit, envelope)
-        (outcome,) = await asyncio.wrap_future(self._committer.submit([admitted]))
+        answer = asyncio.wrap_future(self._committer.submit([admitted]))
+        try:
+            (outcome,) = await asyncio.wait_for(answer, self._committer.patience)
+        except TimeoutError:
+            raise self._late() from None
         if isinstance(outcome, AlreadyRecorded):
             return await asyncio.to_thread(self._answer_again, outcome)
         if isinstance(outcome, Refused):
@@ -280,6 +295,27 @@ class Ledger:
         with self.pool.connection() as conn:
             self.signing.kept.learn(conn, signed)
 
+    def cover(self, size: int) -> None:
+        """See to it that a tree is kept before it is shown to anyone; where nothing is kept, that
+        the standby holds it. Raises SigningRefused and Unavailable."""
+        if self._signing is not None:
+            self._signing.kept.cover(self.pool.connection, size)
+        elif self._standby is not None and size > self._held:
+            with self.pool.connection() as conn:
+                self._standby.await_held(conn, SOON)
+            self._held = size
+
+    def replicated(self) -> bool:
+        """Whether a standby holds what is committed, where this log needs one."""
+        if self._standby is None:
+            return True
+        with self.pool.connection() as conn:
+            try:
+                self._standby.await_held(conn, SOON)
+            except NotReplicated:
+                return False
+        return True
+
     def set_back(self) -> bool:
         """Whether the database has fewer entries than this process knows to be kept outside it."""
         return self._signing is not None and self.reader.size() < self._signing.kept.size
@@ -329,8 +365,9 @@ class Ledger:
                 in_order=in_order,
             )
 
-    def _keep_before(self, size: int) -> None:
-        self.signing.kept.cover(self.pool.connection, size)
+    def _late(self) -> NotReplicated:
+        assert self._standby is not None  # noqa: S101 - without one, an append has all the time
+        return NotReplicated(self._standby.wait)
 
     def _answer(self, outcome: Outcome) -> Appended | Refused:
         return self._answer_again(outcome) if isinstance(outcome, AlreadyRecorded) else outcome
@@ -415,6 +452,7 @@ def open_ledger(
     """
     load = load or Load()
     with ExitStack() as stack:
+        standby = standbys.read(home.standby_file) if signs else None
         database = stack.enter_context(home.database())
         with database.connect_as_owner() as conn:
             require_durable(conn)
@@ -425,7 +463,9 @@ def open_ledger(
             upgrade(conn, database)
         with database.connect() as conn:
             identity = read_identity(conn)
-        signing = _signing(home, identity) if signs else None
+            if standby is not None:
+                standby.require(conn)
+        signing = _signing(home, identity, standby) if signs else None
         controller_keys = _controller_keys(home, identity)
         pool = stack.enter_context(database.pool(load.connections))
         ledger = stack.enter_context(
@@ -436,25 +476,27 @@ def open_ledger(
                 identity,
                 signing,
                 controller_keys,
+                standby=standby,
                 clock=clock,
                 limits=limits or admission.Limits(),
                 load=load,
             )
         )
         if signing is not None:
-            with pool.connection() as conn:
+            with pool.connection() as conn, suppress(NotReplicated):
+                # Without its standby a ledger can be read, of what is kept.
                 signing.kept.check(conn)
             if not replacing_key:
                 ledger.require_log_keys(home.keys)
         yield ledger
 
 
-def _signing(home: Home, identity: LogIdentity) -> Signing | None:
+def _signing(home: Home, identity: LogIdentity, standby: Standby | None) -> Signing | None:
     """What signs here; None where no key of the log is, as on a machine that only reads."""
     signers = Signers(home.keys, identity.origin)
     if not signers.verifiers():
         return None
-    return Signing(signers, Kept(home.kept_files, lambda: known_keys(home, signers)))
+    return Signing(signers, Kept(home.kept_files, lambda: known_keys(home, signers), standby))
 
 
 def known_keys(home: Home, signers: Signers) -> list[Verifier]:

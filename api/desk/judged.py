@@ -16,7 +16,7 @@ from api.desk.charts import Bar
 from api.desk.shown import asked_about, desk, moment_of, shows
 from api.desk.words import SEVERITY, STATE
 from api.pages.page import language_of
-from api.state import ledger_of
+from api.state import ledger_of, rests_on
 from projections.civil import civil_date
 from projections.clocks import STATES, ask_clocks
 from projections.findings import SEVERITIES, HeldFinding, ask_findings
@@ -54,7 +54,7 @@ def show_findings(
         )
     except LookupError:
         raise HTTPException(404, "Nothing had been recorded at that moment.") from None
-    request.state.rests_on = answer.basis.size
+    rests_on(request, answer.basis.size)
     found = sorted(answer.findings, key=lambda finding: finding.at, reverse=True)
     pages = max(1, -(-len(found) // PAGE))
     page = min(page, pages)
@@ -110,7 +110,7 @@ def show_clocks(
         )
     except LookupError:
         raise HTTPException(404, "Nothing had been recorded at that moment.") from None
-    request.state.rests_on = answer.basis.size
+    rests_on(request, answer.basis.size)
     pages = max(1, -(-len(answer.clocks) // PAGE))
     page = min(page, pages)
     shown = answer.clocks[(page - 1) * PAGE : page * PAGE]
