@@ -105,15 +105,23 @@ class Database:
         self._serve(conn)
         return conn
 
-    def pool(self, size: int) -> ConnectionPool:
+    def pool(self, size: int, *, local: bool = False) -> ConnectionPool:
         """A pool of up to `size` serving connections, which are checked before they are lent, when
-        nobody used them lately."""
+        nobody used them lately. With `local` a commit waits for no standby, unless its transaction
+        says otherwise."""
+
+        def configure(conn: psycopg.Connection) -> None:
+            self._find_tables(conn)
+            self._serve(conn)
+            if local:
+                conn.execute("SET synchronous_commit = local")
+
         return ConnectionPool(
             self.url,
             min_size=1,
             max_size=size,
             kwargs={"autocommit": True, "fallback_application_name": self.application_name},
-            configure=self._configure,
+            configure=configure,
             check=self._check(),
             timeout=10,
             open=True,
@@ -129,10 +137,6 @@ class Database:
                 checked[conn] = now
 
         return check
-
-    def _configure(self, conn: psycopg.Connection) -> None:
-        self._find_tables(conn)
-        self._serve(conn)
 
     def _find_tables(self, conn: psycopg.Connection) -> None:
         names = (sql.Identifier(self.schema), sql.Identifier(self.sealing_schema))

@@ -115,7 +115,8 @@ class Kept:
         with self.held():
             with acknowledged(conn):
                 turn = Turn(head.lock(conn), sign)
-                self._await_standby(conn)
+                if self._standby is not None:
+                    self._standby.begin(conn)
                 self.follow(conn, turn.head.frontier)
                 yield turn
             if turn.signed is not None:

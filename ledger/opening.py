@@ -467,7 +467,7 @@ def open_ledger(
                 standby.require(conn)
         signing = _signing(home, identity, standby) if signs else None
         controller_keys = _controller_keys(home, identity)
-        pool = stack.enter_context(database.pool(load.connections))
+        pool = stack.enter_context(database.pool(load.connections, local=standby is not None))
         ledger = stack.enter_context(
             Ledger(
                 home,

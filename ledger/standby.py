@@ -69,6 +69,13 @@ class Standby:
                 f' GRANT pg_read_all_stats TO "{role}";'
             )
 
+    def begin(self, conn: psycopg.Connection) -> None:
+        """Begin a transaction whose commit waits for the standby, once that holds what was
+        committed before. What else is written may be lost in a failover, and waits for none
+        (`Database.pool`). Raises NotReplicated."""
+        conn.execute("SET LOCAL synchronous_commit TO DEFAULT")
+        self.await_held(conn)
+
     def await_held(self, conn: psycopg.Connection, within: float | None = None) -> None:
         """Wait until the standby holds all that is committed on this server now, `within` seconds
         or as long as an append waits. Raises NotReplicated."""

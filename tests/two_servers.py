@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,9 @@ class Server:
 
     def make(self) -> None:
         """A new cluster."""
-        self._run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+        self._run(
+            "initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"
+        )
         with (self.data / "postgresql.conf").open("a") as file:
             file.write(SETTINGS)
 
@@ -95,11 +97,20 @@ class Server:
         """It was a standby, and takes over."""
         assert self.ask("SELECT pg_promote()") is True
 
-    def reload(self, **settings: str) -> None:
-        """Change settings, or with "" set them back to what the server is started with."""
-        for name, value in settings.items():
-            self.ask(f"ALTER SYSTEM SET {name} = '{value}'")
+    @contextmanager
+    def setting(self, name: str, value: str) -> Iterator[None]:
+        """Another setting until the block ends, as somebody changes it on a server that runs."""
+        self.ask(f"ALTER SYSTEM SET {name} = '{value}'")
+        try:
+            self._reload(name, value)
+            yield
+        finally:
+            self.ask(f"ALTER SYSTEM RESET {name}")
+            self.ask("SELECT pg_reload_conf()")
+
+    def _reload(self, name: str, value: str) -> None:
         self.ask("SELECT pg_reload_conf()")
+        until(lambda: self.ask(f"SELECT current_setting('{name}')") == value)
 
     def ask(self, query: str, dbname: str = "postgres") -> Any:
         """What one statement of the superuser gives."""
@@ -112,6 +123,11 @@ class Server:
         database = "" if dbname == "replication" else f" dbname={dbname}"
         where = f"host=127.0.0.1 port={self.port} user=postgres connect_timeout=5"
         return f"{where} application_name={application}{database}"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self.process is not None and self.process.poll() is None
 
     def is_followed(self) -> bool:
         """Whether a synchronous standby streams from it."""
@@ -132,7 +148,8 @@ class Server:
         assert self.process is not None
         if of_all:
             for pid in _family(self.process.pid):
-                os.kill(pid, number)
+                with suppress(ProcessLookupError):  # it ends when the first of them has
+                    os.kill(pid, number)
         else:
             self.process.send_signal(number)
         self.process.wait(30)
@@ -185,9 +202,11 @@ class Pair:
         self.standby.start()
         until(self.primary.is_followed)
 
-    def url(self, user: str) -> str:
-        """The address of whichever of the two is the primary, as a service is given it."""
-        hosts = ",".join(f"127.0.0.1:{server.port}" for server in self.servers)
+    def url(self, user: str, only: Server | None = None) -> str:
+        """The address of whichever of the two is the primary, as a service is given it; or of one
+        of them."""
+        servers = [only] if only else self.servers
+        hosts = ",".join(f"127.0.0.1:{server.port}" for server in servers)
         asked = "target_session_attrs=read-write&connect_timeout=3"
         return f"postgresql://{user}@{hosts}/verantwoord?{asked}"
 
@@ -209,7 +228,7 @@ def two_servers() -> Iterator[Pair]:
         yield pair
     finally:
         for server in pair.servers:
-            if server.process is not None and server.process.poll() is None:
+            if server.is_running:
                 server.kill()
         shutil.rmtree(directory)
 
