@@ -100,7 +100,7 @@ def get_dossier(
             )
         except NoSuch as error:
             raise HTTPException(404, f"{error.args[0].capitalize()}.") from None
-        rests_on(request, found.basis.size)
+        rests_on(request, found.basis)
         return _answer(request, found, lang, format, connections)
 
     return answered(as_of, known_at, answer)

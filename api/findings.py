@@ -86,7 +86,7 @@ def get_findings(
             rules=rule or (),
             severities=severity or (),
         )
-        rests_on(request, answer.basis.size)
+        rests_on(request, answer.basis)
         if format == "csv":
             return as_csv("findings", judged.findings_csv(answer, lang))
         if format != "json":
@@ -127,7 +127,7 @@ def get_clocks(
             states=state or (),
             within=None if within is None else timedelta(days=within),
         )
-        rests_on(request, answer.basis.size)
+        rests_on(request, answer.basis)
         if format == "csv":
             return as_csv("clocks", judged.clocks_csv(answer, lang))
         if format != "json":

@@ -78,7 +78,7 @@ def get_framework(
     def ask(moment: Moment) -> Response:
         period = parse_period(begin, until, now)
         evidence = gather(connections, now, found, period, moment, sample=sample, seed=seed)
-        rests_on(request, evidence.basis.size)
+        rests_on(request, evidence.basis)
         if format == "csv":
             return as_csv(f"evidence-{found.id}", evidenced.coverage_csv(evidence, lang))
         origin = ledger_of(request).identity.origin
@@ -136,7 +136,7 @@ def get_control(
             sample=sample,
             seed=seed,
         )
-        rests_on(request, evidence.basis.size)
+        rests_on(request, evidence.basis)
         return JSONResponse(evidenced.control_json(evidence, lang))
 
     return answered(as_of, known_at, ask)

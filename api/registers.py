@@ -78,7 +78,7 @@ def get_register(
 
     def answer(moment: Moment) -> Response:
         found = ask(connections, register, moment, controller=asked)
-        rests_on(request, found.basis.size)
+        rests_on(request, found.basis)
         rows = shown(found, opener(request, values_of(found)) if unsealed else in_short)
         if format == "csv":
             told = f"</v1/registers/{name}/csvw?lang={lang}>"

@@ -66,13 +66,14 @@ def now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The places of one ledger: `--data`, `--database-url`, the schema of its log, and the further
-    files that keep its last checkpoint."""
+    """The places of one ledger: `--data`, `--database-url`, the schema of its log, the further
+    files that keep its last checkpoint, and a replica to read from."""
 
     data: Path
     database_url: str | None = None
     schema: str = "ledger"
     keep: tuple[Path, ...] = ()
+    read_url: str | None = None
 
     @property
     def keys(self) -> Path:

@@ -105,6 +105,14 @@ class Kept:
         """The largest tree that this process knows to be in every file; -1 before the first."""
         return self._size
 
+    def last(self) -> Checkpoint:
+        """What is kept now: whatever any process told anybody lies under it. Raises SigningRefused
+        and Unavailable."""
+        found = self.read(self.files[0])
+        if found is None:
+            raise SigningRefused(f"there is no {self.files[0].name}")
+        return found
+
     @contextmanager
     def transaction(self, conn: psycopg.Connection, sign: head.Sign) -> Iterator[Turn]:
         """The one transaction that may sign: what is signed in it is committed and then kept.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -28,7 +28,7 @@ from ledger.append import Appended, Outcome, append
 from ledger.authorities import Authority
 from ledger.checkpoint import Checkpoint
 from ledger.committer import Committer
-from ledger.database import Database, require_durable
+from ledger.database import Connections, Database, require_durable
 from ledger.deployment import (
     DEMO,
     NUMBERS,
@@ -41,7 +41,7 @@ from ledger.deployment import (
     read_vkeys,
     upgrade,
 )
-from ledger.errors import ConfigurationError, NotReplicated, Refused, UnknownKey
+from ledger.errors import ConfigurationError, NotReplicated, Refused, Unavailable, UnknownKey
 from ledger.form_rules import AlreadyRecorded
 from ledger.head import NewEntry
 from ledger.kept import SOON, Kept
@@ -53,6 +53,7 @@ from ledger.master_keys import MasterKeys
 from ledger.note import Verifier, parse_vkey
 from ledger.numbers import ControllerKeys
 from ledger.reader import Reader
+from ledger.replica import Replica, ReplicaReader
 from ledger.signers import Signers
 from ledger.standby import Standby
 from ledger.statement import Kind, Statement
@@ -88,6 +89,7 @@ class Ledger:
         signing: Signing | None,
         controller_keys: ControllerKeys | None,
         *,
+        replica: Replica | None,
         standby: Standby | None,
         clock: Clock,
         limits: admission.Limits,
@@ -102,6 +104,12 @@ class Ledger:
         self.limits = limits
         self.listener = Listener(database)
         self._signing = signing
+        # Of the primary as well, where there is no replica or it will not do.
+        self.replicas: Connections = replica or pool
+        self.replica_reader = (
+            ReplicaReader(replica, self.signing.kept.last, self.reader) if replica else self.reader
+        )
+        self._vouched: str | None = None  # the last checkpoint that a replica has as the primary
         self.controller_keys = controller_keys
         self._ring = _Ring(self.reader)
         self._log_keys = _LogKeys(LogKeys.of(parse_vkey(identity.vkey)))
@@ -305,6 +313,20 @@ class Ledger:
                 self._standby.await_held(conn, SOON)
             self._held = size
 
+    def vouch(self, size: int, signed: str | None) -> None:
+        """As `cover`, for a checkpoint over so many entries that may have been read from a replica:
+        the primary has the same. Raises Unavailable when it does not, or not yet."""
+        self.cover(size)
+        if self.replicas is self.pool or signed in (None, self._vouched):
+            return
+        try:
+            same = self.reader.checkpoint_covering(size).note == signed
+        except LookupError:
+            same = False
+        if not same:
+            raise Unavailable("the replica is not where the primary is")
+        self._vouched = signed
+
     def replicated(self) -> bool:
         """Whether a standby holds what is committed, where this log needs one."""
         if self._standby is None:
@@ -468,6 +490,7 @@ def open_ledger(
         signing = _signing(home, identity, standby) if signs else None
         controller_keys = _controller_keys(home, identity)
         pool = stack.enter_context(database.pool(load.connections, local=standby is not None))
+        replica = _replica(stack, home, pool, signing, load) if home.read_url else None
         ledger = stack.enter_context(
             Ledger(
                 home,
@@ -476,6 +499,7 @@ def open_ledger(
                 identity,
                 signing,
                 controller_keys,
+                replica=replica,
                 standby=standby,
                 clock=clock,
                 limits=limits or admission.Limits(),
@@ -497,6 +521,18 @@ def _signing(home: Home, identity: LogIdentity, standby: Standby | None) -> Sign
     if not signers.verifiers():
         return None
     return Signing(signers, Kept(home.kept_files, lambda: known_keys(home, signers), standby))
+
+
+def _replica(
+    stack: ExitStack, home: Home, pool: ConnectionPool, signing: Signing | None, load: Load
+) -> Replica:
+    if signing is None:
+        raise ConfigurationError(
+            "--read-url is for a service that signs: here nothing says what a replica must hold"
+        )
+    database = Database(home.read_url or "", home.schema)
+    replica = Replica(database, load.connections, pool, signing.kept.last)
+    return stack.enter_context(closing(replica))
 
 
 def known_keys(home: Home, signers: Signers) -> list[Verifier]:

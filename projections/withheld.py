@@ -38,7 +38,7 @@ def one_controller(ledger: Ledger, controller: str) -> OneController:
     with ledger.pool.connection() as conn:
         withheld = withheld_from(conn, controller, upto=size)
     upto = size if withheld is None else withheld
-    return OneController(ledger.pool, ledger.database, controller, upto)
+    return OneController(ledger.replicas, ledger.database, controller, upto)
 
 
 def _secret(recorded: Iterable[Recorded], controller: str) -> Iterator[int]:

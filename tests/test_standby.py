@@ -6,7 +6,6 @@ killed under load, the standby taken away, a wait cancelled, the old primary bro
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -23,48 +22,20 @@ from ledger import checkpoint
 from ledger import standby as standbys
 from ledger.append import Appended
 from ledger.database import Database, acknowledged
-from ledger.deployment import Home
 from ledger.errors import ConfigurationError, NotReplicated
 from ledger.merkle import check_consistency
 from ledger.opening import open_ledger
 from tests.check_ledger import check_ledger
-from tests.ledgers import TestLedger, make_ledger
+from tests.ledgers import TestLedger
 from tests.serving import serving
 from tests.test_crash import Senders, Service, check
-from tests.two_servers import Pair, two_servers, until
-
-NUMBERS = itertools.count(1)
-OWNER = "verantwoord"
-WAIT = 2
-
-
-@pytest.fixture(scope="module")
-def pair() -> Iterator[Pair]:
-    """Two servers with a database and a login, as the documentation makes them."""
-    with two_servers() as servers:
-        servers.primary.ask(f"CREATE ROLE {OWNER} LOGIN")
-        servers.primary.ask(f"CREATE DATABASE verantwoord OWNER {OWNER}")
-        yield servers
+from tests.two_servers import OWNER, WAIT, Pair, until
 
 
 @pytest.fixture
-def home(pair: Pair, tmp_path: Path) -> Home:
-    """A place for a log that needs a standby."""
-    home = Home(tmp_path / "data", pair.url(OWNER), f"log{next(NUMBERS)}")
-    for role in ("service", "controller", "erasing"):
-        pair.primary.ask(f"CREATE ROLE {home.schema}_{role} NOLOGIN")
-        pair.primary.ask(f"GRANT {home.schema}_{role} TO {OWNER}")
-    pair.primary.ask(f"GRANT pg_read_all_stats TO {home.schema}_service")
-    home.data.mkdir()
-    home.standby_file.write_text(f"wait {WAIT}\n")
-    return home
-
-
-@pytest.fixture
-def ledger(home: Home) -> Iterator[TestLedger]:
-    """An open log with parties and keys."""
-    with make_ledger(home) as made:
-        yield made
+def ledger(paired: TestLedger) -> TestLedger:
+    """An open log on two servers that needs a standby."""
+    return paired
 
 
 class Watcher:
@@ -247,29 +218,55 @@ def test_a_commit_that_waits_for_the_standby_is_seen_by_nobody_and_answered_late
     check_ledger(ledger, [answer])
 
 
+def cancel_the_wait(pair: Pair, made: TestLedger) -> None:
+    """What waits is committed here alone, and PostgreSQL calls it a success."""
+    size = made.ledger.reader.size()
+    (pid,) = waiting(pair)
+    pair.primary.ask(f"SELECT pg_cancel_backend({pid})")
+    until(lambda: made.ledger.reader.size() == size + 1)
+
+
 def test_a_cancelled_wait_is_not_acknowledged_and_what_it_left_is_told_to_nobody(
     pair: Pair, ledger: TestLedger
 ) -> None:
-    """PostgreSQL calls the commit a success. No receipt, no checkpoint, no answer rests on it, the
-    file outside the database does not have it; after the failover another event takes its place,
-    on a log that was not set back. The old primary, brought back as one, signs nothing."""
-    before, lost, held = ledger.ledger.reader.size(), ledger.instruction(1), kept(ledger)
-    append_without_standby(pair, ledger, lost)
-    (pid,) = waiting(pair)
-    pair.primary.ask(f"SELECT pg_cancel_backend({pid})")
-    until(lambda: ledger.ledger.reader.size() == before + 1)
+    """No receipt, no checkpoint and no answer rests on it, and the file outside the database does
+    not have it, until a standby does."""
+    before, envelope, held = ledger.ledger.reader.size(), ledger.instruction(1), kept(ledger)
+    append_without_standby(pair, ledger, envelope)
+    cancel_the_wait(pair, ledger)
     with pytest.raises(NotReplicated):
-        ledger.ledger.append([lost])
-    with pytest.raises(NotReplicated):
-        ledger.ledger.reader.checkpoint()
-    with pytest.raises(NotReplicated):
-        ledger.ledger.reader.receipt(before)
+        ledger.ledger.append([envelope])
     with serving(ledger) as url:
         headers = {"Authorization": f"Bearer {ledger.home.token_file.read_text().strip()}"}
-        for path in ("/log/checkpoint", "/v1/registers/instructions", "/v1/findings"):
-            assert httpx.get(f"{url}{path}", headers=headers).status_code == 503, path
-        assert httpx.get(f"{url}/v1/events/0/proof", headers=headers).status_code == 200
-    assert kept(ledger) == held
+        with httpx.Client(base_url=url, headers=headers) as http:
+            for path in (
+                "/log/checkpoint",
+                f"/v1/events/{before}/proof",
+                f"/v1/registers/breaches?known_at={before + 1}",
+                f"/v1/findings?known_at={before + 1}",
+            ):
+                assert http.get(path).status_code == 503, path
+            assert http.get(f"/v1/registers/breaches?known_at={before}").status_code == 200
+            assert http.get("/v1/events/0/proof").status_code == 200
+            assert kept(ledger) == held
+            bring_back(pair)
+            until(lambda: http.get("/readyz").status_code == 200)
+            assert http.get(f"/v1/events/{before}/proof").status_code == 200
+    (answer,) = ledger.ledger.append([envelope])
+    assert isinstance(answer, Appended)
+    assert (answer.index, answer.created) == (before, False)
+    check_ledger(ledger, [answer])
+
+
+@pytest.mark.long
+def test_what_the_standby_never_held_is_overtaken_and_the_old_primary_signs_nothing(
+    pair: Pair, ledger: TestLedger
+) -> None:
+    """After the failover another event takes its place, on a log that was not set back. The old
+    primary, brought back as one beside it, acknowledges nothing, and follows after pg_rewind."""
+    before, lost, held = ledger.ledger.reader.size(), ledger.instruction(1), kept(ledger)
+    append_without_standby(pair, ledger, lost)
+    cancel_the_wait(pair, ledger)
     pair.primary.kill()
     pair.standby.start()
     pair.standby.promote()
@@ -277,8 +274,13 @@ def test_a_cancelled_wait_is_not_acknowledged_and_what_it_left_is_told_to_nobody
     pair.standby.start()  # as the primary that it was
     assert pair.standby.ask("SELECT pg_is_in_recovery()") is False
     alone = replace(ledger.home, database_url=pair.url(OWNER, pair.standby))
-    with open_ledger(alone, clock=ledger.clock) as old, pytest.raises(NotReplicated):
-        old.append([lost])
+    with open_ledger(alone, clock=ledger.clock) as old:
+        assert old.reader.size() == before + 1
+        with pytest.raises(NotReplicated):
+            old.append([lost])
+        with pytest.raises(NotReplicated):
+            old.reader.checkpoint()
+    assert kept(ledger) == held
     pair.standby.stop()
     pair.rejoin()
     assert ledger.ledger.reader.size() == before
@@ -338,7 +340,7 @@ def test_a_log_that_asks_for_no_standby_takes_a_cancelled_wait_for_an_error(
         with database.connect_as_owner() as conn:
             try:
                 with acknowledged(conn):
-                    conn.execute("CREATE TABLE IF NOT EXISTS waited (x int)")
+                    conn.execute(f"CREATE TABLE {how} (x int)".encode())
             except psycopg.OperationalError as error:
                 failed.append(error)
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import psycopg
 
+from ledger.deployment import Home
 from ledger.embedded import binaries, cluster
 
 SETTINGS = """
@@ -30,6 +31,12 @@ hot_standby_feedback = on
 wal_receiver_status_interval = 1s
 wal_retrieve_retry_interval = 200ms
 """
+
+OWNER = "verantwoord"
+"""The login that owns the database, and no more."""
+
+WAIT = 2
+"""Seconds that an append waits for the standby."""
 
 
 def until(there: Callable[[], bool], seconds: float = 30) -> None:
@@ -202,12 +209,12 @@ class Pair:
         self.standby.start()
         until(self.primary.is_followed)
 
-    def url(self, user: str, only: Server | None = None) -> str:
+    def url(self, user: str, only: Server | None = None, session: str = "read-write") -> str:
         """The address of whichever of the two is the primary, as a service is given it; or of one
         of them."""
         servers = [only] if only else self.servers
         hosts = ",".join(f"127.0.0.1:{server.port}" for server in servers)
-        asked = "target_session_attrs=read-write&connect_timeout=3"
+        asked = f"target_session_attrs={session}&connect_timeout=3"
         return f"postgresql://{user}@{hosts}/verantwoord?{asked}"
 
     @property
@@ -218,19 +225,31 @@ class Pair:
 
 @contextmanager
 def two_servers() -> Iterator[Pair]:
-    """A pair of servers, until the block ends."""
+    """A pair of servers with a database and its owner, until the block ends."""
     directory = Path(tempfile.mkdtemp(prefix="verantwoord-pair-"))
     pair = Pair(directory)
     if account := pair.primary.account:
         os.chown(directory, account.uid, account.gid)
     try:
         pair.start()
+        pair.primary.ask(f"CREATE ROLE {OWNER} LOGIN")
+        pair.primary.ask(f"CREATE DATABASE verantwoord OWNER {OWNER}")
         yield pair
     finally:
         for server in pair.servers:
             if server.is_running:
                 server.kill()
         shutil.rmtree(directory)
+
+
+def prepare_log(pair: Pair, home: Home) -> None:
+    """What an administrator does for a log that needs a standby."""
+    for role in ("service", "controller", "erasing"):
+        pair.primary.ask(f"CREATE ROLE {home.schema}_{role} NOLOGIN")
+        pair.primary.ask(f"GRANT {home.schema}_{role} TO {OWNER}")
+    pair.primary.ask(f"GRANT pg_read_all_stats TO {home.schema}_service")
+    home.data.mkdir()
+    home.standby_file.write_text(f"wait {WAIT}\n")
 
 
 def _family(pid: int) -> list[int]:

@@ -93,7 +93,7 @@ def show_case(
     subject = None if retains else id
     clocks = [c for c in clocks_at(rows, at) if c.subject == subject or indexes & {*c.events[:1]}]
     findings = [f for f in held_at(rows, at) if f.subject == subject or indexes & {*f.events}]
-    rests_on(request, basis.size)
+    rests_on(request, basis)
     return desk(
         request,
         "case",

@@ -191,7 +191,7 @@ def _gather(
         found = gather(seen, now, framework, period, moment, **more)
     except LookupError:
         raise HTTPException(404, "Nothing had been recorded at that moment.") from None
-    rests_on(request, found.basis.size)
+    rests_on(request, found.basis)
     return found
 
 

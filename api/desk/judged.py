@@ -54,7 +54,7 @@ def show_findings(
         )
     except LookupError:
         raise HTTPException(404, "Nothing had been recorded at that moment.") from None
-    rests_on(request, answer.basis.size)
+    rests_on(request, answer.basis)
     found = sorted(answer.findings, key=lambda finding: finding.at, reverse=True)
     pages = max(1, -(-len(found) // PAGE))
     page = min(page, pages)
@@ -110,7 +110,7 @@ def show_clocks(
         )
     except LookupError:
         raise HTTPException(404, "Nothing had been recorded at that moment.") from None
-    rests_on(request, answer.basis.size)
+    rests_on(request, answer.basis)
     pages = max(1, -(-len(answer.clocks) // PAGE))
     page = min(page, pages)
     shown = answer.clocks[(page - 1) * PAGE : page * PAGE]

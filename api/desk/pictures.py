@@ -252,7 +252,7 @@ def _show(
     basis: Basis | None,
 ) -> HTMLResponse:
     if basis is not None:
-        rests_on(request, basis.size)
+        rests_on(request, basis)
     language, kind = language_of(request), KINDS[name]
     return desk(
         request,

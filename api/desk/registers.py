@@ -93,7 +93,7 @@ def show_register(
         return desk(request, "register", 422, **values, too_many=True, listing=None, changes=None)
     except LookupError:
         return desk(request, "register", 404, **values, nothing=True, listing=None, changes=None)
-    rests_on(request, basis.size)
+    rests_on(request, basis)
     changes = None
     if differs and moment != Moment():
         then = ask(connections, register, moment, controller=asked).rows
@@ -121,7 +121,7 @@ def show_row(request: Request, name: Name, key: Text, controller: Text = "") -> 
     row = next((row for row in answer.rows if row.key == key), None)
     if row is None:
         raise HTTPException(404, "There is no row of this key at that moment.")
-    rests_on(request, answer.basis.size)
+    rests_on(request, answer.basis)
     found = shown_row(row)
     return desk(
         request,
