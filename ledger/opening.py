@@ -355,7 +355,14 @@ class Ledger:
         self, authorities: Sequence[Authority], *, every: timedelta = HOURLY
     ) -> Timestamps:
         """The timestamps over the checkpoints of this log, asked of these authorities."""
-        return Timestamps(self.pool, self.log_keys, authorities, clock=self.clock, every=every)
+        return Timestamps(
+            self.pool,
+            self.log_keys,
+            authorities,
+            clock=self.clock,
+            every=every,
+            before_showing=self.cover,
+        )
 
     def close(self) -> None:
         """Commit what waits, and let go of the database."""

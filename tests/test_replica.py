@@ -112,7 +112,9 @@ def test_a_replica_of_another_history_is_not_asked(
     paired.ledger.close()
     url = paired.home.database_url or ""
     copy = url.replace("/verantwoord?", "/other?")
-    pair.primary.ask("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname <> ''")
+    pair.primary.ask(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'verantwoord'"
+    )
     pair.primary.ask("CREATE DATABASE other TEMPLATE verantwoord")
     try:
         shutil.copytree(paired.home.data, tmp_path / "other")

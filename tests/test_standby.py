@@ -99,12 +99,12 @@ def fail_over_under_load(pair: Pair, made: TestLedger, rounds: int, *options: st
             for _ in range(rounds):
                 given = len(senders.given)
                 senders.start()
-                until(lambda before=given: len(senders.given) > before + 100)  # type: ignore[misc]
+                until(lambda before=given: len(senders.given) > before + 50)  # type: ignore[misc]
                 pair.fail_over()
                 time.sleep(0.5)  # clients meet a primary without a standby
                 pair.rejoin()
                 given = len(senders.given)
-                until(lambda before=given: len(senders.given) > before + 100)  # type: ignore[misc]
+                until(lambda before=given: len(senders.given) > before + 50)  # type: ignore[misc]
                 senders.stop()
                 senders.send_again()
         finally:
@@ -202,6 +202,7 @@ def test_without_its_standby_a_ledger_takes_nothing_and_goes_on_when_it_is_back(
     check_ledger(ledger)
 
 
+@pytest.mark.long
 def test_a_commit_that_waits_for_the_standby_is_seen_by_nobody_and_answered_later(
     pair: Pair, ledger: TestLedger
 ) -> None:
@@ -226,6 +227,7 @@ def cancel_the_wait(pair: Pair, made: TestLedger) -> None:
     until(lambda: made.ledger.reader.size() == size + 1)
 
 
+@pytest.mark.long
 def test_a_cancelled_wait_is_not_acknowledged_and_what_it_left_is_told_to_nobody(
     pair: Pair, ledger: TestLedger
 ) -> None:
@@ -291,6 +293,7 @@ def test_what_the_standby_never_held_is_overtaken_and_the_old_primary_signs_noth
     check_ledger(ledger, [answer, *ledger.fill(3, start=10)])
 
 
+@pytest.mark.long
 def test_a_server_that_is_told_to_wait_no_more_has_nothing_acknowledged(
     pair: Pair, ledger: TestLedger
 ) -> None:
