@@ -124,6 +124,9 @@ class Database:
             configure=configure,
             check=self._check(),
             timeout=10,
+            # Whoever wants a connection then begins to try anew: psycopg's pauses grow to minutes,
+            # and a standby takes over in seconds.
+            reconnect_timeout=2,
             open=True,
         )
 

@@ -42,8 +42,9 @@ can change the database and every file meanwhile is found by those who keep chec
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -64,7 +65,7 @@ Verifiers = Callable[[], Sequence[Verifier]]
 Connect = Callable[[], AbstractContextManager[psycopg.Connection]]
 
 SOON = 0.5
-"""Seconds that a reader waits for the standby."""
+"""Seconds that a reader waits for the standby, or for whoever is about to keep."""
 
 
 class Turn:
@@ -137,12 +138,15 @@ class Kept:
             self._standby.await_held(conn, within)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Nobody else signs over these files until the block ends. Raises Unavailable."""
+    def held(self, *, wait: bool = True) -> Iterator[None]:
+        """Nobody else signs over these files until the block ends. Raises Unavailable; without
+        `wait`, BlockingIOError when somebody holds them."""
         with ExitStack() as stack:
             for file in sorted(self.files):  # one order for all, so nobody waits in a circle
                 try:
-                    stack.enter_context(durable_file.locked(file))
+                    stack.enter_context(durable_file.locked(file, wait=wait))
+                except BlockingIOError:
+                    raise
                 except OSError as error:
                     raise _cannot("lock", file, error) from None
             yield
@@ -213,12 +217,24 @@ class Kept:
             return
         # The connection first, as in an append: whoever holds the files never waits for one.
         with connect() as conn:
-            # Another process may have kept it, and hold the files while it waits for the standby.
-            found = [self.read(file) for file in self.files]  # before the head: never ahead of it
-            self._size = self._require(found, conn, head.read(conn).frontier)
-            if size > self._size:
-                self._await_standby(conn, SOON)  # without the files: many may ask
-                self.check(conn)
+            if self._is_kept(conn, size):
+                return
+            self._await_standby(conn, SOON)
+            deadline = time.monotonic() + SOON
+            while not self._is_kept(conn, size):
+                # Whoever holds the files is about to keep it, or waits for the standby.
+                with suppress(BlockingIOError), self.held(wait=False):
+                    self.follow(conn, head.read(conn).frontier)
+                    return
+                if time.monotonic() > deadline:
+                    raise Unavailable("what was just appended is not kept yet")
+                time.sleep(0.01)
+
+    def _is_kept(self, conn: psycopg.Connection, size: int) -> bool:
+        """Whether every file has a tree of that size already."""
+        found = [self.read(file) for file in self.files]  # before the head: they are not ahead
+        self._size = self._require(found, conn, head.read(conn).frontier)
+        return size <= self._size
 
     def check(self, conn: psycopg.Connection) -> None:
         """`follow`, on the head as it is now, with the files held."""

@@ -90,7 +90,7 @@ def pair() -> Iterator[Pair]:
 def paired(pair: Pair, tmp_path: Path) -> Iterator[TestLedger]:
     """As `ledger`, on a primary and a standby, of which it needs both."""
     home = Home(tmp_path / "paired", pair.url(OWNER), f"log{next(NUMBERS)}")
-    prepare_log(pair, home)
+    prepare_log(pair.primary.ask, home)
     with make_ledger(home) as made:
         yield made
 

@@ -53,7 +53,7 @@ class Server:
     def __init__(self, directory: Path, name: str) -> None:
         self.name = name
         self.data = directory / name
-        self.port = _free_port()
+        self.port = free_port()
         self.account = cluster.account()
         self.programs = binaries.usable_by(binaries.find(), self.account)
         self.process: subprocess.Popen[bytes] | None = None
@@ -242,12 +242,12 @@ def two_servers() -> Iterator[Pair]:
         shutil.rmtree(directory)
 
 
-def prepare_log(pair: Pair, home: Home) -> None:
+def prepare_log(ask: Callable[[str], object], home: Home) -> None:
     """What an administrator does for a log that needs a standby."""
     for role in ("service", "controller", "erasing"):
-        pair.primary.ask(f"CREATE ROLE {home.schema}_{role} NOLOGIN")
-        pair.primary.ask(f"GRANT {home.schema}_{role} TO {OWNER}")
-    pair.primary.ask(f"GRANT pg_read_all_stats TO {home.schema}_service")
+        ask(f"CREATE ROLE {home.schema}_{role} NOLOGIN")
+        ask(f"GRANT {home.schema}_{role} TO {OWNER}")
+    ask(f"GRANT pg_read_all_stats TO {home.schema}_service")
     home.data.mkdir()
     home.standby_file.write_text(f"wait {WAIT}\n")
 
@@ -258,6 +258,7 @@ def _family(pid: int) -> list[int]:
     return [pid, *map(int, children)]
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nothing listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         return int(listening.getsockname()[1])
