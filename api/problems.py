@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+import psycopg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -128,6 +129,7 @@ def install(app: FastAPI, refusal: Refusal) -> None:
     app.add_exception_handler(LedgerError, _ledger_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(psycopg.OperationalError, _database_away)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -177,6 +179,13 @@ def _validation_error(request: Request, error: Exception) -> Response:
         for fault in error.errors()
     ]
     return _answer(request, problem)
+
+
+def _database_away(request: Request, error: Exception) -> Response:
+    """The server went while it was asked, or another one takes over: the next try may find it."""
+    log.warning("the database does not answer", path=request.url.path, error=type(error).__name__)
+    problem = of_status(503, "The database does not answer; try again.")
+    return _answer(request, problem, {"Retry-After": "5"})
 
 
 def _unexpected(request: Request, error: Exception) -> Response:
