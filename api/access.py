@@ -267,7 +267,7 @@ def seen_by(request: Request, controller: str | None) -> tuple[Connections, str 
     """
     ledger, granted = ledger_of(request), holder_of(request).controllers
     if granted is None:
-        return ledger.pool, controller
+        return ledger.replicas, controller
     if controller is None and len(granted) > 1:
         raise HTTPException(422, "controller is needed: which of those you may ask about?")
     named = granted[0] if controller is None else controller
@@ -289,7 +289,7 @@ def entry_seen_by(request: Request, index: int) -> StoredEntry:
     """
     ledger, holder = ledger_of(request), holder_of(request)
     if holder.controllers is None:
-        readers = [ledger.reader]
+        readers = [ledger.replica_reader]
     else:
         readers = [Reader(one_controller(ledger, each)) for each in holder.controllers]
     for reader in readers:

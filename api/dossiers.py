@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from api.access import EVERY_ROLE, reads, seen_by
 from api.documents import MEDIA_TYPES, as_document
 from api.registers import AS_OF, KNOWN_AT, Language, answered
-from api.state import ledger_of
+from api.state import ledger_of, rests_on
 from ledger.database import Connections
 from projections.dossiers import DOSSIERS
 from projections.dossiers.dossier import Dossier, NoSuch, ask_dossier
@@ -100,7 +100,7 @@ def get_dossier(
             )
         except NoSuch as error:
             raise HTTPException(404, f"{error.args[0].capitalize()}.") from None
-        request.state.rests_on = found.basis.size
+        rests_on(request, found.basis)
         return _answer(request, found, lang, format, connections)
 
     return answered(as_of, known_at, answer)

@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field
 from api import problems
 from api.access import READS_EVERY_EVENT, SIGNED, entry_seen_by, reads, seen_by
 from api.body import body_up_to
-from api.state import ledger_of, state_of
+from api.state import ledger_of, rests_on, state_of
 from api.unsealed import Unsealed, opener, require_unsealing
 from ledger import entry as entries
 from ledger.append import Appended
@@ -216,7 +216,7 @@ def list_events(
     found = page()
     if not found and wait and ledger.listener.wait_beyond(size, wait):
         found, size = page(), ledger.reader.size()
-    request.state.rests_on = size
+    rests_on(request, size)
     if unsealed:
         _open(request, found)
     following = None

@@ -16,7 +16,7 @@ from api import problems
 from api.access import CHECKS, EVERY_ROLE, reads, seen_by
 from api.documents import AS_DOCUMENT, as_document
 from api.registers import AS_OF, KNOWN_AT, Format, Language, answered, as_csv
-from api.state import ledger_of
+from api.state import ledger_of, rests_on
 from ledger import candidate
 from ledger.cloudevent import read_instant
 from projections.checks import check
@@ -86,7 +86,7 @@ def get_findings(
             rules=rule or (),
             severities=severity or (),
         )
-        request.state.rests_on = answer.basis.size
+        rests_on(request, answer.basis)
         if format == "csv":
             return as_csv("findings", judged.findings_csv(answer, lang))
         if format != "json":
@@ -127,7 +127,7 @@ def get_clocks(
             states=state or (),
             within=None if within is None else timedelta(days=within),
         )
-        request.state.rests_on = answer.basis.size
+        rests_on(request, answer.basis)
         if format == "csv":
             return as_csv("clocks", judged.clocks_csv(answer, lang))
         if format != "json":

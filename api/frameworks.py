@@ -14,7 +14,7 @@ from api.access import EVERY_ROLE, holder_of, reads, seen_by
 from api.documents import AS_DOCUMENT, as_document
 from api.moments import parse_period
 from api.registers import AS_OF, KNOWN_AT, Language, answered, as_csv
-from api.state import ledger_of, state_of
+from api.state import ledger_of, rests_on, state_of
 from ledger.database import Connections
 from projections.exports import document, evidenced, oscal
 from projections.frameworks.evidence import LARGEST_SAMPLE, gather
@@ -78,7 +78,7 @@ def get_framework(
     def ask(moment: Moment) -> Response:
         period = parse_period(begin, until, now)
         evidence = gather(connections, now, found, period, moment, sample=sample, seed=seed)
-        request.state.rests_on = evidence.basis.size
+        rests_on(request, evidence.basis)
         if format == "csv":
             return as_csv(f"evidence-{found.id}", evidenced.coverage_csv(evidence, lang))
         origin = ledger_of(request).identity.origin
@@ -136,7 +136,7 @@ def get_control(
             sample=sample,
             seed=seed,
         )
-        request.state.rests_on = evidence.basis.size
+        rests_on(request, evidence.basis)
         return JSONResponse(evidenced.control_json(evidence, lang))
 
     return answered(as_of, known_at, ask)

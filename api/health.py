@@ -28,7 +28,8 @@ async def live() -> dict[str, str]:
 
 @router.get("/readyz")
 def ready(request: Request) -> dict[str, str]:
-    """The database answers, the log would be signed, and the registers follow; 503 otherwise."""
+    """The database answers, the log would be signed and has the standby that it needs, and the
+    registers follow; 503 otherwise."""
     state = state_of(request)
     try:
         with state.ledger.pool.connection(timeout=PATIENCE):
@@ -36,11 +37,14 @@ def ready(request: Request) -> dict[str, str]:
         if state.ledger.set_back():
             raise HTTPException(503, "The database was set back.")
         state.ledger.require_signing()
+        replicated = state.ledger.replicated()
     except psycopg.Error:
         raise HTTPException(503, "The database does not answer.") from None
     except LedgerError:
         # Why is for the operator: `verantwoord kept show`, and any append.
         raise HTTPException(503, "The ledger signs nothing.") from None
+    if not replicated:
+        raise HTTPException(503, "No standby holds what is committed.")
     if state.follower.error is not None:
         raise HTTPException(503, "The registers have stopped following the log.")
     return {"status": "ok"}

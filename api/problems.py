@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+import psycopg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -53,6 +54,7 @@ KINDS: dict[type[LedgerError], Kind] = {
     errors.KeyDestroyed: Kind(410, "Sealing key destroyed"),
     errors.NothingSealed: Kind(404, "Nothing sealed for this subject"),
     errors.Unavailable: Kind(503, "The ledger cannot take it now"),
+    errors.NotReplicated: Kind(503, "No standby holds it"),
     errors.SigningRefused: Kind(503, "The ledger signs nothing until its operator acts"),
 }
 
@@ -127,6 +129,7 @@ def install(app: FastAPI, refusal: Refusal) -> None:
     app.add_exception_handler(LedgerError, _ledger_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(psycopg.OperationalError, _database_away)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -181,6 +184,13 @@ def _validation_error(request: Request, error: Exception) -> Response:
 def _route(request: Request) -> str | None:
     """Where an error was met, as the program writes it: an address may name anybody."""
     return getattr(request.scope.get("route"), "path", None)
+
+
+def _database_away(request: Request, error: Exception) -> Response:
+    """The server went while it was asked, or another one takes over: the next try may find it."""
+    log.warning("the database does not answer", route=_route(request), error=type(error).__name__)
+    problem = of_status(503, "The database does not answer; try again.")
+    return _answer(request, problem, {"Retry-After": "5"})
 
 
 def _unexpected(request: Request, error: Exception) -> Response:

@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse, Response
 from api.access import EVERY_ROLE, READS, require, seen_by
 from api.documents import AS_DOCUMENT, as_document
 from api.moments import MomentError, parse_moment
-from api.state import ledger_of
+from api.state import ledger_of, rests_on
 from api.unsealed import Unsealed, opener, require_unsealing
 from ledger.unsealing import in_short
 from projections.exports import described, document, tables
@@ -78,7 +78,7 @@ def get_register(
 
     def answer(moment: Moment) -> Response:
         found = ask(connections, register, moment, controller=asked)
-        request.state.rests_on = found.basis.size
+        rests_on(request, found.basis)
         rows = shown(found, opener(request, values_of(found)) if unsealed else in_short)
         if format == "csv":
             told = f"</v1/registers/{name}/csvw?lang={lang}>"

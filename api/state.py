@@ -16,6 +16,7 @@ from ledger.publish import Publishing
 from ledger.timestamps import Timestamps
 from projections.follow import Follower
 from projections.frameworks.framework import Framework, shipped
+from projections.question import Basis
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +46,14 @@ def state_of(request: Request) -> State:
 def ledger_of(request: Request) -> Ledger:
     """The ledger that is served."""
     return state_of(request).ledger
+
+
+def rests_on(request: Request, on: Basis | int) -> None:
+    """Say how much of the log an answer rests on: it is recorded of whoever reads it, and that
+    much is kept before it is shown (`ledger/kept.py`). Raises SigningRefused and Unavailable."""
+    if isinstance(on, Basis):
+        ledger_of(request).vouch(on.size, on.checkpoint)
+        request.state.rests_on = on.size
+    else:
+        ledger_of(request).cover(on)
+        request.state.rests_on = on

@@ -52,7 +52,7 @@ class Octets(Response):
 def get_checkpoint(request: Request) -> PlainTextResponse:
     """The published checkpoint (C2SP tlog-checkpoint): the latest one that a quorum of witnesses
     cosigned, or the latest when there is no such one."""
-    reader = ledger_of(request).reader
+    reader = ledger_of(request).replica_reader
     note = reader.stamped(reader.published_or_latest()).note
     return PlainTextResponse(note, headers={"Cache-Control": _cached(request, A_MOMENT)})
 
@@ -94,7 +94,7 @@ def takes_gzip(accepted: list[str]) -> bool:
 
 def _read(request: Request, path: str) -> bytes:
     try:
-        return ledger_of(request).reader.read(tiles.parse_path(path))
+        return ledger_of(request).replica_reader.read(tiles.parse_path(path))
     except (TileMalformed, LookupError):
         raise HTTPException(404) from None
 

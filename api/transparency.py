@@ -64,7 +64,7 @@ def get_checkpoint(
 ) -> PlainTextResponse:
     """The published checkpoint (C2SP tlog-checkpoint) with the cosignatures of witnesses: the
     latest one that met the quorum of the policy, or the latest when there is no such one."""
-    reader = ledger_of(request).reader
+    reader = ledger_of(request).replica_reader
     checkpoint = reader.cosigned(reader.checkpoint()) if latest else reader.published_or_latest()
     return PlainTextResponse(checkpoint.note, headers=FRESH)
 
@@ -84,7 +84,7 @@ def get_proof(
     """The receipt of an event (c2sp.org/tlog-proof@v1), as it was first given; or refreshed, under
     the first checkpoint that was timestamped, or the latest one where none was."""
     require_entry(request, index)
-    reader = ledger_of(request).reader
+    reader = ledger_of(request).replica_reader
     try:
         text = reader.refreshed_receipt(index) if latest else reader.receipt(index)
     except LookupError:
@@ -99,7 +99,7 @@ def get_consistency(
     new: Annotated[int | None, Query(ge=0, le=LARGEST, description="Size of the later one")] = None,
 ) -> Consistency:
     """The consistency proof between two sizes; up to the latest checkpoint if `new` is absent."""
-    reader = ledger_of(request).reader
+    reader = ledger_of(request).replica_reader
     size = reader.size()
     new = size if new is None else new
     if not old <= new <= size:

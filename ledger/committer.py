@@ -47,7 +47,9 @@ class Committer(Generic[E, A]):
     """Merges concurrent appends into transactions of up to `batch` events.
 
     At most `waiting` events wait; `attempts` is how often a batch is tried when the connection is
-    lost, with `pause` seconds between. `metrics` are those of the ledger.
+    lost, with `pause` seconds between. `patience` is how many seconds a caller waits for its
+    answer, and a commit that does not end for the end of the program. `metrics` are those of the
+    ledger.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Committer(Generic[E, A]):
         waiting: int = 4000,
         attempts: int = 8,
         pause: float = 0.25,
+        patience: float | None = None,
         metrics: Metrics | None = None,
     ) -> None:
         self._commit = commit
@@ -65,6 +68,7 @@ class Committer(Generic[E, A]):
         self._waiting = waiting
         self._attempts = attempts
         self._pause = pause
+        self.patience = patience
         self._queue: deque[_Request[E, A]] = deque()
         self._queued = 0
         self._metrics = metrics or Metrics()
@@ -77,9 +81,15 @@ class Committer(Generic[E, A]):
     def append(self, events: Sequence[E]) -> Sequence[A]:
         """Commit the events and give the answer for each; returns when they are durable.
 
-        Raises Unavailable when too much waits already, or the database stays away.
+        Raises Unavailable when too much waits already, or the database stays away, and TimeoutError
+        when it takes too long: what has not had its turn by then is not committed, the rest may be.
         """
-        return self.submit(events).result()
+        answer = self.submit(events)
+        try:
+            return answer.result(self.patience)
+        except TimeoutError:
+            answer.cancel()
+            raise
 
     def submit(self, events: Sequence[E]) -> Future[Sequence[A]]:
         """As `append`, for a caller that has something else to do: the future has the answers.
@@ -104,7 +114,7 @@ class Committer(Generic[E, A]):
         with self._changed:
             self._closing.set()
             self._changed.notify()
-        self._thread.join()
+        self._thread.join(self.patience)
 
     def _run(self) -> None:
         while (requests := self._take()) is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 from weakref import WeakKeyDictionary
@@ -30,9 +30,6 @@ DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": ("on",
 TRUSTED = 1.0
 """Seconds for which a connection is not asked again whether it still works: asking takes as long as
 reading an entry. Whoever gets a broken one has an OperationalError, as when it breaks later."""
-
-UNREPLICATED = ("57014", "57P01")
-"""SQLSTATEs of the warning that a commit stopped waiting for its synchronous standby."""
 
 
 class Connections(Protocol):
@@ -109,17 +106,28 @@ class Database:
         self._serve(conn)
         return conn
 
-    def pool(self, size: int) -> ConnectionPool:
+    def pool(self, size: int, *, local: bool = False) -> ConnectionPool:
         """A pool of up to `size` serving connections, which are checked before they are lent, when
-        nobody used them lately."""
+        nobody used them lately. With `local` a commit waits for no standby, unless its transaction
+        says otherwise."""
+
+        def configure(conn: psycopg.Connection) -> None:
+            self._find_tables(conn)
+            self._serve(conn)
+            if local:
+                conn.execute("SET synchronous_commit = local")
+
         return ConnectionPool(
             self.url,
             min_size=1,
             max_size=size,
             kwargs={"autocommit": True, "fallback_application_name": self.application_name},
-            configure=self._configure,
+            configure=configure,
             check=self._check(),
             timeout=10,
+            # Whoever wants a connection then begins to try anew: psycopg's pauses grow to minutes,
+            # and a standby takes over in seconds.
+            reconnect_timeout=2,
             open=True,
         )
 
@@ -134,10 +142,6 @@ class Database:
 
         return check
 
-    def _configure(self, conn: psycopg.Connection) -> None:
-        self._find_tables(conn)
-        self._serve(conn)
-
     def _find_tables(self, conn: psycopg.Connection) -> None:
         if citus.is_cluster(conn):
             citus.prepare(conn)
@@ -148,6 +152,8 @@ class Database:
         conn.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(self.service_role)))
         # A plan made while the tables were empty would be kept for years.
         conn.execute("SET plan_cache_mode = force_custom_plan")
+        # Else the warning that a commit stopped waiting for its standby could be switched off.
+        conn.execute("SET client_min_messages = warning")
 
 
 def require_durable(conn: psycopg.Connection) -> None:
@@ -170,20 +176,19 @@ def acknowledged(conn: psycopg.Connection) -> Iterator[None]:
     """One transaction that counts as committed only when its standby holds it, if it has one.
 
     PostgreSQL reports a cancelled wait for a synchronous standby as success with a warning; here it
-    is an error, since the caller would acknowledge what a failover can lose.
+    is an error, since the caller would acknowledge what a failover can lose. Nothing else warns at
+    a commit, and its message is in the language of the server: so any warning is taken for that.
     """
     warnings: list[str] = []
 
     def note(diagnostic: Diagnostic) -> None:
-        if diagnostic.sqlstate in UNREPLICATED:
+        if diagnostic.severity_nonlocalized == "WARNING":
             warnings.append(diagnostic.message_primary or "")
 
-    conn.add_notice_handler(note)
-    try:
-        with conn.transaction():
-            yield
-    finally:
-        conn.remove_notice_handler(note)
+    with ExitStack() as committing, conn.transaction():
+        yield
+        conn.add_notice_handler(note)
+        committing.callback(conn.remove_notice_handler, note)
     if warnings:
         raise psycopg.OperationalError(f"committed here, not on the standby: {warnings[0]}")
 

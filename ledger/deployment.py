@@ -9,6 +9,7 @@
     DIR/authorities          time-stamping authorities to ask, if the operator writes it
     DIR/retention            how long sealed text is kept, if the operator writes it
     DIR/log.toml             where the log is, if it shares a deployment (`ledger/place.py`)
+    DIR/standby              that a standby must hold what is told, if the operator writes it
 
 `init` makes all of it once. The first two entries of every log enrol its own keys: the
 administrator's, signed by itself, and the ledger's own. `tests/test_deployment.py`.
@@ -78,13 +79,15 @@ def now() -> datetime:
 @dataclass(frozen=True, slots=True)
 class Home:
     """The places of one ledger: `--data`, `--database-url`, the schema of its log, the further
-    files that keep its last checkpoint, and its place among others, if it has one."""
+    files that keep its last checkpoint, its place among others, if it has one, and a replica to
+    read from."""
 
     data: Path
     database_url: str | None = None
     schema: str = "ledger"
     keep: tuple[Path, ...] = ()
     place: Place | None = None
+    read_url: str | None = None
 
     @property
     def keys(self) -> Path:
@@ -115,6 +118,11 @@ class Home:
     def retention_file(self) -> Path:
         """How long sealed text is kept; there is none until the operator writes it."""
         return self.data / "retention"
+
+    @property
+    def standby_file(self) -> Path:
+        """That a standby is needed; there is none until the operator writes it."""
+        return self.data / "standby"
 
     @property
     def provider_file(self) -> Path:
@@ -319,19 +327,25 @@ def _create_roles(conn: psycopg.Connection, database: Database) -> None:
     ]
     # A cluster connects to the node of a log as the role that asks.
     login = "LOGIN" if citus.is_cluster(conn) else "NOLOGIN"
+    ungranted = [name for name in database.roles if name in missing or not _may_take(conn, name)]
     try:
         for name in missing:
             conn.execute(sql.SQL(f"CREATE ROLE {{}} {login}").format(sql.Identifier(name)))
-        for name in database.roles:
+        for name in ungranted:
             conn.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(name)))
     except psycopg.errors.InsufficientPrivilege:
         raise ConfigurationError(
             "this user may not create roles; let an administrator of the server run:"
-            + "".join(
-                f' CREATE ROLE "{name}" {login}; GRANT "{name}" TO "{conn.info.user}";'
-                for name in missing
-            )
+            + "".join(f' CREATE ROLE "{name}" {login};' for name in missing)
+            + "".join(f' GRANT "{name}" TO "{conn.info.user}";' for name in ungranted)
         ) from None
+
+
+def _may_take(conn: psycopg.Connection, role: str) -> bool:
+    """Whether a connection may take a role; granting it again is for those who may grant it."""
+    right = "SET" if conn.info.server_version >= 160000 else "MEMBER"
+    row = conn.execute("SELECT pg_has_role(%s, %s)", (role, right)).fetchone()
+    return row is not None and bool(row[0])
 
 
 def _run(conn: psycopg.Connection, database: Database, text: str) -> None:

@@ -18,6 +18,7 @@
     │   ├── FormRuleViolated        (14)
     │   └── KeyDestroyed          a sealing key that was asked for is gone for good
     ├── Unavailable           the ledger cannot take it now; try again
+    │   └── NotReplicated         no standby holds it: it is not acknowledged
     ├── SigningRefused        the ledger signs nothing before its operator acts
     ├── VerificationFailed    stored or received bytes do not prove what they claim
     │   ├── EntryMalformed
@@ -197,6 +198,20 @@ class Unavailable(LedgerError):
     def __init__(self, detail: str, retry_after: int = 1) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+
+
+class NotReplicated(Unavailable):
+    """No standby holds what is committed, so nothing is acknowledged that a failover could lose.
+    Send the same again: what was recorded after all is found by its source and id."""
+
+    code = "not-replicated"
+
+    def __init__(self, within: float) -> None:
+        super().__init__(
+            f"no standby holds it after {within:g} seconds: it is not acknowledged; send the same"
+            " again",
+            retry_after=5,
+        )
 
 
 class SigningRefused(LedgerError):

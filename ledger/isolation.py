@@ -14,19 +14,18 @@ from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
-from psycopg_pool import ConnectionPool
 
-from ledger.database import Database
+from ledger.database import Connections, Database
 
 
 @dataclass(frozen=True, slots=True)
 class OneController:
     """What one controller may read of a log, in its first `upto` entries.
 
-    `pool` are the connections of the service, which see everything.
+    `pool` lends connections of the service, which see everything.
     """
 
-    pool: ConnectionPool
+    pool: Connections
     database: Database
     controller: str
     upto: int

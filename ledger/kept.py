@@ -9,8 +9,9 @@ hold receipts for. So every process that signs for a log does this, in this orde
     1  take the lock of every file
     2  lock the head, and check that it goes on from the files
     3  sign, and commit
-    4  write the new checkpoint to every file, durably
-    5  let go of the files, and answer
+    4  see that the standby holds it, if this log needs one
+    5  write the new checkpoint to every file, durably
+    6  let go of the files, and answer
 
 `transaction` is all of it.
 
@@ -25,6 +26,12 @@ such a process before it is kept: whoever reads a stored checkpoint or receipt g
 So a database set back to before anything that was told is behind the files, and is refused; one
 that lost what nobody was told may go on.
 
+Why after the standby: a file that is ahead of it would make the standby, once it is the primary,
+look like a database that was set back, although it has all that anybody was told. So the files are
+never ahead of the standby (`ledger/standby.py`), nor the standby of the primary; what only the old
+primary had was told to nobody, and is overtaken. Before anything is written the standby is looked
+for as well (in 2), so that a log without one does not grow.
+
 Why one lock over check and commit: in between nobody else may sign over the same files, not even on
 another copy of the database. The lock lies around that of the head, always in this order, and ends
 with its process. `tests/test_kept.py` kills a ledger at every step and sets its database back.
@@ -36,6 +43,7 @@ can change the database and every file meanwhile is found by those who keep chec
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from errno import ENOENT
@@ -50,12 +58,16 @@ from ledger.database import acknowledged
 from ledger.errors import SigningRefused, Unavailable, VerificationFailed
 from ledger.merkle import Frontier, check_consistency, prove_consistency
 from ledger.note import Verifier
+from ledger.standby import Standby
 from ledger.tiles import WIDTH, hash_reader
 
 Verifiers = Callable[[], Sequence[Verifier]]
 """The public halves of the log's keys that are on this machine, looked up at every call."""
 
 Connect = Callable[[], AbstractContextManager[psycopg.Connection]]
+
+SOON = 0.5
+"""Seconds that a reader waits for the standby, or for whoever is about to keep."""
 
 
 class Turn:
@@ -78,12 +90,16 @@ class Kept:
     """The files of one log.
 
     What a file holds is believed only when a key that is on this machine signed it. The database is
-    not asked which keys the log has: it may be the one that was set back.
+    not asked which keys the log has: it may be the one that was set back. With `standby`, a
+    checkpoint is kept only when a standby holds it.
     """
 
-    def __init__(self, files: Sequence[Path], verifiers: Verifiers) -> None:
+    def __init__(
+        self, files: Sequence[Path], verifiers: Verifiers, standby: Standby | None = None
+    ) -> None:
         self.files = tuple(dict.fromkeys(files))
         self.verifiers = verifiers
+        self.standby = standby
         self._opened: tuple[bytes, Checkpoint] | None = None
         self._size = -1
 
@@ -91,6 +107,14 @@ class Kept:
     def size(self) -> int:
         """The largest tree that this process knows to be in every file; -1 before the first."""
         return self._size
+
+    def last(self) -> Checkpoint:
+        """What is kept now: whatever any process told anybody lies under it. Raises SigningRefused
+        and Unavailable."""
+        found = self.read(self.files[0])
+        if found is None:
+            raise SigningRefused(f"there is no {self.files[0].name}")
+        return found
 
     @contextmanager
     def transaction(self, conn: psycopg.Connection, sign: head.Sign) -> Iterator[Turn]:
@@ -102,18 +126,29 @@ class Kept:
         with self.held():
             with acknowledged(conn):
                 turn = Turn(head.lock(conn), sign)
+                if self.standby is not None:
+                    self.standby.begin(conn)
                 self.follow(conn, turn.head.frontier)
                 yield turn
             if turn.signed is not None:
+                self.await_standby(conn)
                 self.keep(turn.signed)
 
+    def await_standby(self, conn: psycopg.Connection, within: float | None = None) -> None:
+        """Raises NotReplicated when this log needs a standby, and none holds what is committed."""
+        if self.standby is not None:
+            self.standby.await_held(conn, within)
+
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Nobody else signs over these files until the block ends. Raises Unavailable."""
+    def held(self, *, wait: bool = True) -> Iterator[None]:
+        """Nobody else signs over these files until the block ends. Raises Unavailable; without
+        `wait`, BlockingIOError when somebody holds them."""
         with ExitStack() as stack:
             for file in sorted(self.files):  # one order for all, so nobody waits in a circle
                 try:
-                    stack.enter_context(durable_file.locked(file))
+                    stack.enter_context(durable_file.locked(file, wait=wait))
+                except BlockingIOError:
+                    raise
                 except OSError as error:
                     raise _cannot("lock", file, error) from None
             yield
@@ -136,23 +171,22 @@ class Kept:
         Call it with the files held, before anything is signed or shown. Raises SigningRefused, and
         Unavailable when a file cannot be read or written.
         """
-        found = self.require(conn, frontier)
-        if any(checkpoint is None or checkpoint.size < frontier.size for checkpoint in found):
+        if self.require(conn, frontier) < frontier.size:
+            self.await_standby(conn)
             self.keep(self.stored(conn, frontier))
         self._size = frontier.size
 
-    def require(self, conn: psycopg.Connection, frontier: Frontier) -> list[Checkpoint | None]:
-        """What each file holds, once the tree of a database was found to go on from all of them.
+    def require(self, conn: psycopg.Connection, frontier: Frontier) -> int:
+        """See that the tree of a database goes on from what every file holds; the size of the
+        smallest tree that one holds, -1 when one is not there.
 
         Raises SigningRefused, and Unavailable when a file cannot be read.
         """
-        found = [self.read(file) for file in self.files]
-        self._require(conn, found, frontier)
-        return found
+        return self._require([self.read(file) for file in self.files], conn, frontier)
 
     def _require(
-        self, conn: psycopg.Connection, found: Sequence[Checkpoint | None], frontier: Frontier
-    ) -> None:
+        self, found: Sequence[Checkpoint | None], conn: psycopg.Connection, frontier: Frontier
+    ) -> int:
         kept = {checkpoint for checkpoint in found if checkpoint is not None}
         if not kept:
             raise SigningRefused(
@@ -160,6 +194,7 @@ class Kept:
             )
         for checkpoint in kept:
             _check_goes_on(conn, checkpoint, frontier)
+        return min(-1 if checkpoint is None else checkpoint.size for checkpoint in found)
 
     def require_now(self, conn: psycopg.Connection) -> None:
         """Raises SigningRefused or Unavailable when `transaction` would, without waiting for a
@@ -168,7 +203,7 @@ class Kept:
             if not file.parent.is_dir():
                 raise _cannot("lock", file, FileNotFoundError(ENOENT, os.strerror(ENOENT)))
         kept = [self.read(file) for file in self.files]
-        self._require(conn, kept, head.read(conn).frontier)
+        self._require(kept, conn, head.read(conn).frontier)
 
     def largest(self) -> int:
         """The largest tree that is kept, as this process or a file says; -1 when neither does."""
@@ -202,7 +237,24 @@ class Kept:
             return
         # The connection first, as in an append: whoever holds the files never waits for one.
         with connect() as conn:
-            self.check(conn)
+            if self._is_kept(conn, size):
+                return
+            self.await_standby(conn, SOON)
+            deadline = time.monotonic() + SOON
+            while not self._is_kept(conn, size):
+                # Whoever holds the files is about to keep it, or waits for the standby.
+                with suppress(BlockingIOError), self.held(wait=False):
+                    self.follow(conn, head.read(conn).frontier)
+                    return
+                if time.monotonic() > deadline:
+                    raise Unavailable("what was just appended is not kept yet")
+                time.sleep(0.01)
+
+    def _is_kept(self, conn: psycopg.Connection, size: int) -> bool:
+        """Whether every file has a tree of that size already."""
+        found = [self.read(file) for file in self.files]  # before the head: they are not ahead
+        self._size = self._require(found, conn, head.read(conn).frontier)
+        return size <= self._size
 
     def check(self, conn: psycopg.Connection) -> None:
         """`follow`, on the head as it is now, with the files held."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -22,12 +22,13 @@ import psycopg
 from psycopg_pool import ConnectionPool
 
 from ledger import admission, cloudevent, entry, events, keys, master_keys, statement
+from ledger import standby as standbys
 from ledger.admission import Admitted
 from ledger.append import Appended, Outcome, append
 from ledger.authorities import Authority
 from ledger.checkpoint import Checkpoint
 from ledger.committer import Committer
-from ledger.database import Database, require_durable
+from ledger.database import Connections, Database, require_durable
 from ledger.deployment import (
     DEMO,
     NUMBERS,
@@ -40,10 +41,10 @@ from ledger.deployment import (
     read_vkeys,
     upgrade,
 )
-from ledger.errors import ConfigurationError, Refused, UnknownKey
+from ledger.errors import ConfigurationError, NotReplicated, Refused, Unavailable, UnknownKey
 from ledger.form_rules import AlreadyRecorded
 from ledger.head import NewEntry
-from ledger.kept import Kept
+from ledger.kept import SOON, Kept
 from ledger.keyring import KEY_EVENTS, LEDGER, EnrolledKey, KeyRing
 from ledger.keys import SigningKey
 from ledger.listener import Listener
@@ -53,7 +54,9 @@ from ledger.metrics import Metrics
 from ledger.note import Verifier, parse_vkey
 from ledger.numbers import ControllerKeys
 from ledger.reader import Reader
+from ledger.replica import Replica, ReplicaReader
 from ledger.signers import Signers
+from ledger.standby import Standby
 from ledger.statement import Kind, Statement
 from ledger.timestamps import HOURLY, Timestamps
 from ledger.traces import traced
@@ -88,6 +91,8 @@ class Ledger:
         signing: Signing | None,
         controller_keys: ControllerKeys | None,
         *,
+        replica: Replica | None,
+        standby: Standby | None,
         clock: Clock,
         limits: admission.Limits,
         load: Load,
@@ -96,18 +101,30 @@ class Ledger:
         self.database = database
         self.pool = pool
         self.identity = identity
-        self.reader = Reader(pool) if signing is None else Reader(pool, self._keep_before)
+        self.reader = Reader(pool, self.cover)
         self.clock = clock
         self.limits = limits
         self.listener = Listener(database)
         self.metrics = Metrics()
         self._signing = signing
         self.routing = home.routing()
+        # Of the primary as well, where there is no replica or it will not do.
+        self.replicas: Connections = replica or pool
+        self.replica_reader = (
+            ReplicaReader(replica, self.signing.kept.last, self.reader) if replica else self.reader
+        )
+        self._vouched: str | None = None  # the last checkpoint that a replica has as the primary
         self.controller_keys = controller_keys
         self._ring = _Ring(self.reader)
         self._log_keys = _LogKeys(LogKeys.of(parse_vkey(identity.vkey)))
+        self._standby = standby
+        self._held = -1  # the largest tree that a standby is known to hold
         self._committer: Committer[Admitted, Outcome] = Committer(
-            self._commit, batch=load.batch, waiting=load.waiting, metrics=self.metrics
+            self._commit,
+            batch=load.batch,
+            waiting=load.waiting,
+            patience=standby.wait if standby else None,
+            metrics=self.metrics,
         )
 
     def append(self, envelopes: Sequence[bytes]) -> list[Appended | Refused]:
@@ -128,7 +145,10 @@ class Ledger:
                 except Refused as refused:
                     answers[number] = refused
         if admitted:
-            outcomes = self._committer.append([event for _, event in admitted])
+            try:
+                outcomes = self._committer.append([event for _, event in admitted])
+            except TimeoutError:
+                raise self._late() from None
             for (number, _), outcome in zip(admitted, outcomes, strict=True):
                 answers[number] = self._answer(outcome)
         return [answers[number] for number in range(len(envelopes))]
@@ -148,7 +168,11 @@ class Ledger:
             except Refused as refused:
                 self.metrics.refused(refused)
                 raise
-        (outcome,) = await asyncio.wrap_future(self._committer.submit([admitted]))
+        answer = asyncio.wrap_future(self._committer.submit([admitted]))
+        try:
+            (outcome,) = await asyncio.wait_for(answer, self._committer.patience)
+        except TimeoutError:
+            raise self._late() from None
         if isinstance(outcome, AlreadyRecorded):
             return await asyncio.to_thread(self._answer_again, outcome)
         if isinstance(outcome, Refused):
@@ -304,6 +328,41 @@ class Ledger:
         with self.pool.connection() as conn:
             self.signing.kept.learn(conn, signed)
 
+    def cover(self, size: int) -> None:
+        """See to it that a tree is kept before it is shown to anyone; where nothing is kept, that
+        the standby holds it. Raises SigningRefused and Unavailable."""
+        if self._signing is not None:
+            self._signing.kept.cover(self.pool.connection, size)
+        elif self._standby is not None and size > self._held:
+            with self.pool.connection() as conn:
+                self._standby.await_held(conn, SOON)
+            self._held = size
+
+    def vouch(self, size: int, signed: str | None) -> None:
+        """As `cover`, for a checkpoint over so many entries that may have been read from a replica:
+        the primary has the same. Raises Unavailable when it does not, or not yet."""
+        self.cover(size)
+        if self.replicas is self.pool or signed in (None, self._vouched):
+            return
+        try:
+            same = self.reader.checkpoint_covering(size).note == signed
+        except LookupError:
+            same = False
+        if not same:
+            raise Unavailable("the replica is not where the primary is")
+        self._vouched = signed
+
+    def replicated(self) -> bool:
+        """Whether a standby holds what is committed, where this log needs one."""
+        if self._standby is None:
+            return True
+        with self.pool.connection() as conn:
+            try:
+                self._standby.await_held(conn, SOON)
+            except NotReplicated:
+                return False
+        return True
+
     def set_back(self) -> bool:
         """Whether the database has fewer entries than is known here to be kept outside it."""
         if self._signing is None:
@@ -335,7 +394,14 @@ class Ledger:
         self, authorities: Sequence[Authority], *, every: timedelta = HOURLY
     ) -> Timestamps:
         """The timestamps over the checkpoints of this log, asked of these authorities."""
-        return Timestamps(self.pool, self.log_keys, authorities, clock=self.clock, every=every)
+        return Timestamps(
+            self.pool,
+            self.log_keys,
+            authorities,
+            clock=self.clock,
+            every=every,
+            before_showing=self.cover,
+        )
 
     def close(self) -> None:
         """Commit what waits, and let go of the database."""
@@ -370,8 +436,9 @@ class Ledger:
         self.metrics.committed(outcomes)
         return outcomes
 
-    def _keep_before(self, size: int) -> None:
-        self.signing.kept.cover(self.pool.connection, size)
+    def _late(self) -> NotReplicated:
+        assert self._standby is not None  # noqa: S101 - without one, an append has all the time
+        return NotReplicated(self._standby.wait)
 
     def _answer(self, outcome: Outcome) -> Appended | Refused:
         return self._answer_again(outcome) if isinstance(outcome, AlreadyRecorded) else outcome
@@ -458,6 +525,7 @@ def open_ledger(
     """
     load = load or Load()
     with ExitStack() as stack:
+        standby = standbys.read(home.standby_file) if signs else None
         database = stack.enter_context(home.database())
         with database.connect_as_owner() as conn:
             require_durable(conn)
@@ -466,9 +534,12 @@ def open_ledger(
             upgrade(conn, database)
         with database.connect() as conn:
             identity = read_identity(conn)
-        signing = _signing(home, identity) if signs else None
+            if standby is not None:
+                standby.require(conn)
+        signing = _signing(home, identity, standby) if signs else None
         controller_keys = _controller_keys(home, identity)
-        pool = stack.enter_context(database.pool(load.connections))
+        pool = stack.enter_context(database.pool(load.connections, local=standby is not None))
+        replica = _replica(stack, home, pool, signing, load) if home.read_url else None
         ledger = stack.enter_context(
             Ledger(
                 home,
@@ -477,6 +548,8 @@ def open_ledger(
                 identity,
                 signing,
                 controller_keys,
+                replica=replica,
+                standby=standby,
                 clock=clock,
                 limits=limits or admission.Limits(),
                 load=load,
@@ -484,7 +557,8 @@ def open_ledger(
         )
         if signing is not None:
             if not accepting:
-                with pool.connection() as conn:
+                with pool.connection() as conn, suppress(NotReplicated):
+                    # Without its standby a ledger can be read, of what is kept.
                     signing.kept.check(conn)
             if not replacing_key:
                 ledger.require_log_keys(home.keys)
@@ -503,12 +577,24 @@ def _nothing_in(home: Home) -> str:
     return f"there is no ledger in {home.data}; make one with `verantwoord {how}`"
 
 
-def _signing(home: Home, identity: LogIdentity) -> Signing | None:
+def _signing(home: Home, identity: LogIdentity, standby: Standby | None) -> Signing | None:
     """What signs here; None where no key of the log is, as on a machine that only reads."""
     signers = Signers(home.keys, identity.origin)
     if not signers.verifiers():
         return None
-    return Signing(signers, Kept(home.kept_files, lambda: known_keys(home, signers)))
+    return Signing(signers, Kept(home.kept_files, lambda: known_keys(home, signers), standby))
+
+
+def _replica(
+    stack: ExitStack, home: Home, pool: ConnectionPool, signing: Signing | None, load: Load
+) -> Replica:
+    if signing is None:
+        raise ConfigurationError(
+            "--read-url is for a service that signs: here nothing says what a replica must hold"
+        )
+    database = Database(home.read_url or "", home.schema)
+    replica = Replica(database, load.connections, pool, signing.kept.last)
+    return stack.enter_context(closing(replica))
 
 
 def known_keys(home: Home, signers: Signers) -> list[Verifier]:

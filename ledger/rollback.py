@@ -156,7 +156,7 @@ class _GoingOn(Kept):
     the tree that was accepted, and from no other. Whoever uses it holds the files."""
 
     def __init__(self, kept: Kept, frontier: Frontier) -> None:
-        super().__init__(kept.files, kept.verifiers)
+        super().__init__(kept.files, kept.verifiers, kept.standby)
         self._frontier = frontier
 
     @contextmanager
@@ -166,7 +166,10 @@ class _GoingOn(Kept):
             turn = Turn(head.lock(conn), sign)
             if turn.head.frontier != self._frontier:
                 raise Unavailable("the log has grown meanwhile: look again")
+            if self.standby is not None:
+                self.standby.begin(conn)
             yield turn
+        self.await_standby(conn)
 
 
 def _append(ledger: Ledger, conn: psycopg.Connection, kept: Kept, event: Admitted) -> None:

@@ -85,6 +85,7 @@ class Timestamps:
         clock: Clock,
         every: timedelta = HOURLY,
         patience: float = PATIENCE,
+        before_showing: Callable[[int], None] = lambda size: None,
     ) -> None:
         self.every = every
         self._pool = pool
@@ -92,6 +93,7 @@ class Timestamps:
         self._authorities = tuple(authorities)
         self._clock = clock
         self._patience = patience
+        self._before_showing = before_showing
         self._failing: dict[str, Failing] = {}
         self._asked: dict[str, datetime] = {}
 
@@ -131,6 +133,7 @@ class Timestamps:
             stamped = last.get(authority.name, -1)
             for size, signed in filter(None, (published, latest)):
                 if size > stamped:
+                    self._before_showing(size)
                     self._ask_one(authority, size, signed)
                     break
         return self.standings()

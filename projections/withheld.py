@@ -50,7 +50,7 @@ def one_controller(ledger: Ledger, controller: str) -> OneController:
             known[controller] = told
     withheld = told[1]
     upto = size if withheld is None else withheld
-    return OneController(ledger.pool, ledger.database, controller, upto)
+    return OneController(ledger.replicas, ledger.database, controller, upto)
 
 
 def _secret(recorded: Iterable[Recorded], controller: str) -> Iterator[int]:

@@ -21,6 +21,7 @@ from ledger.deployment import DATABASE, Home
 from ledger.embedded import EmbeddedServer
 from tests.deployments import Deployment, deployment
 from tests.ledgers import TestLedger, make_ledger
+from tests.two_servers import OWNER, Pair, prepare_log, two_servers
 
 NUMBERS = itertools.count(1)
 
@@ -75,6 +76,22 @@ def drop_log(conn: psycopg.Connection, schema: str) -> None:
 @pytest.fixture
 def ledger(home: Home) -> Iterator[TestLedger]:
     """An open log with a processor, controllers C1 to C3 and keys of some services."""
+    with make_ledger(home) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def pair() -> Iterator[Pair]:
+    """A primary and its standby."""
+    with two_servers() as servers:
+        yield servers
+
+
+@pytest.fixture
+def paired(pair: Pair, tmp_path: Path) -> Iterator[TestLedger]:
+    """As `ledger`, on a primary and a standby, of which it needs both."""
+    home = Home(tmp_path / "paired", pair.url(OWNER), f"log{next(NUMBERS)}")
+    prepare_log(pair.primary.ask, home)
     with make_ledger(home) as made:
         yield made
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from ledger import cloudevent, entry, keys
-from ledger.database import Database, acknowledged, require_durable
+from ledger.database import Database, require_durable
 from ledger.deployment import Home, init
 from ledger.errors import ConfigurationError
 from ledger.keyring import ADMINISTRATOR, LEDGER
@@ -130,18 +129,6 @@ def test_the_key_of_another_log_is_refused(ledger: TestLedger) -> None:
     with pytest.raises(ConfigurationError, match="does not hold the private key of the log"):
         with open_ledger(ledger.home):
             pass
-
-
-def test_a_commit_its_standby_does_not_hold_is_not_acknowledged(
-    ledger: TestLedger, owner: Callable[[], psycopg.Connection]
-) -> None:
-    """PostgreSQL reports a cancelled wait for the standby as success with a warning."""
-    with owner() as conn, pytest.raises(psycopg.OperationalError, match="not on the standby"):
-        with acknowledged(conn):
-            conn.execute(
-                "DO $$ BEGIN RAISE WARNING 'canceling the wait for synchronous replication'"
-                " USING ERRCODE = '57014'; END $$"
-            )
 
 
 def test_names_in_the_database_follow_the_schema() -> None:

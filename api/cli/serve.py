@@ -6,7 +6,7 @@ import ipaddress
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib import resources
 from pathlib import Path
@@ -226,6 +226,13 @@ def serve(
     ] = None,
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
+    read_url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="VERANTWOORD_READ_URL",
+            help="A replica of --database-url, from which is read what it holds already.",
+        ),
+    ] = None,
     schema: Schema = DEFAULT_SCHEMA,
 ) -> None:
     """Serve the ledger over HTTP until interrupted, and have its checkpoints cosigned.
@@ -234,7 +241,7 @@ def serve(
     those of the policy, the time-stamping authorities those of --authorities; without them nobody
     is asked. Appends wait for none of them.
     """
-    where = home(data, database_url, schema)
+    where = replace(home(data, database_url, schema), read_url=read_url)
     others = Others(
         policy_of(where, policy),
         publish_interval,

@@ -18,7 +18,7 @@ from api.desk import charts
 from api.desk.entries import CASE_PAGES, fields_of, label_of, own_controllers
 from api.desk.shown import asked_about, desk, moment_of, shows
 from api.pages.page import language_of
-from api.state import ledger_of
+from api.state import ledger_of, rests_on
 from ledger.database import Connections
 from ledger.opening import Ledger
 from ledger.tags import CASES, controllers_of
@@ -93,7 +93,7 @@ def show_case(
     at = judged_at(moment, basis, now)
     clocks = [c for c in clocks_at(rows, at) if c.subject == subject or indexes & {*c.events[:1]}]
     findings = [f for f in held_at(rows, at) if f.subject == subject or indexes & {*f.events}]
-    request.state.rests_on = basis.size
+    rests_on(request, basis)
     return desk(
         request,
         "case",

@@ -15,6 +15,7 @@ from api.access import entry_seen_by, holder_of
 from api.desk.shown import desk, shows
 from api.events import LARGEST
 from api.pages.page import language_of
+from api.state import rests_on
 from ledger import cloudevent, entry
 from ledger.envelope import Signature
 from ledger.events import EVENT_TYPES
@@ -35,7 +36,7 @@ def show_entry(request: Request, index: Annotated[int, Path(ge=0, le=LARGEST)]) 
     stored, language = entry_seen_by(request, index), language_of(request)
     found = entry.parse(stored.leaf)
     event = cloudevent.parse(found.payload)
-    request.state.rests_on = index + 1
+    rests_on(request, index + 1)
     return desk(
         request,
         "entry",

@@ -20,7 +20,7 @@ from api.desk.shown import asked_about, desk, moment_of, own_frameworks, shows
 from api.desk.words import SEVERITY
 from api.moments import MomentError, parse_period
 from api.pages.page import language_of
-from api.state import ledger_of, state_of
+from api.state import ledger_of, rests_on, state_of
 from ledger.events import EVENT_TYPES
 from projections.exports import evidenced
 from projections.frameworks.evidence import Evidence, Gathered, gather
@@ -191,7 +191,7 @@ def _gather(
         found = gather(seen, now, framework, period, moment, **more)
     except LookupError:
         raise HTTPException(404, "Nothing had been recorded at that moment.") from None
-    request.state.rests_on = found.basis.size
+    rests_on(request, found.basis)
     return found
 
 

@@ -15,7 +15,7 @@ from api.desk.charts import Bar
 from api.desk.shown import asked_about, desk, moment_of, shows
 from api.desk.words import SEVERITY, STATE
 from api.pages.page import language_of
-from api.state import ledger_of
+from api.state import ledger_of, rests_on
 from projections.clocks import STATES, ask_clocks
 from projections.finding_pages import FindingPage, page_of_findings
 from projections.findings import SEVERITIES, HeldFinding
@@ -57,7 +57,7 @@ def show_findings(
         )
     except LookupError:
         raise HTTPException(404, "Nothing had been recorded at that moment.") from None
-    request.state.rests_on = found.basis.size
+    rests_on(request, found.basis)
     months = [*found.by_month.items()][-MONTHS:]
     return desk(
         request,
@@ -108,7 +108,7 @@ def show_clocks(
         )
     except LookupError:
         raise HTTPException(404, "Nothing had been recorded at that moment.") from None
-    request.state.rests_on = answer.basis.size
+    rests_on(request, answer.basis)
     pages = max(1, -(-len(answer.clocks) // PAGE))
     page = min(page, pages)
     shown = answer.clocks[(page - 1) * PAGE : page * PAGE]

@@ -24,7 +24,7 @@ from api.desk.charts import Bar, Span
 from api.desk.entries import label_of
 from api.desk.shown import EVERY_READER, asked_about, desk, shows
 from api.pages.page import language_of
-from api.state import ledger_of
+from api.state import ledger_of, rests_on
 from ledger.reader import Reader
 from projections import history
 from projections.civil import local_minute
@@ -207,7 +207,7 @@ def show_events(request: Request, controller: Controller = "") -> HTMLResponse:
     title = KINDS["events"].title.text(language)
     chart = charts.dots(points, title, KINDS["events"].about.text(language)) if points else None
     headings = (EVENT, OCCURRED, RECORDED, DAYS)
-    request.state.rests_on = ledger_of(request).reader.size()
+    rests_on(request, ledger_of(request).reader.size())
     return _show(request, "events", controller, chart, headings, rows, None)
 
 
@@ -245,7 +245,7 @@ def _show(
     basis: Basis | None,
 ) -> HTMLResponse:
     if basis is not None:
-        request.state.rests_on = basis.size
+        rests_on(request, basis)
     language, kind = language_of(request), KINDS[name]
     return desk(
         request,

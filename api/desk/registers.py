@@ -17,6 +17,7 @@ from fastapi.responses import HTMLResponse
 from api.access import holder_of, require
 from api.desk.shown import EVERY_READER, asked_about, desk, moment_of, shows
 from api.pages.page import language_of
+from api.state import rests_on
 from projections.exports.document import text
 from projections.exports.kinds import called, kind_of, own_columns
 from projections.listing import Listing, TooMany, Wanted, list_rows, row_of
@@ -92,7 +93,7 @@ def show_register(
         return desk(request, "register", 422, **values, too_many=True, listing=None, changes=None)
     except LookupError:
         return desk(request, "register", 404, **values, nothing=True, listing=None, changes=None)
-    request.state.rests_on = basis.size
+    rests_on(request, basis)
     changes = None
     if differs and moment != Moment():
         then = ask(connections, register, moment, controller=asked).rows
@@ -121,7 +122,7 @@ def show_row(request: Request, name: Name, key: Text, controller: Text = "") -> 
         raise HTTPException(404) from None
     if row is None:
         raise HTTPException(404, "There is no row of this key at that moment.")
-    request.state.rests_on = basis.size
+    rests_on(request, basis)
     found = shown_row(row)
     return desk(
         request,
