@@ -14,7 +14,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx
 
@@ -53,6 +52,7 @@ class Clients:
         self.made = made
         self.service = service
         self.seed = seed
+        self.source = f"urn:nld:kvk:{KVK}:systeem:helpdesk"
         self.receipts = service.data / "receipts"
         self.given: dict[str, Receipt] = {}
         self.unanswered: list[list[Event]] = []
@@ -123,7 +123,7 @@ class Clients:
         return Client(
             self.service.url,
             self.made.services["helpdesk"],
-            source=f"urn:nld:kvk:{KVK}:systeem:helpdesk",
+            source=self.source,
             verifier=self.made.verifier,
             receipts=self.receipts,
             attempts=1,  # each answer counts here; sending again is for `_run`
@@ -169,7 +169,7 @@ class Clients:
     def _see(self, checkpoint: Checkpoint) -> None:
         known = self.checkpoints.setdefault(checkpoint.size, checkpoint)
         if known != checkpoint:
-            self.wrong.append(f"two checkpoints of {checkpoint.size} entries: {known}, {checkpoint}")
+            self.wrong.append(f"two trees of {checkpoint.size} entries: {known}, {checkpoint}")
 
     def _look(self) -> None:
         """Read the checkpoint again and again, as an outsider does."""
@@ -184,4 +184,3 @@ class Clients:
                 if answer.status_code == 200:
                     with self._lock:
                         self._see(self._keys.open(answer.text))
-

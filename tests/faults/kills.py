@@ -61,10 +61,11 @@ def _kill(
                 stage.clients.stop()
                 assert not stage.service.has_ended(), stage.service.said()
             stage.clients.send_again()
-            whole = number % WHOLE == 0 or number == kills
-            if whole:
+            if number % WHOLE == 0 or number == kills:
                 stage.clients.send_all_again(200)
-            size = stage.check(whole=whole)
+                size = stage.check()
+            else:
+                size = stage.check_what_is_new()
             told(f"kill {number} ({kind}): {size} entries, {len(stage.clients.given)} receipts")
         assert len(stage.clients.given) > kills, "the load was no load"
     return counted

@@ -1,4 +1,4 @@
-"""Where a fault is played: a ledger in a directory of its own, its service, and clients that append.
+"""Where a fault is played: a ledger in its own directory, its service, and clients that append.
 
     with scene(template, directory) as stage:
         stage.service.start()
@@ -11,6 +11,7 @@ The ledger is a copy of a template that is made once, with its cluster: so a run
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -23,7 +24,7 @@ from pathlib import Path
 import httpx
 import psycopg
 
-from ledger import cloudevent, entry, receipt
+from ledger import entry, receipt
 from ledger.deployment import DATABASE, Home
 from ledger.embedded import guard
 from ledger.fsck import fsck
@@ -47,13 +48,52 @@ def until(there: Callable[[], bool], what: str, seconds: float = SOON) -> None:
 
 
 @dataclass
+class Walk:
+    """The log as a walk over its entries found it, which may go on later."""
+
+    frontier: Frontier = field(default_factory=Frontier)
+    roots: dict[int, bytes] = field(default_factory=dict)
+    positions: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """How many entries there are."""
+        return self.frontier.size
+
+    def go_on(self, conn: psycopg.Connection) -> None:
+        """Walk on to the end of the log."""
+        rows = conn.execute(
+            "SELECT position, leaf, leaf_hash FROM entries WHERE position > %s ORDER BY position",
+            (self.size,),
+        )
+        for position, leaf, hashed in rows:
+            assert position == self.size + 1, f"entry {self.size} is missing"
+            event = json.loads(entry.parse(leaf).payload)
+            name = f"{event['source']} {event['id']}"
+            assert self.positions.setdefault(name, position) == position, f"{name} is there twice"
+            self.frontier = self.frontier.append([hashed])
+            self.roots[position] = self.frontier.root()
+
+    def compare(self, clients: Clients) -> None:
+        """With what the clients were told and shown."""
+        for checkpoint in clients.checkpoints.values():
+            assert checkpoint.size <= self.size, f"{checkpoint} was shown and {self.size} are left"
+            assert checkpoint.root == self.roots[checkpoint.size], f"a fork at {checkpoint.size}"
+        for id, given in clients.given.items():
+            name = f"{clients.source} {id}"
+            assert self.positions.get(name) == given.index + 1, f"{name} is not at its index"
+
+
+@dataclass
 class Scene:
     """A ledger, its service and its clients."""
 
     made: TestLedger
     service: Service
     clients: Clients
-    played: list[str] = field(default_factory=list)
+    walk: Walk = field(default_factory=Walk)
+    told: dict[str, str] = field(default_factory=dict)
+    """What the service answered on paths while a fault was there, by path."""
 
     @property
     def data(self) -> Path:
@@ -91,12 +131,12 @@ class Scene:
         """SIGKILL to the postmaster."""
         os.kill(self.postmaster(), signal.SIGKILL)
 
-    def execute(self, statement: str) -> None:
-        """Have the server do something, with the rights of its administrator."""
+    def connect(self) -> psycopg.Connection:
+        """A connection of our own to the embedded server, with the rights of its administrator."""
         host = (self.postgres / guard.SOCKET).read_text()
         url = f"postgresql://postgres@/{DATABASE}"
-        with psycopg.connect(url, host=host, autocommit=True) as conn:
-            conn.execute(statement.encode())
+        options = f"-c search_path={self.made.home.schema}"
+        return psycopg.connect(url, host=host, autocommit=True, options=options)
 
     def get(self, path: str) -> httpx.Response:
         """Ask the service, with the token that reads."""
@@ -114,46 +154,41 @@ class Scene:
             seconds,
         )
 
-    def check(self, *, whole: bool = True) -> int:
-        """The ledger, with all that its clients hold; how many entries there are.
+    def check(self) -> int:
+        """The whole ledger, with all that its clients hold; how many entries there are.
+
+        Beyond `check_what_is_new`, from the first entry on: `fsck` derives all that is stored
+        again, every receipt is verified from its file, and the registers are the folds of the log.
+        """
+        self.walk = Walk()
+        self.check_what_is_new()
+        with open_ledger(self.made.home) as ledger, ledger.database.connect() as conn:
+            sound = fsck(
+                conn,
+                self.made.verifier,
+                ledger.identity.administrator_key,
+                keys=ledger.controller_keys,
+            )
+            assert (sound.size, sound.root) == (self.walk.size, self.walk.frontier.root())
+            keys = ledger.log_keys()
+            for file in self.clients.receipts.glob("*.tlog-proof"):
+                found = receipt.check(file.read_text(), keys)
+                assert ledger.reader.entry(found.index).leaf == found.leaf, file.name
+            check_registers(TestLedger(self.made.home, ledger, Clock()))
+        return sound.size
+
+    def check_what_is_new(self) -> int:
+        """What came since the last check, with all that the clients hold; how many entries there
+        are.
 
         Positions are dense, each event is recorded once, at the index its client was told, and the
-        root of every size that anybody saw is that of the entries. With `whole`, `fsck` derives all
-        that is stored again, every receipt is verified from its file, and the registers are the
-        folds of the log.
+        root of every size that anybody was shown is that of the entries.
         """
         assert self.clients.wrong == []
-        with open_ledger(self.made.home) as ledger, ledger.database.connect() as conn:
-            frontier, seen = Frontier(), dict(self.clients.checkpoints)
-            ids = {}
-            rows = conn.execute("SELECT position, leaf, leaf_hash FROM entries ORDER BY position")
-            for position, leaf, hashed in rows:
-                assert position == frontier.size + 1, f"entry {frontier.size} is missing"
-                event = cloudevent.parse(entry.parse(leaf).payload)
-                assert ids.setdefault((event.source, event.id), position) == position, (
-                    f"{event.id} is recorded twice"
-                )
-                frontier = frontier.append([hashed])
-                checkpoint = seen.pop(position, None)
-                assert checkpoint is None or checkpoint.root == frontier.root(), "a fork"
-            assert not seen, f"a tree of {max(seen)} entries was shown; there are {frontier.size}"
-            for id, given in self.clients.given.items():
-                source = cloudevent.parse(given.entry.payload).source
-                assert ids[source, id] == given.index + 1, f"{id} is not where its receipt says"
-            if whole:
-                sound = fsck(
-                    conn,
-                    self.made.verifier,
-                    ledger.identity.administrator_key,
-                    keys=ledger.controller_keys,
-                )
-                assert sound.size == frontier.size
-                keys = ledger.log_keys()
-                for file in self.clients.receipts.glob("*.tlog-proof"):
-                    found = receipt.check(file.read_text(), keys)
-                    assert ledger.reader.entry(found.index).leaf == found.leaf, file.name
-                check_registers(TestLedger(self.made.home, ledger, Clock()))
-            return frontier.size
+        with self.connect() as conn:
+            self.walk.go_on(conn)
+        self.walk.compare(self.clients)
+        return self.walk.size
 
 
 @contextmanager
