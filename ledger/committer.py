@@ -10,6 +10,7 @@ answered with its position. `tests/test_committer.py` shows each of these.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -17,8 +18,15 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import psycopg
+import structlog
 
 from ledger.errors import Unavailable
+
+log = structlog.get_logger(__name__)
+
+PATIENCE = 10.0
+"""Seconds; a client that waits for 30 is answered also when its batch had to wait for another, and
+each of them for a connection."""
 
 E = TypeVar("E")
 A = TypeVar("A")
@@ -30,6 +38,7 @@ Commit = Callable[[Sequence[E]], Sequence[A]]
 @dataclass(frozen=True, slots=True)
 class _Request(Generic[E, A]):
     events: Sequence[E]
+    since: float = field(default_factory=time.monotonic)
     answer: Future[Sequence[A]] = field(default_factory=Future)
 
 
@@ -37,7 +46,8 @@ class Committer(Generic[E, A]):
     """Merges concurrent appends into transactions of up to `batch` events.
 
     At most `waiting` events wait; `attempts` is how often a batch is tried when the connection is
-    lost, with `pause` seconds between.
+    lost, with `pause` seconds between, as long as nobody in it waits for more than `patience`
+    seconds: who asked is to be told before giving up.
     """
 
     def __init__(
@@ -48,12 +58,14 @@ class Committer(Generic[E, A]):
         waiting: int = 4000,
         attempts: int = 8,
         pause: float = 0.25,
+        patience: float = PATIENCE,
     ) -> None:
         self._commit = commit
         self._batch = batch
         self._waiting = waiting
         self._attempts = attempts
         self._pause = pause
+        self._patience = patience
         self._queue: deque[_Request[E, A]] = deque()
         self._queued = 0
         self._changed = threading.Condition()
@@ -113,7 +125,10 @@ class Committer(Generic[E, A]):
 
     def _settle(self, requests: Sequence[_Request[E, A]]) -> None:
         try:
-            answers = self._commit_surely([e for request in requests for e in request.events])
+            answers = self._commit_surely(
+                [e for request in requests for e in request.events],
+                min(request.since for request in requests) + self._patience,
+            )
         except Exception as error:
             if len(requests) > 1 and not isinstance(error, Unavailable):
                 # Whatever the database could not take must not take its neighbours down.
@@ -129,12 +144,20 @@ class Committer(Generic[E, A]):
             request.answer.set_result(answers[start:end])
             start = end
 
-    def _commit_surely(self, events: Sequence[E]) -> Sequence[A]:
+    def _commit_surely(self, events: Sequence[E], until: float) -> Sequence[A]:
         for attempt in range(self._attempts):
             try:
                 return self._commit(events)
-            except psycopg.OperationalError:
+            except psycopg.OperationalError as error:
                 # The commit may have happened; trying again finds what did.
-                if attempt + 1 < self._attempts and not self._closing.wait(self._pause * attempt):
-                    continue
+                log.warning(
+                    "a commit failed",
+                    error=type(error).__name__,
+                    sqlstate=error.sqlstate,
+                    attempt=attempt + 1,
+                )
+                if attempt + 1 == self._attempts or time.monotonic() > until:
+                    break
+                if self._closing.wait(self._pause * attempt):
+                    break
         raise Unavailable("the database does not answer", retry_after=5)

@@ -2,7 +2,7 @@
 
     python -m tests.faults              every fault of the table, and what was seen
     python -m tests.faults --only NAME  one of them
-    python -m tests.faults --kills 1000 so many kills under load as well
+    python -m tests.faults --kills 1000 so many kills under load, and nothing else
 
 Each fault is a row: what is broken and where, and what must come of it (`fault.py`). The runner
 (`run.py`) has clients append (`clients.py`), breaks it, mends it, and holds the ledger against what

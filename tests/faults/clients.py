@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 
@@ -59,6 +59,7 @@ class Clients:
         self.failed: list[str] = []
         self.refused: list[str] = []
         self.wrong: list[str] = []
+        self.ahead = timedelta()
         self.answered = 0
         self.slowest = 0.0
         self.checkpoints: dict[int, Checkpoint] = {}
@@ -133,7 +134,9 @@ class Clients:
     def _new(self) -> Event:
         number = next(self._numbers)
         data = {"instruction_id": f"I-{number}", "controller_id": "C1", "channel": "email"}
-        return Event("InstructionReceived", data, f"instruction-{number}", datetime.now(UTC))
+        return Event(
+            "InstructionReceived", data, f"instruction-{number}", datetime.now(UTC) + self.ahead
+        )
 
     def _send(self, client: Client, events: Sequence[Event]) -> bool:
         begun = time.monotonic()

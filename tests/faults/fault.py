@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 
 from tests.faults.scene import Scene
 
@@ -43,8 +43,9 @@ class Fault:
     """One row of the table.
 
     `play` breaks something under load, waits until the fault was there, and mends it; it is called
-    once for each of `numbers`. `says` is what must be told while it is there, `quiet` whether the
-    clients may be refused nothing. `needs` are programs that it takes.
+    once for each of `numbers`. `around` puts up what the service is started with, and takes it down
+    when it has ended; what it gives is `scene.beside`. `says` is what must be told, and `needs` are
+    programs that it takes.
     """
 
     name: str
@@ -55,9 +56,7 @@ class Fault:
     says: Sequence[Says] = ()
     numbers: Sequence[int] = (1,)
     needs: Sequence[str] = ()
-    options: Sequence[str] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
-    prepare: Callable[[Path], None] = lambda data: None
+    around: Callable[[Scene], AbstractContextManager[object]] = nullcontext
 
 
 @dataclass(slots=True)

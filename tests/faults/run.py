@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-from tests.faults import strace
+from tests.faults import disk, strace
 from tests.faults.clients import Mark
 from tests.faults.fault import Fault, Outcome, Seen, fits, is_told
 from tests.faults.scene import Scene, scene, until
@@ -27,6 +26,8 @@ def missing(need: str) -> str | None:
     """Why something that a fault takes is not here; None when it is."""
     if need == "strace" and shutil.which(need):
         return strace.why_not()
+    if need == "mount" and not disk.may_mount():
+        return "only root mounts"
     return None if shutil.which(need) else f"there is no program {need}"
 
 
@@ -35,14 +36,11 @@ def run(made: TestLedger, fault: Fault, data: Path) -> Seen:
     seen = Seen(fault)
     begun = time.monotonic()
     try:
-        with scene(
-            made,
-            data,
-            *fault.options,
-            prepare=fault.prepare,
-            environment=dict(fault.environment),
-        ) as stage:
-            _play(stage, fault, seen)
+        with scene(made, data) as stage, fault.around(stage) as stage.beside:
+            try:
+                _play(stage, fault, seen)
+            finally:
+                stage.end()
     except (AssertionError, DidNotStart) as error:
         seen.different.append(str(error) or type(error).__name__)
     seen.seconds = time.monotonic() - begun
@@ -73,6 +71,8 @@ def _come_back(stage: Scene, before: Mark) -> Outcome:
         return Outcome.RESTART
     until(stage.service.is_ready, "the service is ready again")
     now = stage.clients.mark()
+    if now.refused > before.refused:
+        return Outcome.REFUSES
     return Outcome.GOES_ON if now.failed == before.failed else Outcome.BY_ITSELF
 
 
@@ -97,19 +97,9 @@ def _hold(stage: Scene, fault: Fault, seen: Seen) -> None:
         for outcome in seen.outcomes
         if not fits(fault.outcome, outcome)
     ]
+    seen.different += clients.wrong
     seen.different += [
         f"the {says.where} does not say: {says.text}"
         for says in fault.says
         if not is_told(says, texts)
     ]
-
-
-def run_all(made: TestLedger, faults: Sequence[Fault], directory: Path) -> list[Seen]:
-    """Each of them; a ledger whose fault went as expected is removed."""
-    found = []
-    for fault in faults:
-        data = directory / fault.name
-        found.append(run(made, fault, data))
-        if not found[-1].different:
-            shutil.rmtree(data)
-    return found

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
@@ -92,8 +93,17 @@ class Scene:
     service: Service
     clients: Clients
     walk: Walk = field(default_factory=Walk)
+    beside: Any = None
+    """What a fault put up around the service."""
+
     told: dict[str, str] = field(default_factory=dict)
     """What the service answered on paths while a fault was there, by path."""
+
+    def end(self) -> None:
+        """Stop the clients, and kill the service."""
+        self.clients.stop()
+        if not self.service.has_ended():
+            self.service.kill()
 
     @property
     def data(self) -> Path:
@@ -114,7 +124,7 @@ class Scene:
         """The process of the embedded server."""
         return int((self.postgres / "data" / "postmaster.pid").read_text().splitlines()[0])
 
-    def guard(self) -> int:
+    def guardian(self) -> int:
         """The process that runs the embedded server."""
         return _parent(self.postmaster())
 
@@ -130,6 +140,10 @@ class Scene:
     def kill_postgres(self) -> None:
         """SIGKILL to the postmaster."""
         os.kill(self.postmaster(), signal.SIGKILL)
+
+    def until_stopped(self) -> None:
+        """Wait until the embedded server, which nobody uses any more, has stopped."""
+        until(lambda: not guard.is_alive(self.postgres), "the server stops")
 
     def connect(self) -> psycopg.Connection:
         """A connection of our own to the embedded server, with the rights of its administrator."""
@@ -204,26 +218,20 @@ def template(directory: Path) -> Iterator[TestLedger]:
 def scene(
     made: TestLedger,
     data: Path,
-    *options: str,
-    prepare: Callable[[Path], None] = lambda data: None,
     seed: int = 1,
-    **more: dict[str, str],
 ) -> Iterator[Scene]:
     """A copy of a template in a directory, with a service that is not started yet; it is ended with
-    the block. `prepare` sees the empty directory before the copy."""
+    the block."""
     data.mkdir(parents=True)
-    prepare(data)
     subprocess.run(["cp", "-a", f"{made.home.data}/.", data], check=True)
     copied = replace(made, home=replace(made.home, data=data))
-    service = Service(data, *options, **more)  # type: ignore[arg-type]
+    service = Service(data)
     stage = Scene(copied, service, Clients(copied, service, seed))
     try:
         yield stage
     finally:
-        stage.clients.stop()
-        if not service.has_ended():
-            service.kill()
-        until(lambda: not guard.is_alive(stage.postgres), "the server stops")
+        stage.end()
+        stage.until_stopped()
 
 
 def _pids() -> list[int]:

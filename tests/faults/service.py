@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -28,12 +27,10 @@ class Service:
     What it says goes to `log`, of all its starts one after the other.
     """
 
-    def __init__(
-        self, data: Path, *options: str, environment: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, data: Path, *options: str) -> None:
         self.data = data
         self.options = options
-        self.environment = {**os.environ, **(environment or {})}
+        self.environment: dict[str, str] = {}
         self.log = data / "service.log"
         self.port = 0
         self.process: subprocess.Popen[str] | None = None
@@ -44,7 +41,11 @@ class Service:
         before = len(self.said())
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=log, text=True, env=self.environment
+                command,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={**os.environ, **self.environment},
             )
         assert self.process.stdout is not None
         line = ""
