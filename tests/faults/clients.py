@@ -96,7 +96,7 @@ class Clients:
         with self._client() as client:
             for events in self.unanswered:
                 while not self._send(client, events):
-                    assert time.monotonic() < deadline, f"no answer: {self.failed[-1]}"
+                    assert time.monotonic() < deadline, self.last_said()
                     time.sleep(0.1)
         self.unanswered = []
 
@@ -106,7 +106,11 @@ class Clients:
         events = [self._sent[id] for id in ids]
         with self._client() as client:
             for start in range(0, len(events), 100):
-                assert self._send(client, events[start : start + 100]), self.failed[-1]
+                assert self._send(client, events[start : start + 100]), self.last_said()
+
+    def last_said(self) -> str:
+        """Why a request was not answered with receipts, the last time that one was not."""
+        return (self.failed + self.refused or ["nothing"])[-1]
 
     def _run(self, number: int) -> None:
         dice = random.Random(self.seed * 100 + number)  # noqa: S311 - repeatable, not secret

@@ -1,4 +1,4 @@
-"""The clock of the machine jumps, by hours and by days, while the service runs (libfaketime).
+"""The clock of the machine jumps, by hours and by days, while the service runs (`clock.c`).
 
 Recorded time never runs backwards: it is the later of the clock and the last recorded time, and
 `fsck` holds the whole log to it. An event from after the ledger's clock is refused, and says so.
@@ -6,16 +6,18 @@ Recorded time never runs backwards: it is the later of the clock and the last re
 
 from __future__ import annotations
 
-import glob
+import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
+from tests.faults.clients import CLIENTS
 from tests.faults.fault import Fault, Outcome, Says
 from tests.faults.scene import Scene, until
 
 KIND = "clock"
-FAKETIME = ("faketime",)
+COMPILER = ("gcc",)
 
 
 class SetClock:
@@ -29,7 +31,7 @@ class SetClock:
     def put(self, hours: int, *, clients: bool = True) -> None:
         """So many hours from where it is."""
         beside = self._file.with_suffix(".new")
-        beside.write_text(f"{hours * 3600:+d}\n")
+        beside.write_text(f"{hours * 3600}\n")
         beside.rename(self._file)
         self._scene.clients.ahead = timedelta(hours=hours if clients else 0)
 
@@ -37,23 +39,22 @@ class SetClock:
 @contextmanager
 def set_clock(scene: Scene) -> Iterator[SetClock]:
     """The service has a clock that can be set; its clock of seconds since the start goes on."""
-    (library,) = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")  # noqa: PTH207 - a system path
+    library, source = scene.data / "clock.so", Path(__file__).with_name("clock.c")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", library, source], check=True)
     clock = SetClock(scene)
     scene.service.environment = {
-        "LD_PRELOAD": library,
-        "FAKETIME_TIMESTAMP_FILE": str(scene.data / "clock"),
-        "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "LD_PRELOAD": str(library),
+        "CLOCK_AHEAD": str(scene.data / "clock"),
     }
     yield clock
 
 
 def forth_and_back(scene: Scene, hours: int) -> None:
     """Ahead, and right again: until the clock has caught up, entries get the last recorded time."""
-    scene.beside.put(hours)
-    scene.answered(3)
+    scene.beside.put(hours, clients=False)
+    scene.answered(2 * CLIENTS)  # more than were on their way
     scene.beside.put(0)
-    scene.answered(3)
+    scene.answered(2 * CLIENTS)
     with scene.connect() as conn:
         ((last, entries, ahead),) = conn.execute(
             "SELECT recorded_at, count(*), recorded_at > now() + interval '1 hour'"
@@ -65,8 +66,10 @@ def forth_and_back(scene: Scene, hours: int) -> None:
 
 def back(scene: Scene, hours: int) -> None:
     """Behind, with those who send: nothing is recorded before what is there."""
+    scene.clients.stop()  # what was on its way would come from the future
     scene.beside.put(-hours)
-    scene.answered(4)
+    scene.clients.start()
+    scene.answered(CLIENTS)
     scene.beside.put(0)
 
 
@@ -87,7 +90,7 @@ FAULTS: Sequence[Fault] = (
         forth_and_back,
         (),
         (3, 72),
-        FAKETIME,
+        COMPILER,
         set_clock,
     ),
     Fault(
@@ -98,7 +101,7 @@ FAULTS: Sequence[Fault] = (
         back,
         (),
         (3, 72),
-        FAKETIME,
+        COMPILER,
         set_clock,
     ),
     Fault(
@@ -109,7 +112,7 @@ FAULTS: Sequence[Fault] = (
         behind,
         [Says("answer", r"lies more than 60 s after the ledger's clock")],
         (3, 72),
-        FAKETIME,
+        COMPILER,
         set_clock,
     ),
 )

@@ -24,7 +24,7 @@ from tests import authority
 from tests.authority import Authority
 from tests.faults.fault import Fault, Outcome, Says
 from tests.faults.scene import Scene, until
-from tests.witnessing import dripping, raw, served, serving_witness
+from tests.witnessing import raw, served, serving_witness
 
 KIND = "outside parties"
 
@@ -61,6 +61,14 @@ def larger(signer: CosignatureSigner, asked: add_checkpoint.Request) -> Response
     return Response("1000000000\n", 409, media_type=add_checkpoint.SIZE_TYPE)
 
 
+def trickling(connection: socket.socket) -> None:
+    """A byte now and then, for longer than anybody waits."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+    for _ in range(200):
+        connection.sendall(b"x")
+        time.sleep(0.2)
+
+
 def endless(connection: socket.socket) -> None:
     """An answer without end."""
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
@@ -81,7 +89,7 @@ LIES: dict[str, tuple[Lie, str]] = {
 
 SILENT: dict[str, tuple[Callable[[socket.socket], None], str]] = {
     "hangs": (lambda _: time.sleep(30), "Timeout|no answer within"),
-    "trickles": (dripping, "takes more than|no answer within"),
+    "trickles": (trickling, "takes more than|no answer within"),
     "endless": (endless, "its answer has more than"),
     "no-http": (lambda connection: connection.sendall(b"SMTP ready\r\n\r\n"), "Protocol"),
 }

@@ -164,7 +164,7 @@ class Scene:
         before = self.clients.mark().answered
         until(
             lambda: self.clients.mark().answered >= before + more or self.service.has_ended(),
-            f"an append is answered; last: {[*self.clients.failed, 'nothing'][-1]}",
+            f"an append is answered; {self.clients.last_said()}",
             seconds,
         )
 
