@@ -11,7 +11,6 @@ from tests.faults import disk, strace
 from tests.faults.clients import Mark
 from tests.faults.fault import Fault, Outcome, Seen, fits, is_told
 from tests.faults.scene import Scene, scene, until
-from tests.faults.service import DidNotStart
 from tests.ledgers import TestLedger
 
 WARM = 4
@@ -41,8 +40,8 @@ def run(made: TestLedger, fault: Fault, data: Path) -> Seen:
                 _play(stage, fault, seen)
             finally:
                 stage.end()
-    except (AssertionError, DidNotStart) as error:
-        seen.different.append(str(error) or type(error).__name__)
+    except Exception as error:  # whatever it is, it is a difference, and the next fault is played
+        seen.different.append(f"{type(error).__name__}: {error}")
     seen.seconds = time.monotonic() - begun
     return seen
 

@@ -31,13 +31,16 @@ class NotReached(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """The calls that are traced."""
+    """The calls that are traced; `killed` are processes that one of them is to kill."""
 
     trace: Path
+    killed: Sequence[int] = ()
 
     def hits(self) -> int:
         """How many were tampered with."""
-        return len(HIT.findall(self.trace.read_text(errors="replace")))
+        # Of a process with threads, strace may never say that it was killed.
+        dead = sum(_is_dead(pid) for pid in self.killed)
+        return dead or len(HIT.findall(self.trace.read_text(errors="replace")))
 
     def until_hit(self, count: int = 1, seconds: float = 30) -> None:
         """Wait for the fault. Raises NotReached."""
@@ -81,10 +84,22 @@ def injected(
                 "strace attaches",
             )
             assert process.poll() is None or trace.stat().st_size, said.read_text()
-            yield Calls(trace)
+            yield Calls(trace, pids if "signal=KILL" in what else ())
         finally:
             process.terminate()
-            process.wait(30)
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:  # it waits for a thread that is gone
+                process.kill()
+                process.wait()
+
+
+def _is_dead(pid: int) -> bool:
+    """Whether a process has ended, also when its parent has not looked yet."""
+    try:
+        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return True
 
 
 @cache

@@ -12,7 +12,7 @@ import socket
 import struct
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -59,7 +59,8 @@ class Line:
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(str(directory / ".s.PGSQL.5432"))
         self._listening.listen(64)
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._threads: list[threading.Thread] = []
+        self._thread = threading.Thread(target=self._run)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -76,6 +77,8 @@ class Line:
         self.mute.clear()
         self.break_all()
         self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     def break_all(self) -> None:
         """Every connection that is open is lost."""
@@ -102,20 +105,29 @@ class Line:
                 continue
             with self._lock:
                 self._open |= {client, server}
-            connection = _Connection(self, client, server)
-            for work in (connection.forth, connection.back):
-                threading.Thread(
-                    target=self._pass, args=(work, client, server), daemon=True
-                ).start()
+            thread = threading.Thread(target=self._pass_on, args=(client, server))
+            self._threads.append(thread)
+            thread.start()
 
-    def _pass(self, work, client: socket.socket, server: socket.socket) -> None:  # type: ignore[no-untyped-def]
-        with suppress(OSError):
-            work()
-        for each in (client, server):
+    def _pass_on(self, client: socket.socket, server: socket.socket) -> None:
+        """One connection, until one of its ends is lost: then both are."""
+        connection = _Connection(self, client, server)
+
+        def until_lost(work: Callable[[], None]) -> None:
             with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            with self._lock:
-                self._open.discard(each)
+                work()
+            for each in (client, server):
+                with suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+
+        back = threading.Thread(target=until_lost, args=(connection.back,))
+        back.start()
+        until_lost(connection.forth)
+        back.join()
+        with self._lock:
+            self._open -= {client, server}
+        client.close()
+        server.close()
 
     def wait_while_mute(self) -> None:
         """While it is mute, nothing goes either way and nobody is told."""
