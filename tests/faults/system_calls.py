@@ -224,8 +224,8 @@ FAULTS: Sequence[Fault] = (
             ("write", None, (2, 5), " to a client"),
         )
     ),
-    # Not `sendto`: libpq takes its error for one that the next read will explain, and here, where the
-    # line is whole, it would wait for that.
+    # Not `sendto`: after its error libpq waits for what the next read says, and where the line is
+    # whole, as here, nothing comes.
     Fault(
         "service-recvfrom-reset",
         KIND,
