@@ -43,5 +43,5 @@ class Background:
         """Take one step, which may fail."""
         try:
             step()
-        except (LedgerError, psycopg.Error, PoolTimeout) as error:
+        except (LedgerError, OSError, psycopg.Error, PoolTimeout) as error:
             log.warning(f"{self._name} failed", error=told(error))

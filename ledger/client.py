@@ -242,7 +242,7 @@ class Client:
                 continue
             if answer.status_code not in AGAIN and (answer.status_code != 200 or is_whole(answer)):
                 return answer
-            reason = f"status {answer.status_code}"
+            reason = f"status {answer.status_code}{_told(answer)}"
         raise LedgerUnreachable(f"no answer after {self._attempts} attempts: {reason}")
 
     def _accept(
@@ -261,3 +261,11 @@ class Client:
         if self._receipts is None:
             return None
         return self._receipts / f"{quote(id, safe='')}.tlog-proof"
+
+
+def _told(answer: httpx.Response) -> str:
+    """What a problem document says, after a colon; nothing when it is none: a proxy answered."""
+    try:
+        return f": {answer.json()['detail'][:500]}"
+    except (ValueError, TypeError, KeyError):
+        return ""

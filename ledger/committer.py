@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import psycopg
+import structlog
 from opentelemetry import context
 from opentelemetry.context import Context
 from opentelemetry.trace import Span
@@ -26,6 +27,12 @@ from opentelemetry.trace import Span
 from ledger.errors import Unavailable
 from ledger.metrics import Metrics
 from ledger.traces import tracer
+
+log = structlog.get_logger(__name__)
+
+PERSISTENCE = 10.0
+"""Seconds; a client that waits for 30 is answered also when its batch had to wait for another, and
+each of them for a connection."""
 
 E = TypeVar("E")
 A = TypeVar("A")
@@ -47,9 +54,10 @@ class Committer(Generic[E, A]):
     """Merges concurrent appends into transactions of up to `batch` events.
 
     At most `waiting` events wait; `attempts` is how often a batch is tried when the connection is
-    lost, with `pause` seconds between. `patience` is how many seconds a caller waits for its
-    answer, and a commit that does not end for the end of the program. `metrics` are those of the
-    ledger.
+    lost, with `pause` seconds between, as long as nobody in it waits for more than `persistence`
+    seconds: who asked is to be told before giving up. `patience` is how many seconds a caller waits
+    for its answer, and a commit that does not end for the end of the program. `metrics` are those
+    of the ledger.
     """
 
     def __init__(
@@ -60,6 +68,7 @@ class Committer(Generic[E, A]):
         waiting: int = 4000,
         attempts: int = 8,
         pause: float = 0.25,
+        persistence: float = PERSISTENCE,
         patience: float | None = None,
         metrics: Metrics | None = None,
     ) -> None:
@@ -68,6 +77,7 @@ class Committer(Generic[E, A]):
         self._waiting = waiting
         self._attempts = attempts
         self._pause = pause
+        self._persistence = persistence
         self.patience = patience
         self._queue: deque[_Request[E, A]] = deque()
         self._queued = 0
@@ -141,7 +151,10 @@ class Committer(Generic[E, A]):
     def _settle(self, requests: Sequence[_Request[E, A]]) -> None:
         try:
             with _traced(requests):
-                answers = self._commit_surely([e for request in requests for e in request.events])
+                answers = self._commit_surely(
+                    [e for request in requests for e in request.events],
+                    min(request.since for request in requests) + self._persistence,
+                )
         except Exception as error:
             if len(requests) > 1 and not isinstance(error, Unavailable):
                 # Whatever the database could not take must not take its neighbours down.
@@ -162,15 +175,23 @@ class Committer(Generic[E, A]):
         self._metrics.refused(error, len(events))
         return error
 
-    def _commit_surely(self, events: Sequence[E]) -> Sequence[A]:
+    def _commit_surely(self, events: Sequence[E], until: float) -> Sequence[A]:
         for attempt in range(self._attempts):
             try:
                 return self._commit(events)
-            except psycopg.OperationalError:
+            except psycopg.OperationalError as error:
                 # The commit may have happened; trying again finds what did.
-                if attempt + 1 < self._attempts and not self._closing.wait(self._pause * attempt):
-                    self._metrics.retried()
-                    continue
+                log.warning(
+                    "a commit failed",
+                    error=type(error).__name__,
+                    sqlstate=error.sqlstate,
+                    attempt=attempt + 1,
+                )
+                if attempt + 1 == self._attempts or time.perf_counter() > until:
+                    break
+                if self._closing.wait(self._pause * attempt):
+                    break
+                self._metrics.retried()
         raise Unavailable("the database does not answer", retry_after=5)
 
 

@@ -2,7 +2,7 @@
 
 NOTIFY only wakes whoever polls anyway: a notification can be lost (a failover, a distributed
 server), so the size is read again at the latest after `POLL` seconds. `tests/test_reader.py`
-takes the connection away while somebody waits.
+takes the connection away while somebody waits, `tests/faults/` the server and what starts it.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 import psycopg
+import structlog
 
 from ledger.database import Database
 from ledger.errors import ConfigurationError
+
+log = structlog.get_logger(__name__)
 
 POLL = 1.0
 """Seconds after which the size is read again without a notification."""
@@ -71,8 +73,11 @@ class Listener:
 
     def _revive(self) -> None:
         """A server of our own that was killed comes back with the next who notices."""
-        with suppress(ConfigurationError):
+        try:
             self._database.revive()
+        except ConfigurationError as error:
+            first, _, _ = str(error).partition("\n")
+            log.warning("the database cannot be started, and is tried again", error=first)
 
     def _follow(self, conn: psycopg.Connection) -> None:
         conn.execute(f'LISTEN "{self._database.channel}"'.encode())

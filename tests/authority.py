@@ -12,6 +12,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -216,6 +217,31 @@ certificate = _certificate
 
 Behaviour = Callable[[bytes], bytes | Iterator[bytes]]
 """query -> the body of the answer, whole or in pieces as they are sent."""
+
+
+def forged(of: Authority) -> Behaviour:
+    """Signs another year than it is."""
+
+    def answer(query: bytes) -> bytes:
+        content = of.content(of.answer(query))
+        month = datetime.now(UTC).strftime("%Y%m").encode()
+        assert month in content
+        return of.sign(content.replace(month, b"202001"))
+
+    return answer
+
+
+def dripping(query: bytes) -> Iterator[bytes]:
+    """A byte now and then, for ever."""
+    while True:
+        yield b"\x30"
+        time.sleep(0.05)
+
+
+def endless(query: bytes) -> Iterator[bytes]:
+    """As much as the other side takes."""
+    while True:
+        yield bytes(65_536)
 
 
 @contextmanager

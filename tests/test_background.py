@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 
 import psycopg
+import pytest
 
 from ledger.background import Background
 
 
-def test_a_step_that_fails_is_taken_again() -> None:
+@pytest.mark.parametrize("failure", [psycopg.OperationalError, OSError])
+def test_a_step_that_fails_is_taken_again(failure: type[Exception]) -> None:
     """The third look comes although the two before it failed; after `close` there is none."""
     looks: list[int] = []
     third = threading.Event()
@@ -17,7 +19,7 @@ def test_a_step_that_fails_is_taken_again() -> None:
     def step() -> None:
         looks.append(len(looks))
         if len(looks) < 3:
-            raise psycopg.OperationalError
+            raise failure
         third.set()
 
     background = Background("step", step, look=0.001)

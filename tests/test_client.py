@@ -18,7 +18,7 @@ from ledger.erasure import erase
 from ledger.errors import VerificationFailed
 from ledger.keys import make_key
 from ledger.note import Verifier
-from ledger.receipt import check
+from ledger.receipt import Receipt, check
 from ledger.roles import Role
 from ledger.sealing import unseal
 from tests.check_ledger import check_ledger
@@ -182,6 +182,19 @@ def test_a_ledger_that_stays_away_is_said_so(ledger: TestLedger) -> None:
     with client_of(ledger, url, attempts=3) as client:
         with pytest.raises(LedgerUnreachable, match="3 attempts"):
             client.append_all([instruction(1)])
+
+
+def test_what_a_ledger_says_that_cannot_take_events_is_passed_on(ledger: TestLedger) -> None:
+    """The reason is its own: here it cannot write the file that keeps its last checkpoint."""
+    beside = ledger.home.data / "last.checkpoint.new"
+    beside.mkdir()
+    with serving(ledger) as url, client_of(ledger, url, attempts=2) as client:
+        with pytest.raises(LedgerUnreachable, match=r"503: cannot write last\.checkpoint, which"):
+            client.append_all([instruction(1)])
+        beside.rmdir()
+        (receipt,) = client.append_all([instruction(1)])
+    assert isinstance(receipt, Receipt)
+    check_ledger(ledger)
 
 
 def test_a_receipt_of_another_log_is_not_trusted(ledger: TestLedger) -> None:

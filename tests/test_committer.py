@@ -103,6 +103,23 @@ def test_a_database_that_stays_away_makes_it_unavailable() -> None:
     committer.close()
 
 
+def test_nobody_waits_longer_than_it_is_tried_again() -> None:
+    """Also when each attempt takes long, and when a batch waited for the one before it: whoever
+    asked is told before giving up."""
+    tried: list[int] = []
+
+    def commit(events: Sequence[int]) -> Sequence[int]:
+        tried.extend(events)
+        threading.Event().wait(0.2)
+        raise psycopg.OperationalError("gone")
+
+    committer: Committer[int, int] = Committer(commit, batch=1, pause=0.0, persistence=0.1)
+    answers = in_threads(committer, [[1], [2], [3]])
+    committer.close()
+    assert all(isinstance(answer, Unavailable) for answer in answers)
+    assert sorted(tried) == [1, 2, 3]
+
+
 def test_what_the_database_cannot_take_does_not_take_its_neighbours_down() -> None:
     """One poisonous request fails alone; the others of the batch are committed."""
     slow = Slow()

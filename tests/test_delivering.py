@@ -25,10 +25,11 @@ from ledger.opening import open_ledger
 from ledger.outbound import Outbound
 from ledger.subscriptions import Kind
 from tests.check_ledger import check_ledger
+from tests.faults.service import Service
 from tests.ledgers import TestLedger
 from tests.receiver import Got, Receiver, receiving, status
+from tests.senders import prepared
 from tests.subscribed import Standing, Subscribed, send_all, sender, subscribe
-from tests.test_crash import Service, prepared
 
 
 @pytest.fixture

@@ -184,6 +184,23 @@ def test_a_killed_guard_takes_its_server_with_it(place: Path) -> None:
         assert rows(server) == 1
 
 
+def test_a_server_that_cannot_be_started_says_why_and_starts_later(place: Path) -> None:
+    """As when the disk is read-only: whoever waits for it is told, and may try again."""
+    log = place / "guard.log"
+    with EmbeddedServer.open(place) as server:
+        pid = postmaster(place)
+        parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        log.rename(place / "guard.log.old")
+        log.mkdir()
+        os.kill(parent, signal.SIGKILL)
+        assert eventually(lambda: gone(pid))
+        with pytest.raises(ConfigurationError, match=r"guard .* does not start: .*guard\.log"):
+            server.ensure_running()
+        log.rmdir()
+        server.ensure_running()
+        psycopg.connect(server.url()).close()
+
+
 def test_a_directory_of_another_version_is_refused_with_the_way_out(place: Path) -> None:
     """The message names both versions, the setting and pg_upgrade; nothing is touched."""
     with EmbeddedServer.open(place):

@@ -19,7 +19,8 @@ import pytest
 
 from ledger.background import Background
 from ledger.errors import Unavailable, told
-from tests.test_crash import Service, prepared
+from tests.faults.service import Service
+from tests.senders import prepared
 from tests.test_workers import until, workers
 
 SENT = "Zonnebloem"
@@ -166,7 +167,8 @@ def test_the_service_logs_nothing_that_anybody_sent(tmp_path: Path) -> None:
     which: every line is JSON, the errors are there, and no secret, token, key or controller is."""
     log = tmp_path / "log"
     with prepared(tmp_path / "data") as made:
-        service = Service(made.home.data, "--workers", "2", log=log)
+        service = Service(made.home.data, "--workers", "2")
+        service.log = log
         service.start()
         assert service.process is not None
         try:

@@ -23,9 +23,10 @@ from ledger.publish import Publisher, Publishing
 from projections.follow import Follower
 from tests.authority import Authority, asking, named, needs_openssl
 from tests.authority import serving as serving_authority
+from tests.faults.service import Service
 from tests.ledgers import TestLedger
 from tests.seen import Numbers, look, seen
-from tests.test_crash import Service, prepared
+from tests.senders import prepared
 from tests.test_kept import copy, set_back
 from tests.test_publish import Served, policy, three
 from tests.test_workers import until, workers

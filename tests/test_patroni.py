@@ -23,7 +23,7 @@ import pytest
 from ledger.deployment import Home
 from ledger.embedded import binaries, cluster
 from tests.ledgers import make_ledger
-from tests.test_crash import Senders, check
+from tests.senders import Senders, check
 from tests.test_standby import Watcher, check_one_history, running
 from tests.two_servers import OWNER, free_port, prepare_log, until
 

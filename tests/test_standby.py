@@ -26,9 +26,10 @@ from ledger.errors import ConfigurationError, NotReplicated
 from ledger.merkle import check_consistency
 from ledger.opening import open_ledger
 from tests.check_ledger import check_ledger
+from tests.faults.service import Service
 from tests.ledgers import TestLedger
+from tests.senders import Senders, check
 from tests.serving import serving
-from tests.test_crash import Senders, Service, check
 from tests.two_servers import OWNER, WAIT, Pair, until
 
 

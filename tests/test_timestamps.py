@@ -23,7 +23,17 @@ from ledger.deployment import now
 from ledger.errors import VerificationFailed
 from ledger.fsck import fsck
 from ledger.timestamps import Kept, Stamper, Timestamps
-from tests.authority import Authority, Behaviour, asking, named, needs_openssl, serving
+from tests.authority import (
+    Authority,
+    Behaviour,
+    asking,
+    dripping,
+    endless,
+    forged,
+    named,
+    needs_openssl,
+    serving,
+)
 from tests.check_ledger import check_ledger
 from tests.ledgers import TestLedger
 from tests.serving import reader
@@ -104,31 +114,6 @@ def stale(of: Authority) -> Behaviour:
         return kept[0]
 
     return answer
-
-
-def forged(of: Authority) -> Behaviour:
-    """Signs another year than it is."""
-
-    def answer(query: bytes) -> bytes:
-        content = of.content(of.answer(query))
-        month = datetime.now(UTC).strftime("%Y%m").encode()
-        assert month in content
-        return of.sign(content.replace(month, b"202001"))
-
-    return answer
-
-
-def dripping(query: bytes) -> Iterator[bytes]:
-    """A byte now and then, for ever."""
-    while True:
-        yield b"\x30"
-        time.sleep(0.05)
-
-
-def endless(query: bytes) -> Iterator[bytes]:
-    """As much as the other side takes."""
-    while True:
-        yield bytes(65_536)
 
 
 @pytest.mark.parametrize(

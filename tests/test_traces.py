@@ -20,8 +20,9 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from api.workers import trace
 from ledger.errors import ConfigurationError
 from ledger.traces import traced
+from tests.faults.service import Service
 from tests.ledgers import TestLedger
-from tests.test_crash import Service, prepared
+from tests.senders import prepared
 from tests.test_workers import until, workers
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,7 +30,7 @@ from ledger.policy import Policy
 from ledger.witnesses import Submission, Target, ask
 from tests.foreign_log import ForeignLog
 from tests.log_builder import private_key
-from tests.witnessing import served, serving_witness
+from tests.witnessing import dripping, raw, served, serving_witness
 
 LOG = ForeignLog()
 FORK = ForeignLog(history="other ")
@@ -198,45 +196,6 @@ def test_a_witness_that_is_not_there_is_unavailable(http: httpx.Client) -> None:
     for url in (f"http://127.0.0.1:{port}", "http://witness.invalid"):
         with pytest.raises(WitnessUnavailable):
             ask(http, target(url, W), submission(8), known=0)
-
-
-@contextmanager
-def raw(send: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A server that reads the request and then sends what it likes."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def run() -> None:
-            connection, _ = listening.accept()
-            with connection:
-                _read_request(connection)
-                try:
-                    send(connection)
-                except OSError:
-                    return
-
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        thread.join(10)
-
-
-def _read_request(connection: socket.socket) -> None:
-    # All of it: closing a connection with something unread resets it, whatever was sent.
-    raw = b""
-    while b"\r\n\r\n" not in raw:
-        raw += connection.recv(65_536)
-    head, _, body = raw.partition(b"\r\n\r\n")
-    (length,) = (int(n) for n in re.findall(rb"(?i)content-length: *([0-9]+)", head))
-    while len(body) < length:
-        body += connection.recv(65_536)
-
-
-def dripping(connection: socket.socket) -> None:
-    """An answer that never ends, a little at a time."""
-    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
-    for _ in range(100):
-        connection.sendall(b"x")
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,10 @@ from api.workers import AskFirst, Line
 from ledger.authorities import Authority
 from projections.follow import Follower
 from tests.check_ledger import check_ledger
+from tests.faults.scene import scene, template
+from tests.faults.service import Service
 from tests.ledgers import TestLedger
 from tests.serving import listening_for, serving
-from tests.test_crash import Senders, Service, check, prepared
 
 
 def workers(service: Service) -> set[int]:
@@ -65,24 +66,26 @@ def running(made: TestLedger, count: int) -> Iterator[Service]:
 
 def test_a_killed_process_loses_nothing_and_is_replaced(tmp_path: Path) -> None:
     """Under load, twice; every receipt is right, each index is used once, and two serve again."""
-    with prepared(tmp_path / "data") as made:
-        with running(made, 2) as service:
-            senders = Senders(made, service, seed=7)
-            for _ in range(2):
-                (killed,) = workers(service)
-                senders.start()
-                time.sleep(2.5)  # it is served by both for a while
-                os.kill(killed, signal.SIGKILL)
-                time.sleep(0.3)
-                senders.stop()
-                senders.send_again()
-                until(lambda gone=killed: bool(workers(service) - {gone}))  # type: ignore[misc]
-        check(made, senders)
+    with template(tmp_path / "template") as made, scene(made, tmp_path / "data") as stage:
+        service, clients = stage.service, stage.clients
+        service.options = ("--workers", "2")
+        service.start()
+        until(lambda: len(workers(service)) == 1)
+        for _ in range(2):
+            (killed,) = workers(service)
+            clients.start()
+            time.sleep(2.5)  # it is served by both for a while
+            os.kill(killed, signal.SIGKILL)
+            time.sleep(0.3)
+            clients.stop()
+            clients.send_again()
+            until(lambda gone=killed: bool(workers(service) - {gone}))  # type: ignore[misc]
+        stage.check()
 
 
 def test_none_outlives_the_first(tmp_path: Path) -> None:
     """Neither when it is killed nor when it is asked to end; and the port is free again."""
-    with prepared(tmp_path / "data") as made:
+    with template(tmp_path / "data") as made:
         for end in (signal.SIGKILL, signal.SIGTERM):
             with running(made, 3) as service:
                 others = workers(service)

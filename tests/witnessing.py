@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import uvicorn
@@ -56,3 +57,54 @@ def serving_witness(
     with open_witness(WitnessHome(data), logs, name=name) as witness:
         with served(create_app(witness)) as url:
             yield witness, url
+
+
+@contextmanager
+def raw(send: Callable[[socket.socket], None]) -> Iterator[str]:
+    """A server that reads each request and then sends what it likes."""
+
+    def answer(connection: socket.socket) -> None:
+        with connection, suppress(OSError):  # the other side had enough
+            _read_request(connection)
+            send(connection)
+
+    def run() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listening.accept()
+                threading.Thread(target=answer, args=(connection,), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+def _read_request(connection: socket.socket) -> None:
+    # All of it: closing a connection with something unread resets it, whatever was sent.
+    raw = b""
+    while b"\r\n\r\n" not in raw:
+        raw += _some(connection)
+    head, _, body = raw.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)content-length: *([0-9]+)", head)
+    while length and len(body) < int(length[1]):
+        body += _some(connection)
+
+
+def _some(connection: socket.socket) -> bytes:
+    more = connection.recv(65_536)
+    if not more:
+        raise ConnectionResetError
+    return more
+
+
+def dripping(connection: socket.socket) -> None:
+    """An answer that never ends, a little at a time."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+    for _ in range(100):
+        connection.sendall(b"x")
+        time.sleep(0.05)

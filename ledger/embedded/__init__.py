@@ -131,6 +131,15 @@ class EmbeddedServer:
         return False
 
     def _start_guard(self) -> None:
+        """Raises ConfigurationError when this machine cannot: its disk is full, or read-only."""
+        try:
+            self._spawn_guard()
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise ConfigurationError(
+                f"the guard of the embedded PostgreSQL does not start: {error}\n{self._said()}"
+            ) from None
+
+    def _spawn_guard(self) -> None:
         task = {
             "directory": str(self.directory),
             "programs": str(self.programs),

@@ -1,26 +1,19 @@
-"""SIGKILL under load: nothing acknowledged is lost, nothing is doubled, no index is used twice.
+"""Threads that send events to a service while something happens to it, and what must hold after.
 
-The real service on its embedded server, several senders over HTTP, and a kill at a random moment:
-of the service, of PostgreSQL, or of both. The senders then send again what was not answered, as the
-client library does. After each round the whole ledger is checked, with every receipt ever given.
+Where a test has a fault of its own to make, such as a promotion; the table of faults has clients of
+its own, which keep every checkpoint as well (`tests/faults/clients.py`).
 """
 
 from __future__ import annotations
 
 import json
-import os
 import random
-import signal
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import pytest
 
 from ledger import cloudevent, entry, receipt
 from ledger.deployment import Home
@@ -28,57 +21,10 @@ from ledger.fsck import fsck
 from ledger.merkle import check_consistency
 from ledger.opening import open_ledger
 from tests.check_ledger import check_registers
+from tests.faults.service import Service
 from tests.ledgers import Clock, TestLedger, make_ledger
 
-PROGRAM = Path(sys.executable).with_name("verantwoord")
 SENDERS = 6
-
-
-class Service:
-    """`verantwoord serve` as a process, on one port for the whole test; what it logs goes to a
-    file, if one is given."""
-
-    def __init__(self, data: Path, *options: str, log: Path = Path(os.devnull)) -> None:
-        self.data = data
-        self.log = log
-        self.options = options
-        self.port = 0
-        self.process: subprocess.Popen[str] | None = None
-
-    def start(self) -> None:
-        """Start it and wait until it answers."""
-        command = [PROGRAM, "serve", "--data", self.data, "--port", self.port, *self.options]
-        with self.log.open("a") as log:
-            self.process = subprocess.Popen(
-                [*map(str, command)], stdout=subprocess.PIPE, stderr=log, text=True
-            )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        self.port = int(line.rpartition(":")[2])
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            try:
-                if httpx.get(f"{self.url}/readyz").status_code == 200:
-                    return
-            except httpx.TransportError:
-                pass
-            time.sleep(0.05)
-        raise AssertionError("the service does not come up")
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        assert self.process is not None
-        self.process.kill()
-        self.process.communicate()
-
-    def kill_postgres(self) -> None:
-        """SIGKILL to the postmaster."""
-        pid_file = self.data / "postgres" / "data" / "postmaster.pid"
-        os.kill(int(pid_file.read_text().splitlines()[0]), signal.SIGKILL)
 
 
 class Senders:
@@ -177,41 +123,3 @@ def prepared(data: Path) -> Iterator[TestLedger]:
     with make_ledger(Home(data)) as made:
         pass
     yield made
-
-
-def run(data: Path, rounds: int, seed: int) -> None:
-    print(f"seed {seed}")
-    dice = random.Random(seed)  # noqa: S311 - repeatable, not secret
-    with prepared(data) as made:
-        service = Service(data)
-        senders = Senders(made, service, seed)
-        service.start()
-        for _ in range(rounds):
-            senders.start()
-            time.sleep(dice.uniform(0.05, 0.6))
-            kind = dice.choice(["service", "postgres", "both"])
-            if kind != "service":
-                service.kill_postgres()
-            if kind == "postgres":
-                time.sleep(dice.uniform(0, 1.5))  # it comes back under load, by itself
-            else:
-                service.kill()
-            senders.stop()
-            if kind != "postgres":
-                service.start()
-            senders.send_again()
-            check(made, senders)
-        service.kill()
-    assert len(senders.given) > rounds, "the load was no load"
-
-
-def test_a_few_kills_lose_and_double_nothing(tmp_path: Path) -> None:
-    """Three rounds."""
-    run(tmp_path / "data", 3, seed=20240102)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_many_kills_lose_and_double_nothing(tmp_path: Path, seed: int) -> None:
-    """Three times twelve rounds, at other moments."""
-    run(tmp_path / "data", 12, seed)
