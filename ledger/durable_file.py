@@ -43,7 +43,7 @@ def writing(file: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
         beside.unlink(missing_ok=True)
         raise
     beside.rename(file)
-    _sync(file.parent)
+    sync_directory(file.parent)
 
 
 @contextmanager
@@ -58,7 +58,8 @@ def locked(file: Path, *, wait: bool = True) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _sync(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Put on the disk which files are in a directory, and under which names."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -61,7 +61,8 @@ QUERIES = {
         FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
         WHERE c.relnamespace = ANY(%(schemas)s) AND c.relkind = 'i'""",
     "trigger": """
-        SELECT tgrelid::regclass || '.' || tgname, pg_get_triggerdef(t.oid), 'enabled ' || tgenabled::text
+        SELECT tgrelid::regclass || '.' || tgname, pg_get_triggerdef(t.oid),
+            'enabled ' || tgenabled::text
         FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
         WHERE c.relnamespace = ANY(%(schemas)s) AND NOT tgisinternal""",
     "rule": """

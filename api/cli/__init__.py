@@ -47,6 +47,7 @@ COMMANDS = {
     "fsck": "check.fsck",
     "timestamp": "timestamp.timestamp",
     "rebuild": "read.rebuild",
+    "upgrade-postgres": "upgrade.upgrade_postgres",
     "export-log": "read.export_log",
     "note-checkpoint": "complete.note_checkpoint",
     "export-controller": "complete.export_controller",
