@@ -17,7 +17,6 @@ import psycopg
 import structlog
 from psycopg_pool import ConnectionPool
 
-from ledger.errors import ConfigurationError
 from ledger.listener import Listener
 from projections import cases, history, spans
 from projections.beside import beside
@@ -117,17 +116,11 @@ def rebuild(
 ) -> int:
     """Make all stored rows anew from the log and swap them in whole; the position reached.
 
-    Following stands still meanwhile; readers keep the old rows until the end. Raises
-    ConfigurationError for rows that later folds than ours made.
+    Following stands still meanwhile; readers keep the old rows until the end.
     """
     with pool.connection() as conn, conn.transaction():
-        row = conn.execute("SELECT generation, folds FROM followed FOR UPDATE").fetchone()
-        old, folds = row or (0, 0)
-        if folds > FOLDS:
-            raise ConfigurationError(
-                f"these registers are those of a later program (folds {folds}, here {FOLDS}):"
-                " rebuild them with that one"
-            )
+        row = conn.execute("SELECT generation FROM followed FOR UPDATE").fetchone()
+        old = int(row[0]) if row else 0
         for table in TABLES:
             conn.execute(f"DELETE FROM {table} WHERE generation <> %s".encode(), (old,))  # noqa: S608
         position = 0

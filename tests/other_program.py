@@ -1,7 +1,8 @@
-"""Append with whatever program is on the path, until stdin ends: run as a file, beside another one.
+"""A service of whatever program is on the path, under load until stdin ends: run as a file, beside
+another one.
 
 A line on stdout for each append: its receipt, as JSON. The first line says which schema the program
-knows. The registers are followed meanwhile, as a service does.
+knows. It follows the log meanwhile, as a service does.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,37 +24,55 @@ from typing import Any
 from ledger import cloudevent, deployment, envelope, keys
 from ledger.append import Appended
 from ledger.deployment import Home
-from ledger.opening import open_ledger
-from projections.follow import catch_up
+from ledger.keys import SigningKey
+from ledger.opening import Ledger, open_ledger
+from projections.follow import Follower, catch_up
+
+SENDERS = 4
 
 
 def main(home: Home, name: str) -> None:
-    """Append and follow; an error ends it, with its trace on stderr."""
+    """Serve; an error ends it, with its trace on stderr."""
     ended = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
     key = keys.load(keys.key_file(home.keys / "producers", "k-helpdesk"))
     with open_ledger(home) as ledger:
         _say({"schema_version": deployment.SCHEMA_VERSION})
-        number = 0
-        while not ended.is_set():
-            number += 1
-            now = datetime.now(UTC)
-            payload = cloudevent.format(
-                id=f"{name}-{number}",
-                source="urn:nld:kvk:00000000:systeem:helpdesk",
-                type="InstructionReceived",
-                time=now,
-                occurred_at=now,
-                data={
-                    "instruction_id": f"I-{name}-{number}",
-                    "controller_id": "C1",
-                    "channel": "email",
-                },
-            )
-            (answer,) = ledger.append([envelope.format(key.sign(payload))])
-            assert isinstance(answer, Appended), answer
-            _say({"index": answer.index, "receipt": answer.receipt})
-            catch_up(ledger.pool)
+        follower = Follower(ledger.pool, ledger.listener)
+        with ThreadPoolExecutor(SENDERS) as senders:
+            sending = [
+                senders.submit(_send, ledger, key, f"{name}-{number}", ended)
+                for number in range(SENDERS)
+            ]
+        follower.close()
+        for one in sending:
+            one.result()
+        if follower.error is not None:
+            raise follower.error
+        catch_up(ledger.pool)
+
+
+def _send(ledger: Ledger, key: SigningKey, name: str, ended: threading.Event) -> None:
+    number = 0
+    while not ended.is_set():
+        number += 1
+        now = datetime.now(UTC)
+        payload = cloudevent.format(
+            id=f"{name}-{number}",
+            source="urn:nld:kvk:00000000:systeem:helpdesk",
+            type="InstructionReceived",
+            time=now,
+            occurred_at=now,
+            data={
+                "instruction_id": f"I-{name}-{number}",
+                "controller_id": "C1",
+                "channel": "email",
+            },
+        )
+        (answer,) = ledger.append([envelope.format(key.sign(payload))])
+        assert isinstance(answer, Appended), answer
+        _say({"index": answer.index, "receipt": answer.receipt})
+        ended.wait(0.02)
 
 
 def _say(what: object) -> None:
@@ -76,7 +96,7 @@ class Running:
         """The receipts that it was given so far."""
         return [line["receipt"] for line in self.lines() if "receipt" in line]
 
-    def go_on(self, appends: int = 3) -> None:
+    def go_on(self, appends: int = 20) -> None:
         """Wait until it has appended so often again."""
         goal, until = len(self.receipts()) + appends, time.monotonic() + 120
         while len(self.receipts()) < goal:

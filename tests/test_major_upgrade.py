@@ -18,7 +18,7 @@ import pytest
 from ledger import postgres_upgrade
 from ledger.append import Appended
 from ledger.deployment import DATABASE, Home
-from ledger.embedded import EmbeddedServer, binaries, guard, major
+from ledger.embedded import EmbeddedServer, binaries, cluster, guard, major
 from ledger.errors import ConfigurationError, SigningRefused, VerificationFailed
 from ledger.opening import open_ledger
 from tests.absent import absent
@@ -104,14 +104,19 @@ def checkpoints(home: Home) -> list[tuple[object, ...]]:
         return conn.execute("SELECT * FROM checkpoints ORDER BY size").fetchall()
 
 
+@pytest.mark.parametrize("checksums", [True, False])
 def test_a_ledger_goes_on_under_a_later_postgresql(
-    before: Before, monkeypatch: pytest.MonkeyPatch
+    before: Before, monkeypatch: pytest.MonkeyPatch, checksums: bool
 ) -> None:
     """By one command: checkpoints and receipts are what they were, and appends go on. The old data
-    stay beside."""
+    stay beside. The new ones have checksums."""
     with monkeypatch.context() as patched:
         patched.setenv(binaries.SETTING, str(before.programs))
         signed = checkpoints(before.home)
+    if not checksums:
+        major.wait_until_stopped(before.data.parent)
+        program = before.programs / "pg_checksums"
+        major.run_on(before.data, program, ["--disable"], cluster.account())
     process = before.start()
     said, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors

@@ -117,7 +117,7 @@ class MajorUpgrade:
         cluster.make(place, self._new, account, checksums=checksums)
         _pg_upgrade(data, place / guard.DATA, self._old, self._new, account)
         if not checksums:
-            _run_on(place / guard.DATA, self._new / "pg_checksums", ["--enable"], account)
+            run_on(place / guard.DATA, self._new / "pg_checksums", ["--enable"], account)
 
 
 @contextmanager
@@ -155,7 +155,7 @@ def _remove(place: Path) -> None:
 
 
 def _has_checksums(data: Path, programs: Path, account: Account | None) -> bool:
-    said = _run_on(data, programs / "pg_controldata", [], account)
+    said = run_on(data, programs / "pg_controldata", [], account)
     (version,) = (
         line.partition(":")[2].strip()
         for line in said.splitlines()
@@ -186,7 +186,8 @@ def _pg_upgrade(
             guard.clear_the_way(new_data)
 
 
-def _run_on(data: Path, program: Path, arguments: list[str], account: Account | None) -> str:
+def run_on(data: Path, program: Path, arguments: list[str], account: Account | None) -> str:
+    """What a program of PostgreSQL says about a data directory without a server."""
     with guard.reachable(data) as (place, descriptors):
         return _run(program, [*arguments, "-D", place], descriptors, account)
 
