@@ -60,7 +60,7 @@ SCHEMA_VERSION = max(BESIDE_THE_LOG.values())
 """What the tables of a log are like. A log of version 2 or later gets what came since when it is
 opened; one of version 1 has other entries, and is not opened any more."""
 
-OLDEST_PROGRAM = max(BESIDE_THE_LOG["programs.sql"], *TAKES_AWAY.values(), 0)
+OLDEST_PROGRAM = max([BESIDE_THE_LOG["programs.sql"], *TAKES_AWAY.values()])
 """The schema version of the oldest program that may open a log of this version. None before 7 opens
 any but its own."""
 
@@ -275,8 +275,9 @@ def _create_database(url: str) -> None:
 def upgrade(conn: psycopg.Connection, database: Database) -> None:
     """Give a log of an earlier program what came since, with the rights of its owner.
 
-    What is committed to the log stays as it is, and services that run go on meanwhile: none waits
-    for longer than `LOCKS`. Of two programs that open it one does this. Raises ConfigurationError.
+    What is committed to the log stays as it is, and services that run go on meanwhile: when a table
+    is not free within `LOCKS` all is tried again later, so nobody is kept waiting behind. Of two
+    programs that open it one does this. Raises ConfigurationError.
     """
     until = time.monotonic() + PATIENCE.total_seconds()
     while 2 <= _version(conn) < SCHEMA_VERSION:
@@ -441,12 +442,14 @@ def read_identity(conn: psycopg.Connection) -> LogIdentity:
 
 def _check_may_open(conn: psycopg.Connection, version: int) -> None:
     """Whether this program may open a log of another version. Raises ConfigurationError."""
-    oldest = version
-    if version > SCHEMA_VERSION:
-        (oldest,) = conn.execute("SELECT oldest_program FROM log").fetchone() or (version,)
-    if not oldest <= SCHEMA_VERSION < version:
+    if version < SCHEMA_VERSION:
+        raise ConfigurationError(
+            f"the log has schema version {version}, which this program does not upgrade to its"
+            f" {SCHEMA_VERSION}; use the program of that version"
+        )
+    (oldest,) = conn.execute("SELECT oldest_program FROM log").fetchone() or (version,)
+    if oldest > SCHEMA_VERSION:
         raise ConfigurationError(
             f"the log has schema version {version}, and is opened by programs that know version"
-            f" {oldest} or later; this one knows {SCHEMA_VERSION}. Use the program of that version"
-            " (docs/how-to/upgrade.md)"
+            f" {oldest} or later; this one knows {SCHEMA_VERSION} (docs/how-to/upgrade.md)"
         )

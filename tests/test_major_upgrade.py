@@ -125,7 +125,7 @@ def test_a_ledger_goes_on_under_a_later_postgresql(
     kept = before.data.with_name(f"data-{before.programs.parent.name}")
     assert version(kept) == before.programs.parent.name
     assert checkpoints(before.home) == signed
-    assert not (before.data.parent / major.BESIDE).exists()
+    assert not (before.data.parent / cluster.UPGRADE).exists()
     with before.home.database() as database, database.connect_as_owner() as conn:
         assert conn.execute("SHOW data_checksums").fetchone() == ("on",)
         analyzed = "SELECT reltuples > 0 FROM pg_class WHERE oid = 'entries'::regclass"
@@ -197,11 +197,50 @@ def test_killed_it_leaves_the_old_data_as_they_were(
     before.check_goes_on()
 
 
-def test_killed_between_two_names_the_old_data_come_back(
-    before: Before, monkeypatch: pytest.MonkeyPatch
+STOPS_BETWEEN = """
+import os, signal, sys
+from pathlib import Path
+from ledger import postgres_upgrade
+from ledger.deployment import Home
+
+rename = Path.rename
+
+def stops(self, target):
+    if self.name == "data" and self.parent.name == "upgrade":
+        if sys.argv[3] == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise OSError("the disk is gone")
+    return rename(self, target)
+
+Path.rename = stops
+postgres_upgrade.upgrade_postgres(Home(Path(sys.argv[1])), Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("ending", ["killed", "failed"])
+def test_stopped_between_two_names_the_old_data_come_back(
+    before: Before, monkeypatch: pytest.MonkeyPatch, ending: str
 ) -> None:
     """A directory without a cluster is not taken for a new one."""
-    before.data.rename(before.data.with_name(f"data-{before.programs.parent.name}"))
+    command = [sys.executable, "-c", STOPS_BETWEEN, before.home.data, before.programs, ending]
+    stopped = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert stopped.returncode == (-signal.SIGKILL if ending == "killed" else 1), stopped.stderr
+    assert before.data.exists() == (ending == "failed")
+    before.check_as_it_was(monkeypatch)
+    postgres_upgrade.upgrade_postgres(before.home, before.programs)
+    before.check_goes_on()
+
+
+def test_what_pg_upgrade_does_not_take_is_told(
+    before: Before, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its reports, which are not kept; the data are as they were."""
+    with EmbeddedServer.open(before.data.parent, before.programs) as server:
+        with psycopg.connect(server.url(), autocommit=True) as conn:
+            conn.execute("CREATE DATABASE closed ALLOW_CONNECTIONS false")
+    with pytest.raises(ConfigurationError, match=r"(?s)pg_upgrade failed.*\nclosed\n"):
+        postgres_upgrade.upgrade_postgres(before.home, before.programs)
+    assert not (before.data.parent / cluster.UPGRADE).exists()
     before.check_as_it_was(monkeypatch)
 
 
@@ -217,7 +256,7 @@ def test_a_copy_that_is_not_sound_does_not_take_the_place(
         postgres_upgrade.upgrade_postgres(before.home, before.programs)
     assert version(before.data) == before.programs.parent.name
     assert [each.name for each in before.data.parent.glob("data*")] == [guard.DATA]
-    assert not (before.data.parent / major.BESIDE).exists()
+    assert not (before.data.parent / cluster.UPGRADE).exists()
 
 
 def test_a_server_that_is_used_is_not_upgraded(

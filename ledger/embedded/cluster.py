@@ -23,6 +23,13 @@ from ledger.errors import ConfigurationError
 ACCOUNTS = ("postgres", "nobody")
 """Accounts the server may run as when we are root, in this order."""
 
+UPGRADE = "upgrade"
+"""Where a cluster of another major version is until it is checked (`major.py`): a directory as that
+of a server."""
+
+REPLACES = "replaces"
+"""A file there, of the name that the old cluster gets when the new one takes its place."""
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -70,11 +77,14 @@ def version(data: Path) -> str:
 
 
 def take_back(directory: Path) -> bool:
-    """Put back the cluster that an upgrade was about to replace when it was killed."""
-    kept = sorted(directory.glob(f"{guard.DATA}-*"), key=lambda each: int(version(each)))
-    if kept:
-        kept[-1].rename(directory / guard.DATA)
-    return bool(kept)
+    """Put back the cluster that an upgrade was about to replace when it was killed; whether there
+    was one."""
+    note = directory / UPGRADE / REPLACES
+    if not note.exists():
+        return False
+    (directory / note.read_text()).rename(directory / guard.DATA)
+    note.unlink()
+    return True
 
 
 def make(

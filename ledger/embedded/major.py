@@ -22,13 +22,10 @@ from typing import Self
 
 import psycopg
 
-from ledger.durable_file import sync_directory
+from ledger import durable_file
 from ledger.embedded import EmbeddedServer, binaries, cluster, guard
 from ledger.embedded.cluster import Account
 from ledger.errors import ConfigurationError
-
-BESIDE = "upgrade"
-"""Where the new cluster is until it is checked: a directory as that of a server."""
 
 STOPS_WITHIN = guard.STOP_TIMEOUT + 15
 """Seconds in which a server that nobody uses has ended."""
@@ -94,7 +91,7 @@ class MajorUpgrade:
         When the block ends without an error, the new cluster takes the place of the old one. Raises
         ConfigurationError; nobody else uses the directory meanwhile, and whoever wants to waits.
         """
-        data, place = self.directory / guard.DATA, self.directory / BESIDE
+        data, place = self.directory / guard.DATA, self.directory / cluster.UPGRADE
         with _nobody_else(self.directory):
             _remove(place)
             place.mkdir()
@@ -104,11 +101,14 @@ class MajorUpgrade:
                     _analyze(server)
                     yield server
                 wait_until_stopped(place)
-                # Killed between the two, `cluster.take_back` puts the old one back.
+                # Killed between the two renames, `cluster.take_back` puts the old one back.
+                durable_file.write(place / cluster.REPLACES, self.kept.name.encode())
                 data.rename(self.kept)
                 (place / guard.DATA).rename(data)
-                sync_directory(self.directory)
+                durable_file.sync_directory(self.directory)
             finally:
+                if not data.exists():
+                    cluster.take_back(self.directory)
                 _remove(place)
 
     def _make(self, data: Path, place: Path) -> None:
@@ -180,10 +180,20 @@ def _pg_upgrade(
         ]
         try:
             _run(new / "pg_upgrade", arguments, (*old_data_open, *new_data_open), account, scratch)
+        except ConfigurationError as error:
+            raise ConfigurationError("\n".join([str(error), *_reports(new_data)])) from None
         finally:
             # It starts servers that go on when it is killed itself.
             guard.clear_the_way(old_data)
             guard.clear_the_way(new_data)
+
+
+def _reports(data: Path) -> Iterator[str]:
+    """The ends of the files that pg_upgrade names when it fails; they are removed with the rest."""
+    for file in sorted(data.glob("pg_upgrade_output.d/**/*.*")):
+        if file.is_file() and file.name != "pg_upgrade_internal.log":  # what it said already
+            yield f"{file.name}:"
+            yield from file.read_text(errors="replace").splitlines()[-5:]
 
 
 def run_on(data: Path, program: Path, arguments: list[str], account: Account | None) -> str:
