@@ -7,6 +7,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from ledger import postgres_upgrade
 from ledger.append import Appended
 from ledger.deployment import DATABASE, Home
 from ledger.embedded import EmbeddedServer, binaries, cluster, guard, major
+from ledger.embedded.major import MajorUpgrade
 from ledger.errors import ConfigurationError, SigningRefused, VerificationFailed
 from ledger.opening import open_ledger
 from tests.absent import absent
@@ -268,6 +270,22 @@ def test_a_server_that_is_used_is_not_upgraded(
         with pytest.raises(ConfigurationError, match="stop the service first"):
             postgres_upgrade.upgrade_postgres(before.home, before.programs)
         psycopg.connect(server.url()).close()
+
+
+def test_who_comes_meanwhile_waits(before: Before) -> None:
+    """And finds the new data."""
+    upgrade = MajorUpgrade.of(before.data.parent, before.programs)
+    upgrade.old_server().close()
+    found: list[str] = []
+    coming = threading.Thread(
+        target=lambda: (before.check_goes_on(), found.append(version(before.data)))
+    )
+    with upgrade.new_server():
+        coming.start()
+        coming.join(1)
+        assert coming.is_alive()
+    coming.join(120)
+    assert found == [upgrade.now]
 
 
 def test_programs_of_the_wrong_version_are_refused(before: Before, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from ledger.opening import Ledger, open_ledger
 from ledger.sealing_keys import key_for
 from projections.folds import FOLDS
 from projections.follow import catch_up, rebuild
+from tests.absent import absent
 from tests.catalog import describe, taken_away
 from tests.check_ledger import check_ledger, check_registers
 from tests.golden import databases
@@ -256,6 +257,8 @@ def test_of_programs_that_open_it_at_once_one_upgrades(home: Home) -> None:
 def program_before(tmp_path: Path) -> Iterator[Path]:
     """The last program of schema version 4, from the history of this project."""
     program, commit = tmp_path / "before", databases.LAST_COMMITS[4]
+    if shutil.which("git") is None:
+        absent("history", "git is not installed")
     made = subprocess.run(
         ["git", "-C", ROOT, "worktree", "add", "--quiet", "--detach", program, commit],
         capture_output=True,
@@ -263,7 +266,7 @@ def program_before(tmp_path: Path) -> Iterator[Path]:
         check=False,
     )
     if made.returncode != 0:
-        pytest.skip(f"the history of this project is not here: {made.stderr.strip()}")
+        absent("history", made.stderr.strip())
     yield program
     subprocess.run(["git", "-C", ROOT, "worktree", "remove", "--force", program], check=True)
 

@@ -57,7 +57,10 @@ class MajorUpgrade:
 
     def _check(self, given: str) -> None:
         if self.before == self.now:
-            raise ConfigurationError(f"{self.directory} is of PostgreSQL {self.now} already")
+            raise ConfigurationError(
+                f"{self.directory} is of PostgreSQL {self.now} already, as are the programs in"
+                f" {self._new}"
+            )
         if int(self.before) > int(self.now):
             raise ConfigurationError(
                 f"{self.directory} was made by PostgreSQL {self.before}, and this is the earlier"
