@@ -18,10 +18,11 @@ administrator's, signed by itself, and the ledger's own. `tests/test_deployment.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -50,14 +51,32 @@ BESIDE_THE_LOG = {
     "beside.sql": 6,
     "hooks.sql": 7,
     "concerned.sql": 8,
+    "programs.sql": 9,
 }
 """Who may read, the keys of what is sealed, packs that were asked for, what rows of registers are
-found by, who is told of what is new, and whom each entry concerns as a column; each with the
-version it came with: a log commits to none of it."""
+found by, who is told of what is new, whom each entry concerns as a column, and which programs may
+open it, each with the version it came with: a log commits to none of it. These files are the
+migrations, and run in this order; a file of a released version is not changed any more. Each only
+adds, so that a program that runs goes on meanwhile, unless it is one of `TAKES_AWAY`
+(docs/decisions/0038-the-schema-grows-before-it-shrinks.md)."""
+
+TAKES_AWAY: Mapping[str, int] = {"concerned.sql": 8}
+"""Of those files the ones that take something away, each with the schema version of the oldest
+program that does not use it: by then, a release without it has been out."""
 
 SCHEMA_VERSION = max(BESIDE_THE_LOG.values())
 """What the tables of a log are like. A log of version 2 or later gets what came since when it is
 opened; one of version 1 has other entries, and is not opened any more."""
+
+OLDEST_PROGRAM = max([BESIDE_THE_LOG["programs.sql"], *TAKES_AWAY.values()])
+"""The schema version of the oldest program that may open a log of this version. None before 9 opens
+any but its own."""
+
+LOCKS = timedelta(seconds=2)
+"""How long an upgrade waits for a lock while everybody else who wants it waits behind."""
+
+PATIENCE = timedelta(minutes=2)
+"""How long an upgrade is tried again before it is given up."""
 
 NUMBERS = "numbers"
 """The key whose bytes are the secret of the numbers (`ledger/numbers.py`); it signs nothing."""
@@ -300,18 +319,38 @@ def _create_database(url: str) -> None:
 def upgrade(conn: psycopg.Connection, database: Database) -> None:
     """Give a log of an earlier program what came since, with the rights of its owner.
 
-    What is committed to the log stays as it is. Two programs that open it do this once.
+    What is committed to the log stays as it is, and services that run go on meanwhile: when a table
+    is not free within `LOCKS` all is tried again later, so nobody is kept waiting behind. Of two
+    programs that open it one does this. Raises ConfigurationError.
     """
-    if not 2 <= _version(conn) < SCHEMA_VERSION:
+    until = time.monotonic() + PATIENCE.total_seconds()
+    while 2 <= _version(conn) < SCHEMA_VERSION:
+        try:
+            with conn.transaction():
+                _upgrade(conn, database)
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            if time.monotonic() > until:
+                raise ConfigurationError(
+                    f"the schema cannot be upgraded to version {SCHEMA_VERSION}: another program"
+                    " holds its tables, perhaps `rebuild`; nothing was changed. Try again later"
+                ) from None
+            time.sleep(LOCKS.total_seconds())
+
+
+def _upgrade(conn: psycopg.Connection, database: Database) -> None:
+    # Whoever waits here holds nothing that the one before may need.
+    conn.execute("LOCK TABLE log IN SHARE UPDATE EXCLUSIVE MODE")
+    before = _version(conn)
+    if before >= SCHEMA_VERSION:
         return
-    with conn.transaction():
-        conn.execute("SELECT FROM log FOR UPDATE")
-        before = _version(conn)
-        _create_roles(conn, database)
-        for name, came_with in BESIDE_THE_LOG.items():
-            if before < came_with:
-                _run(conn, database, sql_files.text(name))
-        conn.execute("UPDATE log SET schema_version = %s", (SCHEMA_VERSION,))
+    conn.execute(f"SET LOCAL lock_timeout = {int(LOCKS.total_seconds() * 1000)}".encode())
+    _create_roles(conn, database)
+    for name, came_with in BESIDE_THE_LOG.items():
+        if before < came_with:
+            run_file(conn, database, sql_files.text(name))
+    conn.execute(
+        "UPDATE log SET schema_version = %s, oldest_program = %s", (SCHEMA_VERSION, OLDEST_PROGRAM)
+    )
 
 
 def _version(conn: psycopg.Connection) -> int:
@@ -348,7 +387,7 @@ def _may_take(conn: psycopg.Connection, role: str) -> bool:
     return row is not None and bool(row[0])
 
 
-def _run(conn: psycopg.Connection, database: Database, text: str) -> None:
+def run_file(conn: psycopg.Connection, database: Database, text: str) -> None:
     """Run a file of SQL in the schema of a log, with its names filled in."""
     names = {
         "{schema}": f'"{database.schema}"',
@@ -378,10 +417,10 @@ def _create_schema(
         citus.distribute(conn, False)
     access = (sql_files.text(name) for name in BESIDE_THE_LOG)
     for text in (sql_files.text("schema.sql"), *tables, *access):
-        _run(conn, database, text)
+        run_file(conn, database, text)
     conn.execute(
         "INSERT INTO log (origin, vkey, administrator_key, read_token_sha256, numbers_key,"
-        " schema_version, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s)",
+        " schema_version, oldest_program, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
         (
             identity.origin,
             identity.vkey,
@@ -389,6 +428,7 @@ def _create_schema(
             identity.read_token_sha256,
             identity.numbers_key,
             SCHEMA_VERSION,
+            OLDEST_PROGRAM,
             created_at,
         ),
     )
@@ -450,11 +490,23 @@ def read_identity(conn: psycopg.Connection) -> LogIdentity:
         raise ConfigurationError("the schema of this log is empty; `verantwoord init` did not end")
     (version,) = found
     if version != SCHEMA_VERSION:
-        raise ConfigurationError(
-            f"the log has schema version {version} and this program knows {SCHEMA_VERSION};"
-            " use the program of that version"
-        )
+        _check_may_open(conn, version)
     (identity,) = conn.execute(
         "SELECT origin, vkey, administrator_key, read_token_sha256, numbers_key FROM log"
     )
     return LogIdentity(*identity)
+
+
+def _check_may_open(conn: psycopg.Connection, version: int) -> None:
+    """Whether this program may open a log of another version. Raises ConfigurationError."""
+    if version < SCHEMA_VERSION:
+        raise ConfigurationError(
+            f"the log has schema version {version}, which this program does not upgrade to its"
+            f" {SCHEMA_VERSION}; use the program of that version"
+        )
+    (oldest,) = conn.execute("SELECT oldest_program FROM log").fetchone() or (version,)
+    if oldest > SCHEMA_VERSION:
+        raise ConfigurationError(
+            f"the log has schema version {version}, and is opened by programs that know version"
+            f" {oldest} or later; this one knows {SCHEMA_VERSION} (docs/how-to/upgrade.md)"
+        )

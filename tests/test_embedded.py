@@ -202,14 +202,14 @@ def test_a_server_that_cannot_be_started_says_why_and_starts_later(place: Path) 
 
 
 def test_a_directory_of_another_version_is_refused_with_the_way_out(place: Path) -> None:
-    """The message names both versions, the setting and pg_upgrade; nothing is touched."""
+    """The message names both versions, the setting and the command; nothing is touched."""
     with EmbeddedServer.open(place):
         pass
     (place / "data" / "PG_VERSION").write_text("15\n")
     with pytest.raises(ConfigurationError, match=r"PostgreSQL 15 .* PostgreSQL 18") as refused:
         EmbeddedServer.open(place)
     assert binaries.SETTING in str(refused.value)
-    assert "pg_upgrade" in str(refused.value)
+    assert "upgrade-postgres" in str(refused.value)
 
 
 def test_an_initdb_that_did_not_end_is_never_taken_for_a_cluster(place: Path) -> None:

@@ -53,6 +53,7 @@ COMMANDS = {
     "logs": "logs.app",
     "timestamp": "timestamp.timestamp",
     "rebuild": "read.rebuild",
+    "upgrade-postgres": "upgrade.upgrade_postgres",
     "export-log": "read.export_log",
     "note-checkpoint": "complete.note_checkpoint",
     "export-controller": "complete.export_controller",

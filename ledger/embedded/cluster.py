@@ -2,8 +2,8 @@
 
 PostgreSQL does not run as root. As root (in a container) it is an account that is there already,
 and nothing is changed about accounts or about the rights of parent directories. Those often let
-only root in, so the server never walks them: it is started inside its directory and told that its
-data are in `/proc/self/cwd`. `tests/test_embedded.py`.
+only root in, so the server never walks them: it is given its directory opened, and told that its
+data are in `/proc/self/fd/N`. `tests/test_embedded.py`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,13 @@ from ledger.errors import ConfigurationError
 
 ACCOUNTS = ("postgres", "nobody")
 """Accounts the server may run as when we are root, in this order."""
+
+UPGRADE = "upgrade"
+"""Where a cluster of another major version is until it is checked (`major.py`): a directory as that
+of a server."""
+
+REPLACES = "replaces"
+"""A file there, of the name that the old cluster gets when the new one takes its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +59,15 @@ def account() -> Account | None:
 def prepare(directory: Path, programs: Path, runs_as: Account | None) -> None:
     """Make the cluster of a directory, or check that these programs can run it."""
     data = directory / guard.DATA
-    if not data.exists():
-        _make(directory, data, programs, runs_as)
+    if not data.exists() and not take_back(directory):
+        make(directory, programs, runs_as)
         return
-    theirs = (data / "PG_VERSION").read_text().strip()
-    ours = binaries.major(programs)
+    theirs, ours = version(data), binaries.major(programs)
     if theirs != ours:
         raise ConfigurationError(
-            f"{directory} was made by PostgreSQL {theirs} and this is PostgreSQL {ours}. Set"
-            f" {binaries.SETTING} to the programs of PostgreSQL {theirs}, or move the data with"
-            f" pg_upgrade, or with pg_dump into another directory"
+            f"{directory} was made by PostgreSQL {theirs} and this is PostgreSQL {ours}."
+            " `verantwoord upgrade-postgres --from-bin DIR` moves the data, with the programs of"
+            f" PostgreSQL {theirs} in DIR; to stay with that, set {binaries.SETTING} to them"
         )
 
 
@@ -75,32 +82,63 @@ def own(data: Path, runs_as: Account | None) -> None:
             os.chown(Path(folder) / name, runs_as.uid, runs_as.gid)
 
 
-def _make(directory: Path, data: Path, programs: Path, runs_as: Account | None) -> None:
+def version(data: Path) -> str:
+    """The major version of PostgreSQL that a cluster is of."""
+    return (data / "PG_VERSION").read_text().strip()
+
+
+def take_back(directory: Path) -> bool:
+    """Put back the cluster that an upgrade was about to replace when it was killed; whether there
+    was one."""
+    note = directory / UPGRADE / REPLACES
+    if not note.exists():
+        return False
+    (directory / note.read_text()).rename(directory / guard.DATA)
+    note.unlink()
+    return True
+
+
+def make(
+    directory: Path, programs: Path, runs_as: Account | None, *, checksums: bool = True
+) -> None:
+    """Make a cluster in a directory: whole, or not there."""
     for left in directory.glob("data.new-*"):  # an initdb that did not end
         shutil.rmtree(left)
     beside = Path(tempfile.mkdtemp(prefix="data.new-", dir=directory))
     if runs_as is not None:
         os.chown(beside, runs_as.uid, runs_as.gid)
-    made = subprocess.run(  # noqa: S603
-        [
-            programs / "initdb",
-            *("-D", guard.data_argument(beside)),
-            *("--username", "postgres"),
-            *("--encoding", "UTF8", "--locale-provider", "builtin", "--locale", "C.UTF-8"),
-            "--data-checksums",
-            *("--auth-local", "trust", "--auth-host", "reject"),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        cwd=beside,
-        env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
-        user=None if runs_as is None else runs_as.uid,
-        group=None if runs_as is None else runs_as.gid,
-        extra_groups=None if runs_as is None else [],
-    )
+    with guard.reachable(beside) as (place, descriptors):
+        made = subprocess.run(  # noqa: S603
+            [
+                programs / "initdb",
+                *("-D", place),
+                *("--username", "postgres"),
+                *("--encoding", "UTF8", "--locale", "C.UTF-8", *_locale_provider(programs)),
+                *_checksums(programs, checksums),
+                *("--auth-local", "trust", "--auth-host", "reject"),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            cwd="/",
+            pass_fds=descriptors,
+            env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+            user=None if runs_as is None else runs_as.uid,
+            group=None if runs_as is None else runs_as.gid,
+            extra_groups=None if runs_as is None else [],
+        )
     if made.returncode != 0:
         shutil.rmtree(beside)
         raise ConfigurationError(f"cannot make a PostgreSQL cluster: {made.stderr.strip()}")
-    beside.rename(data)
+    beside.rename(directory / guard.DATA)
+
+
+def _locale_provider(programs: Path) -> Sequence[str]:
+    return ("--locale-provider", "builtin") if int(binaries.major(programs)) >= 17 else ()
+
+
+def _checksums(programs: Path, wanted: bool) -> Sequence[str]:
+    if wanted:
+        return ("--data-checksums",)
+    return ("--no-data-checksums",) if int(binaries.major(programs)) >= 18 else ()

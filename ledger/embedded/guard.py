@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 USERS = "users.lock"
@@ -64,10 +65,22 @@ def is_alive(directory: Path) -> bool:
     return False
 
 
-def data_argument(data: Path) -> str:
-    """How a program that is started inside a directory is told of it."""
-    # Root's directories need not be open to the account that the server runs as.
-    return "/proc/self/cwd" if os.geteuid() == 0 else str(data)
+@contextlib.contextmanager
+def reachable(data: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """How a program is told of a data directory, and the descriptors that it is started with.
+
+    Root's directories need not be open to the account that the server runs as, so it gets this one
+    opened. Its working directory will not do: programs before PostgreSQL 16 leave that, and cannot
+    come back by its name.
+    """
+    if os.geteuid() != 0:
+        yield str(data), ()
+        return
+    descriptor = os.open(data, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{descriptor}", (descriptor,)
+    finally:
+        os.close(descriptor)
 
 
 def main(task: str) -> int:
@@ -78,7 +91,7 @@ def main(task: str) -> int:
         if not _lock_soon(lock.fileno()):
             return 0  # there is a guard already
         _detach()  # with the lock in hand: whoever started us sees it held
-        _clear_the_way(directory / DATA)
+        clear_the_way(directory / DATA)
         socket = _socket_directory(directory, job["account"])
         try:
             return _run(directory, programs, socket, job["account"], users.fileno())
@@ -115,22 +128,24 @@ def _start(
         log.unlink()
     settings = {**SETTINGS, "unix_socket_directories": str(socket)}
     options = [part for item in settings.items() for part in ("-c", "=".join(item))]
-    with log.open("ab") as out:
+    with log.open("ab") as out, reachable(data) as (place, descriptors):
         return subprocess.Popen(  # noqa: S603
-            [programs / "postgres", "-D", data_argument(data), *options],
+            [programs / "postgres", "-D", place, *options],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
-            cwd=data,
+            cwd="/",
+            pass_fds=descriptors,
             env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
             user=account[0] if account else None,
             group=account[1] if account else None,
             extra_groups=[] if account else None,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - there are no threads here
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - there are no threads here
         )
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """For a child that is to be interrupted when its parent is killed."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(PDEATHSIG, signal.SIGINT)
 
@@ -146,7 +161,7 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
         return
 
 
-def _clear_the_way(data: Path) -> None:
+def clear_the_way(data: Path) -> None:
     """Stop a server that a killed guard left, and remove a pid file that names somebody else."""
     file = data / "postmaster.pid"
     try:
