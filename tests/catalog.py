@@ -99,8 +99,7 @@ QUERIES = {
             'replication ' || rolreplication, 'bypass ' || rolbypassrls,
             'settings ' || coalesce((SELECT string_agg(s::text, ',') FROM pg_db_role_setting
                                      CROSS JOIN unnest(setconfig) s WHERE setrole = r.oid), '-'),
-            'of this user ' || EXISTS (SELECT FROM pg_auth_members m WHERE m.roleid = r.oid
-                                       AND m.member = current_user::regrole)
+            'of this user ' || pg_has_role(current_user, r.oid, 'MEMBER')
         FROM pg_roles r WHERE rolname = ANY(%(roles)s)""",
     "comment": """
         SELECT (pg_identify_object(classoid, objoid, objsubid)).identity, description

@@ -223,7 +223,7 @@ def test_only_types_with_a_contact_point_take_one(topic: str) -> None:
 
 
 NO_TEXT = re.compile(
-    r"_sha256$|^(?:kvk|agb_code|lines|public_key|root|query_hash|.*_commitment|.*_approx)$"
+    r"_sha256$|^(?:kvk|agb_code|lines|public_key|root|signed_root|query_hash|.*_commitment|.*_approx)$"
 )
 """Fields that hold digits or hexadecimals and nothing else: their form is checked elsewhere."""
 

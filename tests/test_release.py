@@ -173,11 +173,14 @@ def test_the_wheel_is_the_same_from_the_tree_and_from_the_source_distribution(
 
 @needs_git
 def test_whoever_installs_it_gets_no_tool_of_tests(dist: Path) -> None:
-    """The wheel asks for what the lock of the program pins, under no extra."""
+    """The wheel asks for what the lock of the program pins; for more only whoever wants traces."""
     said = metadata(one(dist, "verantwoord-*.whl"))
     asked = [Requirement(line) for line in said.get_all("Requires-Dist")]
-    assert {each.name.lower() for each in asked} <= pins("requirements.lock").keys()
-    assert said.get_all("Provides-Extra") is None
+    always = [each for each in asked if "extra" not in str(each.marker)]
+    assert {each.name.lower() for each in always} <= pins("requirements.lock").keys()
+    assert said.get_all("Provides-Extra") == ["traces"]
+    traces = {each.name.lower() for each in asked} - {each.name.lower() for each in always}
+    assert traces == {"opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http"}
     tools = pins("requirements-dev.lock").keys() - pins("requirements.lock").keys()
     assert {"pytest", "hypothesis", "hatchling", "build", "mypy"} <= tools
 

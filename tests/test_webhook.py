@@ -13,7 +13,6 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from ledger import webhook
 from ledger.webhook import sign, write_secret
 
-NOW = datetime.now(UTC)
 SECRET = bytes(range(32))
 
 
@@ -36,15 +35,16 @@ def test_the_example_that_everybody_has_comes_out() -> None:
 @given(st.text(max_size=300), st.binary(min_size=32, max_size=32))
 def test_the_library_of_the_specification_verifies_it(text: str, secret: bytes) -> None:
     """Whatever is in it; and not with another secret, under another id, or changed."""
-    body = webhook.write_body("entry.recorded", NOW, {"text": text})
-    headers = sign("msg_1", NOW, body.encode(), [secret])
+    now = datetime.now(UTC)
+    body = webhook.write_body("entry.recorded", now, {"text": text})
+    headers = sign("msg_1", now, body.encode(), [secret])
     verifier = Webhook(write_secret(secret))
     assert verifier.verify(body.encode(), headers)["data"] == {"text": text}
     other = Webhook(write_secret(bytes(b ^ 1 for b in secret)))
     for wrong, changed in (
         (other, headers),
         (verifier, {**headers, "webhook-id": "msg_2"}),
-        (verifier, {**headers, "webhook-timestamp": str(int(NOW.timestamp()) + 1)}),
+        (verifier, {**headers, "webhook-timestamp": str(int(now.timestamp()) + 1)}),
     ):
         with pytest.raises(WebhookVerificationError):
             wrong.verify(body.encode(), changed)
@@ -54,7 +54,7 @@ def test_the_library_of_the_specification_verifies_it(text: str, secret: bytes) 
 
 def test_an_old_message_is_not_taken_again() -> None:
     """Its time is signed."""
-    headers = sign("msg_1", NOW - timedelta(minutes=6), b"{}", [SECRET])
+    headers = sign("msg_1", datetime.now(UTC) - timedelta(minutes=6), b"{}", [SECRET])
     with pytest.raises(WebhookVerificationError, match="too old"):
         Webhook(write_secret(SECRET)).verify(b"{}", headers)
 
@@ -62,7 +62,7 @@ def test_an_old_message_is_not_taken_again() -> None:
 def test_while_a_secret_is_replaced_either_verifies() -> None:
     """There is a signature of each."""
     secrets = [SECRET, bytes(32)]
-    headers = sign("msg_1", NOW, b"{}", secrets)
+    headers = sign("msg_1", datetime.now(UTC), b"{}", secrets)
     for secret in secrets:
         Webhook(write_secret(secret)).verify(b"{}", headers)
 

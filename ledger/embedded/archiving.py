@@ -27,8 +27,9 @@ from ledger.errors import ConfigurationError
 SECONDS = 60
 """How much of what was acknowledged is at most not archived yet, when archiving works."""
 
-STUCK = 60.0
-"""Seconds without a segment that arrives, after which archiving counts as broken."""
+STUCK = 150.0
+"""Seconds without a segment that arrives, after which archiving counts as broken: PostgreSQL tries
+again a minute after it gave up on one."""
 
 _SETTINGS = ("archive_mode", "archive_command", "archive_timeout")
 

@@ -38,6 +38,7 @@ KINDS: Mapping[str, Label] = {
     "key": Label("Sleutels", "Keys"),
     "licence": Label("Licenties", "Licences"),
     "log": Label("Vastgelegde logs", "Logs with digests"),
+    "loss": Label("Verloren vermeldingen", "Lost entries"),
     "measure": Label("Beveiligingsmaatregelen", "Security measures"),
     "notice": Label("Meldingen aan klanten", "Notices to controllers"),
     "objection": Label("Bezwaren", "Objections"),
