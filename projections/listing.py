@@ -116,6 +116,18 @@ def row_of(
     return answer.basis, next((row for row in answer.rows if row.key == key), None)
 
 
+def own_rows(conn: psycopg.Connection, register: Register, controller: str, also: str) -> list[Row]:
+    """The rows of one controller as the whole register has them, and those for every reader of the
+    kind `also`: of what else is for every reader only what they are joined with is read."""
+    rows = rows_where(
+        conn,
+        "register = %(register)s AND (controller = %(controller)s OR starts_with(key, %(also)s))",
+        controller,
+        {"register": register.name, "also": f"{also}:"},
+    )
+    return _presented(conn, register, [row for _, row in rows])
+
+
 def listed(answer: Answer, wanted: Wanted, language: str) -> Listing:
     """A page of an answer that was read whole."""
     kinds = list(dict.fromkeys(kind_of(answer.register, row.values) for row in answer.rows))

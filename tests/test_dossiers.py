@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from datetime import timedelta
 from typing import Any
 
 import openpyxl
@@ -14,6 +15,7 @@ import pytest
 from ledger.opening import Ledger
 from projections.dossiers import DOSSIERS
 from projections.dossiers.dossier import Dossier, NoSuch, ask_dossier
+from projections.dossiers.dpia import FLOWS
 from projections.exports import dossiers as shown
 from projections.exports.html import to_html
 from projections.exports.paper import to_pdf
@@ -97,6 +99,23 @@ def test_the_register_for_the_authority_has_what_article_30_2_asks_and_no_more(
     for beyond in ("purpose", "data_categories", "retention_rule", "recipients"):
         assert f'"{beyond}"' not in text
     assert not dossier.open
+
+
+@pytest.mark.parametrize("controller", CONTROLLERS)
+def test_where_data_flow_is_the_same_from_fewer_rows(scenario: Ledger, controller: str) -> None:
+    """For the controller and for whoever sees all; and as of a moment, when all rows are folded."""
+    now = scenario.now()
+    past = Moment(as_of=now - timedelta(days=200))
+    for seen in (scenario.pool, one_controller(scenario, controller)):
+        for moment in (NOW, past):
+            whole, flows = (
+                ask_dossier(seen, now, kind, moment, controller=controller)
+                for kind in (DOSSIERS["dpia"], FLOWS)
+            )
+            (expected,) = [section for section in whole.sections if section.picture]
+            assert [*flows.sections] == [expected]
+            assert expected.rows or controller != "C2"
+            assert flows.positions <= whole.positions
 
 
 @pytest.mark.parametrize("controller", CONTROLLERS)

@@ -23,9 +23,10 @@ from ledger.isolation import OneController
 from projections.clocks import clocks_at
 from projections.exports.judged import CLOCK, FINDING
 from projections.findings import held_at, moment_of
-from projections.question import Answer, Basis, Moment, ask_each
+from projections.listing import own_rows
+from projections.question import Answer, Basis, Moment, ask_each, basis_at, followed, reading
 from projections.reading import stamp
-from projections.register import Label, Row
+from projections.register import Label, Register, Row
 from projections.registers import REGISTERS
 from projections.rules import JUDGED
 from projections.showing import shown
@@ -168,7 +169,8 @@ class Kind:
     """A kind of dossier: what it is called and rests on, the registers it is made of, and how.
 
     `needs` are "controller" and "breach", where it is about one; `judged` says whether it is told
-    findings and clocks as well.
+    findings and clocks as well. One with `beside` is made of the rows of its controller alone, and
+    of those of that kind.
     """
 
     name: str
@@ -178,6 +180,7 @@ class Kind:
     make: Callable[[Asked], Sequence[Section]]
     needs: frozenset[str] = frozenset()
     judged: bool = False
+    beside: str | None = None
 
 
 class NoSuch(LookupError):
@@ -201,11 +204,17 @@ def ask_dossier(
         controller = connections.controller
     wanted = [REGISTERS[name] for name in kind.registers]
     chapters = [*JUDGED.values()] if kind.judged else []
-    basis, by_register = ask_each(connections, [*wanted, *chapters], moment, controller=controller)
+    by_register: Mapping[str, Sequence[Row]] = {}
+    own = _own_rows(connections, kind, wanted, moment, controller)
+    if own is not None:
+        basis, presented = own
+    else:
+        basis, by_register = ask_each(
+            connections, [*wanted, *chapters], moment, controller=controller
+        )
+        presented = {r.name: r.present(by_register[r.name]) for r in wanted}
     rows = {
-        register.name: shown(
-            Answer(register, moment, basis, register.present(by_register[register.name]))
-        ).rows
+        register.name: shown(Answer(register, moment, basis, presented[register.name])).rows
         for register in wanted
     }
     at = moment_of(moment, basis, now)
@@ -214,6 +223,25 @@ def ask_dossier(
     sections = kind.make(asked)
     used = frozenset(asked.used)
     return Dossier(kind, controller, breach, moment, at, basis, sections, used)
+
+
+def _own_rows(
+    connections: Connections,
+    kind: Kind,
+    wanted: Sequence[Register],
+    moment: Moment,
+    controller: str | None,
+) -> tuple[Basis, dict[str, Sequence[Row]]] | None:
+    """The rows of the controller and those of the kind `beside`, as they are stored now; None where
+    it takes more than that."""
+    if kind.beside is None or controller is None or moment != Moment():
+        return None
+    with reading(connections) as conn:
+        upto = followed(conn)
+        if upto is None:
+            return None
+        found = {r.name: own_rows(conn, r, controller, kind.beside) for r in wanted}
+        return basis_at(conn, upto), {name: list(rows) for name, rows in found.items()}
 
 
 def label_of(register: str, key: str) -> Label:

@@ -238,7 +238,7 @@ def _flows(asked: Asked, own: Any, processor: Any) -> list[dict[str, Any]]:
             {"from": by, "to": country, "what": Label("land", "country")}
             for country in each["countries"] or ()
         ]
-    return [row for n, row in enumerate(rows) if row not in rows[:n]]
+    return list({repr(row): row for row in rows}.values())
 
 
 KIND = Kind(
@@ -258,5 +258,6 @@ FLOWS = Kind(
     ("processing", "subprocessors"),
     make_flows,
     frozenset({"controller"}),
+    beside="processor",
 )
-"""The picture alone, of fewer registers: for a page."""
+"""The picture alone, of fewer registers and rows: for a page."""
