@@ -38,6 +38,8 @@ class Service:
     def start(self) -> None:
         """Start it and wait until it is ready. Raises DidNotStart."""
         command = [PROGRAM, "serve", "--data", self.data, "--port", str(self.port), *self.options]
+        if self.process is not None:  # killed by somebody else: its pipe is still open
+            self.process.communicate(timeout=60)
         before = len(self.said())
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
