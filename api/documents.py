@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import Any
 
@@ -50,8 +51,13 @@ def as_document(request: Request, format: str, document: Document, seen: Connect
     except TooLong as error:
         raise HTTPException(422, f"{error}: ask about one controller, or for csv.") from None
     ending = "xlsx" if format == "xlsx" else "pdf"
-    headers = {"Content-Disposition": f'attachment; filename="{document.name}.{ending}"'}
+    headers = {"Content-Disposition": f'attachment; filename="{file_name(document.name)}.{ending}"'}
     return Response(content, media_type=MEDIA_TYPES[ending], headers=headers)
+
+
+def file_name(name: str) -> str:
+    """A name that a header may hold: whoever asks chooses a part of it, such as a controller."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", name)
 
 
 def make(format: str, document: Document, ledger: Ledger, seen: Connections) -> bytes:

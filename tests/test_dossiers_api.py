@@ -48,6 +48,19 @@ def about(name: str) -> dict[str, str]:
     return {needed: given[needed] for needed in DOSSIERS[name].needs}
 
 
+@pytest.mark.parametrize("controller", ["\U000c922e", 'C"; x="', "é/..\\C", "C\r\nX: y"])
+def test_a_file_is_named_in_letters_that_a_header_may_hold(as_: As, controller: str) -> None:
+    """Whatever controller somebody asks about."""
+    with as_(Role.OPERATOR) as http:
+        answer = http.get(
+            "/v1/dossiers/authority-register", params={"controller": controller, "format": "pdf"}
+        )
+    assert answer.status_code in (200, 422), answer.text
+    if answer.status_code == 200:
+        said = answer.headers["content-disposition"]
+        assert re.fullmatch(r'attachment; filename="[A-Za-z0-9._-]+\.pdf"', said), said
+
+
 def test_each_comes_in_its_formats(as_: As) -> None:
     """And in no other; a file says its name and its type."""
     with as_(Role.PRIVACY_OFFICER) as http:
