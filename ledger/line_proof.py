@@ -18,7 +18,6 @@ proves every line of every small tree, and alters each part.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from typing import Any
 from ledger.entry_check import Event
 from ledger.errors import ProofInvalid
 from ledger.merkle import HASH, check_inclusion, leaf_hash
-from ledger.proof import MAX_HASHES
+from ledger.proof import MAX_HASHES, decode, encode
 from ledger.receipt import MAX_RECEIPT
 
 HEADER = "verantwoord line v1"
@@ -101,10 +100,10 @@ def format(proof: LineProof) -> str:
     """The proof as text."""
     lines = [
         HEADER,
-        f"line {_encode(proof.line)}",
-        f"salt {_encode(proof.salt)}",
+        f"line {encode(proof.line)}",
+        f"salt {encode(proof.salt)}",
         f"index {proof.index}",
-        *(_encode(each) for each in proof.hashes),
+        *(encode(each) for each in proof.hashes),
     ]
     return "\n".join(lines) + "\n\n" + proof.receipt
 
@@ -118,10 +117,10 @@ def parse(text: str) -> LineProof:
         raise ProofInvalid(f"a proof of a line begins with {HEADER} and ends with a receipt")
     _, line, salt, index, *hashes = head[0].removesuffix("\n\n").split("\n")
     proof = LineProof(
-        _decode(line.removeprefix("line ")),
-        _decode(salt.removeprefix("salt ")),
+        decode(line.removeprefix("line ")),
+        decode(salt.removeprefix("salt ")),
         _index(index.removeprefix("index ")),
-        tuple(_decode(each) for each in hashes),
+        tuple(decode(each) for each in hashes),
         text[head.end() :],
     )
     if len(proof.salt) != SALT or len(proof.line) > MAX_LINE or len(hashes) > MAX_HASHES:
@@ -165,14 +164,3 @@ def _index(text: str) -> int:
     if not (text.isascii() and text.isdigit()) or len(text) > 16:
         raise ProofInvalid("the index of a line is a decimal number")
     return int(text)
-
-
-def _encode(raw: bytes) -> str:
-    return base64.b64encode(raw).decode()
-
-
-def _decode(encoded: str) -> bytes:
-    try:
-        return base64.b64decode(encoded.encode("ascii"), validate=True)
-    except (binascii.Error, UnicodeEncodeError):
-        raise ProofInvalid("the proof holds something that is not base64") from None

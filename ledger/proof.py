@@ -42,9 +42,9 @@ def format(proof: Proof) -> str:
     """The proof as text."""
     lines = [HEADER]
     if proof.extra is not None:
-        lines.append(f"extra {_encode(proof.extra)}")
+        lines.append(f"extra {encode(proof.extra)}")
     lines.append(f"index {proof.index}")
-    lines.extend(_encode(h) for h in proof.hashes)
+    lines.extend(encode(h) for h in proof.hashes)
     return "\n".join(lines) + "\n\n" + proof.checkpoint
 
 
@@ -56,12 +56,12 @@ def parse(text: str) -> Proof:
         raise ProofInvalid(f"a proof begins with {HEADER} and ends with a checkpoint")
     extra = None
     if lines and lines[0].startswith("extra "):
-        extra = _decode(lines.pop(0).removeprefix("extra "))
+        extra = decode(lines.pop(0).removeprefix("extra "))
     if not lines or not lines[0].startswith("index "):
         raise ProofInvalid("a proof names the index of its leaf")
     if len(lines) - 1 > MAX_HASHES:
         raise ProofInvalid(f"a proof has at most {MAX_HASHES} hashes")
-    hashes = tuple(_decode(line) for line in lines[1:])
+    hashes = tuple(decode(line) for line in lines[1:])
     proof = Proof(_index(lines[0].removeprefix("index ")), hashes, checkpoint, extra)
     if any(len(h) != HASH for h in hashes) or format(proof) != text:
         raise ProofInvalid("the proof is not spelled as its format says")
@@ -74,11 +74,13 @@ def _index(text: str) -> int:
     return int(text)
 
 
-def _encode(raw: bytes) -> str:
+def encode(raw: bytes) -> str:
+    """Bytes as a proof holds them."""
     return base64.b64encode(raw).decode()
 
 
-def _decode(encoded: str) -> bytes:
+def decode(encoded: str) -> bytes:
+    """The bytes of base64 in a proof. Raises ProofInvalid."""
     try:
         return base64.b64decode(encoded.encode("ascii"), validate=True)
     except (binascii.Error, UnicodeEncodeError):

@@ -26,6 +26,7 @@ from projections.question import (
     followed,
     reading,
     rows_where,
+    stored_row,
 )
 from projections.register import Register, Row
 from projections.rows import of_body
@@ -223,7 +224,7 @@ def _rows(
         " AND (%s::text IS NULL OR controller IS NULL OR controller = %s) ORDER BY key LIMIT %s",
         (register.name, after, controller, controller, limit),
     )
-    return [of_body(key, () if own is None else (own,), body) for key, own, body in rows]
+    return [stored_row(key, own, body) for key, own, body in rows]
 
 
 def _presented(conn: psycopg.Connection, register: Register, rows: Sequence[Row]) -> list[Row]:
@@ -234,7 +235,7 @@ def _presented(conn: psycopg.Connection, register: Register, rows: Sequence[Row]
     new = rows
     while keys := {key for row in new for key in register.joined(row)} - together.keys():
         new = [
-            of_body(key, () if own is None else (own,), body)
+            stored_row(key, own, body)
             for key, own, body in conn.execute(
                 "SELECT key, controller, body FROM register_rows"
                 " WHERE generation = (SELECT generation FROM followed) AND register = %s"

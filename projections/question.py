@@ -209,10 +209,11 @@ def rows_where(
         " OR controller = %(controller)s)".encode(),
         {**values, "controller": controller},
     )
-    return [(register, _row(*row)) for register, *row in rows]
+    return [(register, stored_row(*row)) for register, *row in rows]
 
 
-def _row(key: str, controller: str | None, text: str) -> Row:
+def stored_row(key: str, controller: str | None, text: str) -> Row:
+    """A row from its columns: its key, whose it is, and its body."""
     return of_body(key, () if controller is None else (controller,), text)
 
 

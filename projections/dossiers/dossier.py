@@ -240,8 +240,9 @@ def _own_rows(
         upto = followed(conn)
         if upto is None:
             return None
-        found = {r.name: own_rows(conn, r, controller, kind.beside) for r in wanted}
-        return basis_at(conn, upto), {name: list(rows) for name, rows in found.items()}
+        return basis_at(conn, upto), {
+            r.name: own_rows(conn, r, controller, kind.beside) for r in wanted
+        }
 
 
 def label_of(register: str, key: str) -> Label:
