@@ -16,7 +16,7 @@ from ledger.database import Connections
 from ledger.isolation import OneController
 from projections.civil import AMSTERDAM, civil_date
 from projections.findings import HeldFinding, ask_findings, held_at
-from projections.question import Basis, Moment, basis_at, followed, reading, rows_where
+from projections.question import SEEN, Basis, Moment, basis_at, followed, reading, rows_where
 
 PAGE = 50
 
@@ -95,8 +95,7 @@ def _stored(
         values["severities"] = [*severities]
     seen = (
         "FROM register_rows WHERE generation = (SELECT generation FROM followed)"  # noqa: S608
-        f" AND {condition} AND (%(controller)s::text IS NULL OR controller IS NULL"
-        " OR controller = %(controller)s)"
+        f" AND {condition} AND {SEEN}"
     )
     with reading(connections) as conn:
         upto = followed(conn)

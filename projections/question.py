@@ -197,6 +197,10 @@ def _stored(
     return found
 
 
+SEEN = "(%(controller)s::text IS NULL OR controller IS NULL OR controller = %(controller)s)"
+"""Of one controller its own rows and those of every reader; of None all."""
+
+
 def rows_where(
     conn: psycopg.Connection, condition: str, controller: str | None, values: Mapping[str, object]
 ) -> list[tuple[str, Row]]:
@@ -205,8 +209,7 @@ def rows_where(
     rows = conn.execute(
         "SELECT register, key, controller, body FROM register_rows"  # noqa: S608
         f" WHERE generation = (SELECT generation FROM followed) AND {condition}"
-        " AND (%(controller)s::text IS NULL OR controller IS NULL"
-        " OR controller = %(controller)s)".encode(),
+        f" AND {SEEN}".encode(),
         {**values, "controller": controller},
     )
     return [(register, stored_row(*row)) for register, *row in rows]
