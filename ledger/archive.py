@@ -3,7 +3,10 @@
 Written: in the order given, dated 1980-01-01, with nothing of the machine that wrote them, and in
 pieces, so that a file of any size takes little memory. Read: every name is a plain relative path,
 none comes twice whatever the letters' case, nothing is encrypted or packed in another way than
-deflate, and no more is unpacked than was announced. `tests/test_archive.py`.
+deflate, and no more is unpacked than was announced. The two places in which a ZIP says what a file
+is (PKWARE APPNOTE 4.3.7 and 4.3.12) say the same, as it was written here, and nothing is before,
+between or behind the files: no program that reads ZIPs in another way finds others in it.
+`tests/test_archive.py`.
 """
 
 from __future__ import annotations
@@ -32,7 +35,23 @@ PIECE = 64 * 1024
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._+-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._+-]*)*")
 
-_EPOCH = (1980, 1, 1, 0, 0, 0)
+_EPOCH, _TIME, _DATE = (1980, 1, 1, 0, 0, 0), 0, 0x21
+
+_UNIX, _READABLE, _VERSION = 3, 0o644 << 16, 45
+
+_HEADER = struct.Struct("<4sHHHHHLLLHH")
+"""APPNOTE 4.3.7: what stands before a file, up to its name."""
+
+_LARGE = 0xFFFFFFFF
+
+_LAST = struct.Struct("<4s4s12x2s")
+"""APPNOTE 4.3.16: the end of an archive, of which zipfile reads what is left out here: which disk
+it is on, and how long a comment behind it is."""
+
+_LAST_OF_ALL = b"PK\x05\x06"
+
+_LENGTHS = struct.Struct("<HHQQ")
+"""APPNOTE 4.5.3: the lengths of a file, behind its name, of any size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +76,8 @@ class Writer:
             raise ValueError(f"{name!r} is not a name in an archive")
         info = zipfile.ZipInfo(name, _EPOCH)
         info.compress_type = zipfile.ZIP_DEFLATED
-        info.create_system = 3
-        info.external_attr = 0o644 << 16
+        info.create_system = _UNIX
+        info.external_attr = _READABLE
         digest, length = hashlib.sha256(), 0
         with self._zip.open(info, "w", force_zip64=True) as file:
             for piece in [content] if isinstance(content, bytes) else content:
@@ -82,10 +101,11 @@ class Writer:
 
 
 class Archive:
-    """An archive that somebody gave."""
+    """An archive that somebody gave, in a file that can be read from any place."""
 
-    def __init__(self, opened: zipfile.ZipFile) -> None:
-        self._zip = opened
+    def __init__(self, raw: BinaryIO) -> None:
+        with _read("the file"):
+            self._zip = opened = zipfile.ZipFile(raw)
         infos = opened.infolist()
         if len(infos) > MOST_FILES:
             raise ArchiveMalformed(f"an archive has at most {MOST_FILES} files")
@@ -95,8 +115,12 @@ class Archive:
         for info in infos:
             if not is_name(info.filename):
                 raise ArchiveMalformed(f"{info.filename[:80]!r} is no name of a file in an archive")
-            if info.flag_bits & 0x1 or info.compress_type not in _PACKED:
+            if info.flag_bits & 0x1 or info.compress_type != zipfile.ZIP_DEFLATED:
                 raise ArchiveMalformed(f"{info.filename} is encrypted, or packed in another way")
+        raw.seek(-_LAST.size, 2)
+        ends = _LAST.unpack(raw.read(_LAST.size))
+        if ends != (_LAST_OF_ALL, bytes(4), bytes(2)) or _end(raw, infos) != opened.start_dir:
+            raise ArchiveMalformed("there is something in the archive beside its files")
 
     @property
     def names(self) -> list[str]:
@@ -146,10 +170,7 @@ class Archive:
 def open_archive(file: Path) -> Iterator[Archive]:
     """The archive in a file, until the block ends. Raises ArchiveMalformed and OSError."""
     with file.open("rb") as raw:
-        with _read("the file"):
-            opened = zipfile.ZipFile(raw)
-        with opened:
-            yield Archive(opened)
+        yield Archive(raw)
 
 
 def is_archive(beginning: bytes) -> bool:
@@ -162,7 +183,44 @@ def is_name(name: str) -> bool:
     return len(name) <= 255 and _NAME.fullmatch(name) is not None
 
 
-_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+def _end(raw: BinaryIO, infos: Iterable[zipfile.ZipInfo]) -> int:
+    """Where the files end that follow each other from the first byte on. Raises ArchiveMalformed
+    for one that is described otherwise than `Writer` describes it."""
+    at = 0
+    for info in infos:
+        raw.seek(at)
+        header = _header(info)
+        if (at, header) != (info.header_offset, raw.read(len(header))) or not _is_plain(info):
+            raise ArchiveMalformed(
+                f"{info.filename} is described in another way than it was written: the archive was"
+                " packed again, or damaged"
+            )
+        at += len(header) + info.compress_size
+    return at
+
+
+def _header(info: zipfile.ZipInfo) -> bytes:
+    name = info.filename.encode()
+    how = (_VERSION, 0, zipfile.ZIP_DEFLATED, _TIME, _DATE)
+    begin = _HEADER.pack(BEGINNING, *how, info.CRC, _LARGE, _LARGE, len(name), _LENGTHS.size)
+    return begin + name + _LENGTHS.pack(1, 16, info.file_size, info.compress_size)
+
+
+def _is_plain(info: zipfile.ZipInfo) -> bool:
+    large = [info.file_size, info.compress_size]
+    if max(large) <= zipfile.ZIP64_LIMIT:
+        large = []
+    if info.header_offset > zipfile.ZIP64_LIMIT:
+        large.append(info.header_offset)
+    extra = struct.pack(f"<HH{len(large)}Q", 1, 8 * len(large), *large) if large else b""
+    return (
+        (info.create_system, info.create_version, info.extract_version)
+        == (_UNIX, _VERSION, _VERSION)
+        and (info.reserved, info.flag_bits, info.volume, info.internal_attr) == (0, 0, 0, 0)
+        and (info.date_time, info.external_attr) == (_EPOCH, _READABLE)
+        and (info.comment, info.extra) == (b"", extra)
+    )
+
 
 _DAMAGED = (
     zipfile.BadZipFile,

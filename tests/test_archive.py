@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import struct
 import time
 import zipfile
@@ -30,10 +31,7 @@ def made(files: Mapping[str, bytes]) -> bytes:
 
 def opened(raw: bytes) -> Archive:
     """The archive in some bytes."""
-    try:
-        return Archive(zipfile.ZipFile(io.BytesIO(raw)))
-    except zipfile.BadZipFile:
-        raise ArchiveMalformed("no ZIP") from None
+    return Archive(io.BytesIO(raw))
 
 
 def test_what_is_written_is_read_again() -> None:
@@ -116,10 +114,81 @@ def test_no_more_is_unpacked_than_was_announced(claimed: int) -> None:
     raw = bytearray(made({"a": bytes(1_000_000)}))
     at = raw.index(b"PK\x01\x02")
     raw[at + 24 : at + 28] = struct.pack("<I", claimed)
+    raw[35:43] = struct.pack("<Q", claimed)
     found = opened(bytes(raw))
     assert found.length("a") == claimed
     with pytest.raises(ArchiveMalformed):
         found.read("a", 10_000_000)
+
+
+def test_no_byte_is_another() -> None:
+    """Of the archive, whatever it is for: a name, a date, rights, where something lies. The bits in
+    which deflate may say the same in another way are the only ones, and the content is the same."""
+    content = {"a/b.txt": b"x" * 50 + bytes(range(256)), "c": b""}
+    raw = made(content)
+    for at in range(len(raw)):
+        for bit in range(8):
+            changed = bytearray(raw)
+            changed[at] ^= 1 << bit
+            try:
+                found = opened(bytes(changed))
+                assert {name: found.read(name, 1000) for name in found.names} == content
+            except ArchiveMalformed:
+                continue
+            assert b"PK" not in raw[at : at + 2], (at, bit)
+
+
+def test_there_is_nothing_beside_the_files() -> None:
+    """Before, between or behind them, where another program might find one; nothing is said of a
+    file that another program might heed; nor is the directory in another order."""
+    raw = made({"a": b"1", "b": b"2"})
+    hidden = made({"secret": b"3"})
+    hidden = hidden[: hidden.index(b"PK\x01\x02")]
+    second, directory = raw.index(archive.BEGINNING, 1), raw.index(b"PK\x01\x02")
+    for at in (0, second, directory):
+        found = io.BytesIO(raw[:at] + hidden + raw[at:])
+        with pytest.raises(ArchiveMalformed):
+            Archive(found)
+    grown = bytearray(raw[:directory] + hidden + raw[directory:])  # and its place told rightly
+    end = grown.index(b"PK\x05\x06")
+    grown[end + 16 : end + 20] = struct.pack("<I", directory + len(hidden))
+    with pytest.raises(ArchiveMalformed, match="beside its files"):
+        opened(bytes(grown))
+    with pytest.raises(ArchiveMalformed):
+        opened(raw + b"more")
+    said = bytearray(raw[: directory + 47] + b"up\x01\x00x" + raw[directory + 47 :])
+    said[directory + 30 : directory + 32] = struct.pack("<H", 5)
+    said[-10:-6] = struct.pack("<I", len(raw) - 22 - directory + 5)
+    with pytest.raises(ArchiveMalformed, match="described in another way"):
+        opened(bytes(said))
+    one = (len(raw) - 22 - directory) // 2
+    assert raw[directory + one :].startswith(b"PK\x01\x02")
+    turned = raw[directory + one : -22] + raw[directory : directory + one] + raw[-22:]
+    with pytest.raises(ArchiveMalformed, match="described in another way"):
+        opened(raw[:directory] + turned)
+
+
+def test_what_another_program_packed_is_refused() -> None:
+    """Though its files be the same: dates, rights and links would be its own."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as zip_:
+        zip_.writestr("a", b"1")
+    with pytest.raises(ArchiveMalformed, match="packed again"):
+        opened(out.getvalue())
+
+
+@pytest.mark.long
+def test_a_file_of_more_than_4_gib_is_read(tmp_path: Path) -> None:
+    """And what lies behind it: its place is told in another field."""
+    file = tmp_path / "large.zip"
+    with file.open("wb") as out, Writer(out) as writer:
+        writer.add("noise", (os.urandom(1 << 20) for _ in range(2100)))
+        writer.add("large", (bytes(1 << 20) for _ in range(4097)))
+        writer.add("small", b"1")
+    with open_archive(file) as found:
+        assert found.length("large") == 4097 << 20
+        assert sum(map(len, found.pieces("large"))) == 4097 << 20
+        assert found.read("small", 1) == b"1"
 
 
 def cuts(raw: bytes) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -57,11 +58,24 @@ def watched(ledger: TestLedger, owner: Owner) -> Iterator[Watched]:
     ledger.ledger.clock = ledger.clock
     key = ledger.ledger.own_key()
     assert key is not None
-    inspections = Inspections(ledger.ledger, key, look=3600)
+    inspections = _Looking(ledger.ledger, key, look=3600)
+    assert inspections.looked.wait(60)  # as it does at once, in its own thread
     with opened(ledger, owner, inspections) as door:
         yield Watched(ledger, door, inspections)
     inspections.close()
     check_ledger(ledger)
+
+
+class _Looking(Inspections):
+    """Which says when it has looked."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self.looked = threading.Event()
+        super().__init__(*arguments, **options)
+
+    def record(self, *, all: bool = False) -> None:
+        super().record(all=all)
+        self.looked.set()
 
 
 class _Standing:
