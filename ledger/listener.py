@@ -7,9 +7,10 @@ takes the connection away while somebody waits, `tests/faults/` the server and w
 
 from __future__ import annotations
 
+import socket
 import threading
-import time
 from collections.abc import Callable
+from multiprocessing.connection import wait
 
 import psycopg
 import structlog
@@ -31,6 +32,7 @@ class Listener:
         self._size = -1
         self._grown = threading.Condition()
         self._closed = threading.Event()
+        self._woken, self._wake = socket.socketpair()
         self._callbacks: set[Callable[[], None]] = set()
         self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
         self._thread.start()
@@ -58,9 +60,11 @@ class Listener:
     def close(self) -> None:
         """End the thread and wake everybody who waits."""
         self._closed.set()
+        self._wake.close()
         with self._grown:
             self._grown.notify_all()
         self._thread.join()
+        self._woken.close()
 
     def _run(self) -> None:
         while not self.closed:
@@ -87,11 +91,9 @@ class Listener:
             self._await_notification(conn)
 
     def _await_notification(self, conn: psycopg.Connection) -> None:
-        deadline = time.monotonic() + POLL
-        while time.monotonic() < deadline and not self.closed:
-            # Short, so that closing does not take a whole POLL.
-            if list(conn.notifies(timeout=0.1, stop_after=1)):
-                return
+        if not list(conn.notifies(timeout=0)):  # which came with an answer
+            wait([conn.fileno(), self._woken], POLL)
+            list(conn.notifies(timeout=0))
 
     def _tell(self, size: int) -> None:
         with self._grown:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -82,10 +82,17 @@ class TestLedger:
 
     def append(self, type_: str, data: Mapping[str, Any], **options: Any) -> Appended:
         """Append one event; raises when it is refused."""
-        (answer,) = self.ledger.append([self.sign(type_, data, **options)])
-        if isinstance(answer, Refused):
-            raise answer
+        (answer,) = self.append_all([self.sign(type_, data, **options)])
         return answer
+
+    def append_all(self, sent: Iterable[bytes]) -> list[Appended]:
+        """Append envelopes, as one batch; raises the first refusal."""
+        given = list[Appended]()
+        for answer in self.ledger.append([*sent]):
+            if isinstance(answer, Refused):
+                raise answer
+            given.append(answer)
+        return given
 
     def instruction(self, number: int, controller: str = "C1") -> bytes:
         """An envelope of an instruction: an event that needs nothing but its controller."""
@@ -98,9 +105,7 @@ class TestLedger:
 
     def fill(self, count: int, start: int = 1) -> list[Appended]:
         """Append instructions, as one batch."""
-        answers = self.ledger.append([self.instruction(n) for n in range(start, start + count)])
-        assert all(isinstance(answer, Appended) for answer in answers), answers
-        return [answer for answer in answers if isinstance(answer, Appended)]
+        return self.append_all(self.instruction(n) for n in range(start, start + count))
 
 
 def make_home(home: Home, clock: Callable[[], datetime]) -> None:
@@ -124,25 +129,28 @@ def make_ledger(
     with opening.open_ledger(home, clock=clock, load=load, limits=limits) as ledger:
         made = TestLedger(home, ledger, clock)
         made.services[ADMINISTRATOR] = keys.load(keys.key_file(home.keys, ADMINISTRATOR))
-        for service in SERVICES:
-            made.services[service] = enrol(made, f"k-{service}", service)
-        made.append(
-            "ProcessorRegistered",
-            {"processor_id": "P", "legal_name": "Beweegzorg Online B.V."},
-            service="crm",
+        made.services |= {service: keys.make_key(f"k-{service}") for service in SERVICES}
+        made.append_all(_enrolment(made, service, made.services[service]) for service in SERVICES)
+        processor = {"processor_id": "P", "legal_name": "Beweegzorg Online B.V."}
+        controllers = [
+            {"controller_id": id, "legal_name": f"Praktijk {id}"} for id in ("C1", "C2", "C3")
+        ]
+        made.append_all(
+            [
+                made.sign("ProcessorRegistered", processor, service="crm"),
+                *(made.sign("ControllerRegistered", each, service="crm") for each in controllers),
+            ]
         )
-        for controller in ("C1", "C2", "C3"):
-            data = {"controller_id": controller, "legal_name": f"Praktijk {controller}"}
-            made.append("ControllerRegistered", data, service="crm")
         yield made
 
 
 def enrol(made: TestLedger, key_id: str, service: str, **more: Any) -> SigningKey:
     """Make a key and enrol it with the administrator's."""
     key = keys.make_key(key_id)
-    made.append(
-        "SigningKeyEnrolled",
-        {**key.enrolment(service), **more},
-        service=ADMINISTRATOR,
-    )
+    made.append_all([_enrolment(made, service, key, **more)])
     return key
+
+
+def _enrolment(made: TestLedger, service: str, key: SigningKey, **more: Any) -> bytes:
+    data = {**key.enrolment(service), **more}
+    return made.sign("SigningKeyEnrolled", data, service=ADMINISTRATOR)
