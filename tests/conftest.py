@@ -25,6 +25,10 @@ from tests.two_servers import OWNER, Pair, prepare_log, two_servers
 
 NUMBERS = itertools.count(1)
 
+# The programs that tests start keep what they compile, as a user's do: without it each of them
+# takes seconds to begin, where whoever runs the tests has this set.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--of-the-server`: what is worth another run on another PostgreSQL."""
