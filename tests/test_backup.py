@@ -89,6 +89,15 @@ def test_the_settings_outlive_a_restart_of_the_server(there: Archived) -> None:
     assert settings == ("on", "1min")
 
 
+def test_nothing_new_is_not_waited_for(there: Archived, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing was written since the last segment ended, none is to arrive."""
+    with EmbeddedServer.open(there.made.home.data / "postgres") as server:
+        archiving.flush(server, there.to / "wal")
+        monkeypatch.setattr(archiving, "STUCK", 5.0)
+        for _ in range(3):
+            archiving.flush(server, there.to / "wal")
+
+
 def test_a_segment_is_never_written_over(there: Archived, monkeypatch: pytest.MonkeyPatch) -> None:
     """Something else has its name: archiving stops at it and says so, nothing is overwritten, and
     appends go on; once it is gone, archiving catches up."""

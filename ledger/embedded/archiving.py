@@ -73,7 +73,9 @@ def flush(server: EmbeddedServer, to: Path) -> None:
     """End the segment that is written now, and wait until it has arrived. Raises ConfigurationError
     when segments do not arrive."""
     with psycopg.connect(server.url(), autocommit=True) as conn:
-        row = conn.execute("SELECT pg_walfile_name(pg_switch_wal())").fetchone()
+        # One byte before: where nothing was written since the last segment ended, the place is the
+        # beginning of the next one, which will not end.
+        row = conn.execute("SELECT pg_walfile_name(pg_switch_wal() - 1)").fetchone()
         last = to / f"{row[0] if row else ''}.gz"
         before, deadline = -1, time.monotonic() + STUCK
         while not last.exists():
