@@ -40,6 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     where: Path = asked.directory
     where.mkdir(parents=True, exist_ok=True)
     ledger, grown = str(where / "ledger"), str(where / "grown")
+    plot = str(where / "growth.svg")
     seconds = ["--seconds", str(asked.seconds)]
     filling.main([ledger, str(asked.events)])
     for name, run, given in (
@@ -55,7 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
         ("verifying", verifying.main, ["--data", ledger]),
         ("rebuilding", rebuilding.main, ["--data", ledger]),
         ("plans", plans.main, ["--data", ledger]),
-        ("growth", growth.main, [grown, "--most", str(asked.most)]),
+        ("growth", growth.main, [grown, "--most", str(asked.most), "--plot", plot]),
         ("serving-grown", serving.main, ["--data", grown, *seconds]),
     ):
         print(f"\n{name}\n{'-' * len(name)}", flush=True)

@@ -1,12 +1,15 @@
-"""What an append and a proof cost as the log grows, from a thousand entries to ten million.
+"""What appends, proofs, registers and questions about the past cost as the log grows, from a
+thousand entries to ten million.
 
-    python -m benchmarks.growth DIR [--most 7] [--json FILE]
+    python -m benchmarks.growth DIR [--most 7] [--json FILE] [--plot FILE.svg]
 
 A new ledger in DIR grows by entries that hold no event, through the append itself and in large
 transactions: tree, tiles and checkpoints are the real ones, and `benchmarks.serving --data DIR` can
-ask for its proofs. At each power of ten signed events are appended one by one, and receipts and
-consistency proofs made for places all over the log. Each figure is a median in milliseconds, in the
-process itself, without HTTP; beside them, at each size, stands what a durable row takes then.
+ask for its proofs. At each power of ten signed events are appended one by one, receipts and
+consistency proofs made for places all over the log, the registers follow one event, and a register
+of one controller is asked for as of a moment, from its events; there are as many of these at each
+size. Each figure is a median in milliseconds, in the process itself, without HTTP; beside them, at
+each size, stands what a durable row takes then.
 """
 
 from __future__ import annotations
@@ -16,13 +19,13 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
-from benchmarks import references
+from benchmarks import plot, references
 from benchmarks.append import KVK, enrol
 from benchmarks.load import Producer
 from ledger import deployment, head, opening
@@ -30,10 +33,14 @@ from ledger.append import Appended
 from ledger.deployment import Home
 from ledger.head import NewEntry
 from ledger.opening import Ledger
-from projections import sql
+from projections import follow, sql
+from projections.question import Moment, ask
+from projections.registers import REGISTERS
 
 BATCH = 5_000
 APPENDS = 100
+FOLLOWED = 30
+ASKED = 30
 PROOFS = 300
 T = TypeVar("T")
 
@@ -49,7 +56,20 @@ class Grown:
     append_ms: float
     receipt_ms: float
     consistency_ms: float
+    follow_ms: float
+    as_of_ms: float
     insert_ms: float
+
+
+CURVES = {
+    "append": "append_ms",
+    "receipt": "receipt_ms",
+    "consistency": "consistency_ms",
+    "follow": "follow_ms",
+    "as of": "as_of_ms",
+    "INSERT": "insert_ms",
+}
+"""What the columns and the lines of the plot are called, and which figure each is."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -58,17 +78,27 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("directory", type=Path, help="where the ledger is made")
     parser.add_argument("--most", type=int, default=7, help="the last power of ten")
     parser.add_argument("--json", type=Path, help="file for the result")
+    parser.add_argument("--plot", type=Path, help="file for a plot, as SVG")
     asked = parser.parse_args(arguments)
-    names = ("entries", "grown/s", "append ms", "receipt", "consistency", "INSERT")
-    print("".join(f"{name:>12}" for name in names))
-    found = []
+    print("".join(f"{name:>12}" for name in ("entries", "grown/s", *CURVES)))
+    found: list[Grown] = []
     for grown in measure(Home(asked.directory), asked.most):
-        times = (grown.append_ms, grown.receipt_ms, grown.consistency_ms, grown.insert_ms)
         first = f"{grown.size:>12,}{grown.grown_per_second:>12,.0f}"
-        print(first + "".join(f"{time:>12.2f}" for time in times), flush=True)
-        found.append(asdict(grown))
+        print(first + "".join(f"{getattr(grown, name):>12.2f}" for name in CURVES.values()))
+        found.append(grown)
         if asked.json is not None:
-            asked.json.write_text(json.dumps(found, indent=2) + "\n")
+            asked.json.write_text(json.dumps([asdict(each) for each in found], indent=2) + "\n")
+    if asked.plot is not None:
+        asked.plot.write_text(drawn(found))
+
+
+def drawn(found: Sequence[Grown]) -> str:
+    """The figures as a plot."""
+    return plot.lines(
+        "Milliseconds by entries in the log",
+        [each.size for each in found],
+        {name: [getattr(each, figure) for each in found] for name, figure in CURVES.items()},
+    )
 
 
 def measure(home: Home, most: int) -> Iterable[Grown]:
@@ -85,7 +115,7 @@ def measure(home: Home, most: int) -> Iterable[Grown]:
             grown = (10**power - before) / (time.perf_counter() - begun)
             with ledger.database.connect_as_owner() as conn:
                 conn.execute("ANALYZE")  # as autovacuum does, but now
-                conn.execute("UPDATE followed SET position = %s", (10**power,))
+                conn.execute("UPDATE followed SET position = %s", (ledger.reader.size(),))
             yield _measured(ledger, producer, power, grown)
 
 
@@ -116,13 +146,39 @@ def _measured(ledger: Ledger, producer: Producer, power: int, grown: float) -> G
     olds = [choice.randrange(1, size) for _ in range(PROOFS)]
     sent = [producer.sign(f"{power}-{n}", producer.controllers[n % 20]) for n in range(APPENDS)]
     insert = references.insert_ms(ledger.database.url, 1.0)
+    append_ms = _median(sent, lambda envelope: _append(ledger, envelope))
+    follow.catch_up(ledger.pool)
     return Grown(
         size=size,
         grown_per_second=grown,
-        append_ms=_median(sent, lambda envelope: _append(ledger, envelope)),
+        append_ms=append_ms,
         receipt_ms=_median(indexes, reader.receipt),
         consistency_ms=_median(olds, lambda old: reader.prove_consistency(old, size)),
+        follow_ms=_median(
+            _appended(ledger, producer, power), lambda _: follow.follow_once(ledger.pool)
+        ),
+        as_of_ms=_median(
+            [producer.controllers[n % 20] for n in range(ASKED)],
+            lambda controller: _ask(ledger, size, controller),
+        ),
         insert_ms=insert,
+    )
+
+
+def _appended(ledger: Ledger, producer: Producer, power: int) -> Iterator[int]:
+    """Events, each appended when it is asked for."""
+    for n in range(FOLLOWED):
+        _append(ledger, producer.sign(f"{power}-followed-{n}", producer.controllers[n % 20]))
+        yield n
+
+
+def _ask(ledger: Ledger, size: int, controller: str) -> None:
+    """The instructions of a controller as of now, known at a size: from its events."""
+    ask(
+        ledger.pool,
+        REGISTERS["instructions"],
+        Moment(ledger.clock(), size),
+        controller=controller,
     )
 
 
@@ -132,7 +188,7 @@ def _append(ledger: Ledger, envelope: bytes) -> None:
         raise answer
 
 
-def _median(asked: list[T], answer: Callable[[T], object]) -> float:
+def _median(asked: Iterable[T], answer: Callable[[T], object]) -> float:
     times = []
     for one in asked:
         begun = time.perf_counter()
