@@ -38,6 +38,8 @@ from cyclonedx.validation.json import JsonStrictValidator
 from license_expression import get_spdx_licensing
 from packageurl import PackageURL
 
+SPDX = get_spdx_licensing()
+
 _PIN = re.compile(
     r"^(?P<name>[a-z0-9.-]+)(?:\[[a-z,]+\])?==(?P<version>\S+)(?: ; (?P<marker>[^\\\n]+?))? \\\n"
     r"(?P<hashes>(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)"
@@ -89,12 +91,11 @@ def check_licence(name: str, licences: dict[str, str], allowed: Sequence[str]) -
     expression = licences.get(name)
     if expression is None:
         raise LicenceRefused(f"{name}: write its licence into packaging/licences.toml")
-    spdx = get_spdx_licensing()
     answers = {
-        symbol: spdx.TRUE if symbol.key in allowed else spdx.FALSE
-        for symbol in spdx.license_symbols(spdx.parse(expression, validate=True))
+        symbol: SPDX.TRUE if symbol.key in allowed else SPDX.FALSE
+        for symbol in SPDX.license_symbols(SPDX.parse(expression, validate=True))
     }
-    if spdx.parse(expression).subs(answers).simplify() != spdx.TRUE:
+    if SPDX.parse(expression).subs(answers).simplify() != SPDX.TRUE:
         raise LicenceRefused(f"{name}: {expression} is not among the allowed licences")
     return expression
 

@@ -1,7 +1,7 @@
 """Patroni fails over a ledger by itself, with the configuration that comes with it.
 
 Neither Patroni nor etcd is a requirement of the project: VERANTWOORD_TEST_PATRONI names the program
-of one, VERANTWOORD_TEST_ETCD that of the other.
+of one, VERANTWOORD_TEST_ETCD that of the other (`.ci/patroni` installs both where it may).
 """
 
 from __future__ import annotations
