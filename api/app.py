@@ -25,6 +25,7 @@ from api import (
     openapi,
     packs,
     problems,
+    refusing,
     registers,
     sealing,
     tiles,
@@ -78,7 +79,7 @@ def create_app(state: State) -> FastAPI:
     app.add_middleware(Plain)
     app.add_middleware(_Headers)
     app.add_middleware(Observed, metrics=state.ledger.metrics)
-    problems.install(app, error_page)
+    refusing.install(app, error_page)
     for router in ROUTERS:
         # Not `include_router`: a router that is included is matched again for each request, which
         # takes longer than many an answer.

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import problems
+from api import problems, refusing
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110, 9.2.1)."""
@@ -32,7 +32,7 @@ class CrossSite:
             and foreign(Headers(scope=scope))
         ):
             refusal = problems.of_status(403, "Another site had your browser send this.")
-            await problems.answer(refusal)(scope, receive, send)
+            await refusing.answer(refusal)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 

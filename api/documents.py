@@ -1,4 +1,4 @@
-"""An answer as a file: a spreadsheet, or a PDF. `tests/test_documents_api.py`."""
+"""An answer over HTTP as a file: a spreadsheet, or a PDF. `tests/test_documents_api.py`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from fastapi import HTTPException, Request, Response
 from api.state import ledger_of
 from ledger.database import Connections
 from ledger.errors import SigningRefused
-from ledger.opening import Ledger
 from projections.exports.document import Document
-from projections.exports.paper import TooLong, to_pdf
-from projections.exports.report import to_report
-from projections.exports.spreadsheet import to_xlsx
+from projections.exports.file import make
+from projections.exports.paper import TooLong
 
 MEDIA_TYPES = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -58,10 +56,3 @@ def as_document(request: Request, format: str, document: Document, seen: Connect
 def file_name(name: str) -> str:
     """A name that a header may hold: whoever asks chooses a part of it, such as a controller."""
     return re.sub(r"[^A-Za-z0-9._-]", "_", name)
-
-
-def make(format: str, document: Document, ledger: Ledger, seen: Connections) -> bytes:
-    """The bytes of a file. Raises TooLong, and for a report what `Ledger.state` raises."""
-    if format == "report":
-        return to_report(document, ledger, seen)
-    return to_xlsx(document) if format == "xlsx" else to_pdf(document)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import problems
+from api import problems, refusing
 
 
 class Plain:
@@ -20,6 +20,6 @@ class Plain:
         """Serve one request, or refuse it."""
         if scope["type"] == "http" and ("\x00" in scope["path"] or b"%00" in scope["query_string"]):
             refusal = problems.of_status(422, "An address holds no NUL (%00).")
-            await problems.answer(refusal)(scope, receive, send)
+            await refusing.answer(refusal)(scope, receive, send)
         else:
             await self._app(scope, receive, send)

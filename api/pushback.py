@@ -14,7 +14,7 @@ import asyncio
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import problems
+from api import problems, refusing
 
 ALWAYS = "/healthz"
 """The address that is always let in: a process that is busy is not one to be ended."""
@@ -48,7 +48,7 @@ class PushBack:
             await self._app(scope, receive, send)
         elif self._inside >= self._most or min(self._before, self._lateness) > self._late:
             headers = {"Retry-After": RETRY_AFTER, "Connection": "close"}
-            await problems.answer(problems.of_status(503), headers)(scope, receive, send)
+            await refusing.answer(problems.of_status(503), headers)(scope, receive, send)
         else:
             self._inside += 1
             try:

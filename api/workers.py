@@ -32,7 +32,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api import logs, problems
+from api import logs, problems, refusing
 from api.app import create_app
 from api.connection import Connection
 from api.metrics import Beside, answer, of_process
@@ -249,7 +249,7 @@ class AskFirst:
             answer = await self._client.request(request.method, path, headers=headers)
         except httpx.TransportError:
             told = "The first process of this service does not answer."
-            return problems.answer(problems.of_status(503, told))
+            return refusing.answer(problems.of_status(503, told))
         headers = _passed_on(answer.headers.items())
         return Response(answer.content, answer.status_code, headers)
 

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 import typer
 
+from api.addresses import check_address
 from api.cli.output import Format
 from api.moments import MomentError, parse_instant
-from api.sign_in import settings
 from ledger import authorities
 from ledger import policy as policies
 from ledger.authorities import Authority
@@ -131,7 +131,7 @@ def provider_of(where: Home, file: Path | None) -> Path | None:
 
 def public_address(address: str) -> str:
     """The address that browsers use, without a slash at its end. Raises ConfigurationError."""
-    checked = settings.check_address("address", address.rstrip("/"))
+    checked = check_address("address", address.rstrip("/"))
     if urlsplit(checked).path or urlsplit(checked).query:
         raise ConfigurationError("address has no path: it is that of the whole service")
     return checked

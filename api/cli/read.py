@@ -17,7 +17,6 @@ from rich.table import Table
 from api.cli.options import DEFAULT_DATA, DEFAULT_SCHEMA, Data, DatabaseUrl, Formatted, Schema, home
 from api.cli.output import Format, console, local, print_json, progress
 from api.cli.several import AllLogs, Asked, Patience, Processor, tell
-from api.documents import make
 from api.moments import MomentError, parse_moment
 from ledger.across import PATIENCE
 from ledger.errors import ConfigurationError
@@ -26,6 +25,7 @@ from ledger.opening import Ledger, open_ledger
 from ledger.unsealing import opener
 from projections import follow
 from projections.exports import document, tables
+from projections.exports.file import make
 from projections.exports.kinds import kind_of, own_columns
 from projections.exports.paper import TooLong
 from projections.question import Answer, Moment, ask

@@ -27,8 +27,9 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from joserfc.jwt import ClaimsOption, JWTClaimsRegistry
 
+from api.addresses import check_address
 from api.sign_in.attempt import Attempt
-from api.sign_in.settings import Settings, check_address
+from api.sign_in.settings import Settings
 from ledger.errors import ConfigurationError
 from ledger.granted_access import Identity
 

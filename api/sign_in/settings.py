@@ -15,18 +15,15 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
+from api.addresses import check_address
 from ledger.errors import ConfigurationError
 from ledger.keys import read_secret
 
 KNOWN = frozenset({"issuer", "client_id", "key", "secret", "acr"})
-
-HERE = frozenset({"127.0.0.1", "::1", "localhost"})
-"""Hosts of this machine, to which a line needs no TLS."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -57,19 +54,6 @@ def load(file: Path) -> Settings:
         return _settings(found, file.parent)
     except ConfigurationError as error:
         raise ConfigurationError(f"{file}: {error}") from None
-
-
-def check_address(name: str, address: str) -> str:
-    """An address that is https, or of this machine. Raises ConfigurationError with its name."""
-    try:
-        parts = urlsplit(address)
-        sound = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in HERE)
-        sound = sound and bool(parts.hostname) and parts.port != 0 and not parts.fragment
-    except ValueError:
-        sound = False
-    if not sound:
-        raise ConfigurationError(f"{name} is an https address")
-    return address
 
 
 def _settings(found: dict[str, Any], beside: Path) -> Settings:
