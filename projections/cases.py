@@ -87,8 +87,8 @@ def memberships(
             controllers = named | {EVERYONE} if fact.type in register.wide else named
             for case in register.cases(fact):
                 # An event may name thousands of controllers; the case of one is of that alone.
-                tag, _, id_ = case.partition(":")
-                concerned = frozenset({id_}) if tag == "controller" else controllers
+                own = case.startswith("controller:")
+                concerned = frozenset({case.partition(":")[2]}) if own else controllers
                 yield Membership(name, case, position, concerned)
 
 
