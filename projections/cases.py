@@ -109,6 +109,13 @@ def versions(
     A correction can move an event to another case: it touches the one it leaves as well.
     """
     yield from ((event.position, event) for event in events)
+    yield from amended_by(conn, events, upto)
+
+
+def amended_by(
+    conn: psycopg.Connection, events: Sequence[Recorded], upto: int
+) -> Iterator[tuple[int, Recorded]]:
+    """What every event that some events amend said before these and after them."""
     amending = [event for event in events if event.type in history.AMENDMENTS]
     if not amending:
         return

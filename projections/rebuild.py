@@ -135,12 +135,19 @@ class _Log:
         """What some cases give in every register, and of how many positions."""
         events = history.at(self.conn, {position for own in task.values() for position in own})
         touched: dict[str, dict[str, Touch]] = defaultdict(dict)
-        for version in cases.memberships(
-            self.registers, cases.versions(self.conn, events, self.upto)
-        ):
-            if version.case in task:
-                cases.touch(touched[version.register], version)
-        facts = self._facts(effective(events), task.keys())
+        belongs: dict[int, set[tuple[str, str]]] = defaultdict(set)
+        for version in self._memberships(task, ((event.position, event) for event in events)):
+            cases.touch(touched[version.register], version)
+            belongs[version.position].add((version.register, version.case))
+        for version in self._memberships(task, cases.amended_by(self.conn, events, self.upto)):
+            cases.touch(touched[version.register], version)
+        facts: dict[str, dict[str, list[Fact]]] = defaultdict(lambda: defaultdict(list))
+        for fact in effective(events):
+            if fact.corrections:
+                moved = self._memberships(task, [(fact.position, fact)])
+                belongs[fact.position] = {(version.register, version.case) for version in moved}
+            for name, case in belongs[fact.position]:
+                facts[name][case].append(fact)
         folded = []
         for name, touches in touched.items():
             register = self.registers[name]
@@ -153,16 +160,10 @@ class _Log:
             )
         return folded, sum(map(len, task.values()))
 
-    def _facts(
-        self, facts: Iterable[Fact], wanted: AbstractSet[str]
-    ) -> dict[str, dict[str, list[Fact]]]:
-        found: dict[str, dict[str, list[Fact]]] = defaultdict(lambda: defaultdict(list))
-        for fact in facts:
-            for name, register in self._reading.get(fact.type, ()):
-                for case in register.cases(fact):
-                    if case in wanted:
-                        found[name][case].append(fact)
-        return found
+    def _memberships(
+        self, task: Positions, said: Iterable[tuple[int, Recorded]]
+    ) -> Iterator[cases.Membership]:
+        return (each for each in cases.memberships(self.registers, said) if each.case in task)
 
     def _with_context(
         self, register: Register, touches: Mapping[str, Touch], found: context.Cases

@@ -29,16 +29,18 @@ ITSELF = "itself"
 """In a table of cases: each event of the type is a case of its own."""
 
 
-PLAIN = re.compile(r"[A-Za-z0-9_.~ /-]*").fullmatch
-"""Most ids: what quoting leaves as it is."""
+UNQUOTED = re.compile(r"[A-Za-z0-9_.~ /:-]*").fullmatch
+"""Most ids and moments: what quoting leaves as it is, but for the colon."""
 
 
 def row_key(kind: str, *ids: str) -> str:
     """`kind:id:id`, with any colon of an id escaped, so that two rows never share a key."""
-    return ":".join((kind, *(i if PLAIN(i) else _quoted(i) for i in ids)))
+    return ":".join((kind, *map(_quoted, ids)))
 
 
 def _quoted(id_: str) -> str:
+    if UNQUOTED(id_):
+        return id_.replace(":", "%3A")
     return quote(id_, safe=" /", errors="replace")
 
 
@@ -75,7 +77,14 @@ def _reader(pattern: str) -> Callable[[Recorded], Sequence[str]]:
     tag, colon, field = pattern.partition(":")
     if not colon:
         return lambda event: (pattern,)
-    return lambda event: [f"{tag}:{value}" for value in ids(event.data, field)]
+
+    def read(event: Recorded) -> Sequence[str]:
+        value = event.data.get(field)
+        if isinstance(value, str):  # as nearly always
+            return (f"{tag}:{value}",) if value else ()
+        return [f"{tag}:{each}" for each in ids(event.data, field)]
+
+    return read
 
 
 def by_id(facts: Iterable[Fact], *fields: str) -> dict[str, list[Fact]]:
