@@ -3,7 +3,7 @@
 Two passes, each in tasks that need nothing of each other, so that several processes can take them.
 The first reads the log in order and notes which events each case has, by position; the second reads
 the events of some cases, folds these in every register, and hands back rows to be stored. What is
-held at once are those positions, about a hundred bytes for each event, and the events of one task.
+held at once are those positions, some hundred bytes for each event, and the events of one task.
 Workers only read: one connection writes everything, in the transaction of `projections/follow.py`,
 and `tests/test_rebuild.py` compares what it wrote with what following the log writes.
 """
@@ -18,6 +18,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import connection, get_context, parent_process
 from typing import Any, NamedTuple
@@ -242,7 +243,12 @@ def _taking(
             while asked:
                 yield asked.popleft().result()
 
-        yield each
+        try:
+            yield each
+        except BrokenProcessPool:
+            raise ChildProcessError(
+                "a process that took part in the rebuild ended; the rows are as they were"
+            ) from None
 
 
 _OWN: list[_Log] = []
