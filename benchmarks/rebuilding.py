@@ -4,11 +4,14 @@
 
 Beside it, on the same PostgreSQL server and before and after: the `ProjectionRunner` of the
 eventsourcing library, with a view that only notes that an event was seen, over events that hold
-the entries of the same log. With `--data`, a ledger that `benchmarks.filling` made is rebuilt.
+the entries of the same log. With one process that folds, and with one for each core. With `--data`,
+a ledger that `benchmarks.filling` made is rebuilt.
 """
 
 from __future__ import annotations
 
+import os
+import resource
 import time
 from dataclasses import asdict, dataclass
 from statistics import mean
@@ -25,6 +28,7 @@ from benchmarks.references import environment, prepare
 from benchmarks.subject import asked, most_memory
 from ledger.opening import Ledger
 from projections import follow
+from projections.rebuild import Workers
 
 SAMPLE = 10_000
 """Events for the library: its rate does not depend on how many there are."""
@@ -32,8 +36,9 @@ SAMPLE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """Events a second, and the most memory that the process held, in megabytes."""
+    """Events a second, and the most memory that all its processes held, in megabytes."""
 
+    workers: int
     events: int
     seconds: float
     memory_mb: float
@@ -75,27 +80,34 @@ def main(arguments: list[str] | None = None) -> None:
     """Rebuild, print, and write JSON where asked."""
     subject = asked("rebuilding", arguments)
     with subject.opened() as ledger:
-        found = measure(ledger)
-    print(
-        f"{found.events} events in {found.seconds:.0f} s: {found.per_second:,.0f}/s, at most"
-        f" {found.memory_mb:.0f} MB; ProjectionRunner {found.runner_before:,.0f} and"
-        f" {found.runner_after:,.0f}/s: ratio {found.ratio:.1f}"
+        runs = measure(ledger)
+    for found in runs:
+        print(
+            f"{found.events} events in {found.seconds:.0f} s, {found.workers} folding:"
+            f" {found.per_second:,.0f}/s, at most {found.memory_mb:.0f} MB; ProjectionRunner"
+            f" {found.runner_before:,.0f} and {found.runner_after:,.0f}/s: ratio {found.ratio:.1f}"
+        )
+    subject.write(
+        [{**asdict(one), "per_second": one.per_second, "ratio": one.ratio} for one in runs]
     )
-    subject.write({**asdict(found), "per_second": found.per_second, "ratio": found.ratio})
 
 
-def measure(ledger: Ledger) -> Rebuilt:
-    """The library, the rebuild, and the library again."""
+def measure(ledger: Ledger) -> list[Rebuilt]:
+    """The library, the rebuild, and the library again; so for each number of processes."""
     url = ledger.database.url
     prepare(url)
     leaves = [stored.leaf.decode() for stored in ledger.reader.events(limit=SAMPLE)]
     _copy(url, leaves)
-    before = _runner(url, "before")
-    start = time.perf_counter()
-    events = follow.rebuild(ledger.pool)
-    seconds = time.perf_counter() - start
-    memory = most_memory()
-    return Rebuilt(events, seconds, memory, before, _runner(url, "after"))
+    rates = [_runner(url, "0")]
+    found = []
+    for workers in sorted({1, os.cpu_count() or 1}):
+        start = time.perf_counter()
+        events = follow.rebuild(ledger.pool, workers=Workers(workers, ledger.database))
+        seconds = time.perf_counter() - start
+        memory = most_memory() + workers * most_memory(resource.RUSAGE_CHILDREN)
+        rates.append(_runner(url, f"{workers}"))
+        found.append(Rebuilt(workers, events, seconds, memory, *rates[-2:]))
+    return found
 
 
 def _copy(url: str, leaves: list[str]) -> None:

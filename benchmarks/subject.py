@@ -60,6 +60,6 @@ def asked(program: str, arguments: Sequence[str] | None) -> Subject:
     return Subject(given.events, given.data, given.json)
 
 
-def most_memory() -> float:
-    """The most that this process ever held, in megabytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def most_memory(of: int = resource.RUSAGE_SELF) -> float:
+    """The most that this process ever held, or one of those it started that ended, in megabytes."""
+    return resource.getrusage(of).ru_maxrss / 1024

@@ -6,16 +6,15 @@ pages about the whole ledger need no more of most rows than that. `tests/test_be
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from hashlib import sha256
+from typing import NamedTuple
 
 import orjson
 
 from projections.register import Row
 
 
-@dataclass(frozen=True, slots=True)
-class Beside:
+class Beside(NamedTuple):
     """The columns; None in rows that are something else. Moments are as in the body.
 
     `open_until` is of a clock that may be open: the end of a window, `infinity` for a duty that
@@ -43,7 +42,7 @@ def beside(register: str, row: Row) -> Beside:
     if register.startswith("rules/"):
         judged = _clock(row) if kind == "clock" else _finding(row)
         rests_on = f"{{{','.join(map(str, row.positions))}}}"
-        return replace(judged, subject=row.values["subject"], rests_on=rests_on)
+        return judged._replace(subject=row.values["subject"], rests_on=rests_on)
     if register == "subprocessors" and kind == "engagement":
         return Beside(since=row.values["since"], until=row.values["until"])
     return Beside()

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 import psycopg
 
@@ -52,28 +53,55 @@ def touched(
 ) -> Touched:
     """The cases whose rows may change because of events."""
     found: Touched = {name: {} for name in registers}
-    versions = list(_versions(conn, events, upto))
-    named = [frozenset(ids(fact.data, *CONTROLLERS)) for _, fact in versions]
+    said = list(versions(conn, events, upto))
+    for version in memberships(registers, said):
+        touch(found[version.register], version)
     for name, register in registers.items():
-        for (position, fact), controllers in zip(versions, named, strict=True):
-            if fact.type in register.types:
-                if fact.type in register.wide:
-                    controllers |= {EVERYONE}
-                for case in register.cases(fact):
-                    # An event may name thousands of controllers; the case of one is of that alone.
-                    tag, _, id_ = case.partition(":")
-                    concerned = frozenset({id_}) if tag == "controller" else controllers
-                    _touch(found[name], case, position, concerned)
-        if register.context:
-            resting = [(p, fact) for p, fact in versions if fact.type in register.context]
+        resting = [(position, fact) for position, fact in said if fact.type in register.context]
+        if resting:
             changed = [fact for _, fact in resting]
+            last = max(position for position, _ in resting)
             for case in context.cases_resting_on(conn, register, changed, upto=upto):
-                last = max(position for position, _ in resting)
-                found[name].setdefault(case, Touch(last, last, own=False))
+                known = found[name].setdefault(case, Touch(last, last, own=False))
+                known.last = max(known.last, last)
     return {name: cases for name, cases in found.items() if cases}
 
 
-def _versions(
+class Membership(NamedTuple):
+    """A case that a version of an event belongs to, and whose rows that may give."""
+
+    register: str
+    case: str
+    position: int
+    controllers: AbstractSet[str]
+
+
+def memberships(
+    registers: Mapping[str, Register], said: Iterable[tuple[int, Recorded]]
+) -> Iterator[Membership]:
+    """The cases of what events say, as `versions` gives it."""
+    reading = by_type(registers)
+    for position, fact in said:
+        named = frozenset(ids(fact.data, *CONTROLLERS))
+        for name, register in reading.get(fact.type, ()):
+            controllers = named | {EVERYONE} if fact.type in register.wide else named
+            for case in register.cases(fact):
+                # An event may name thousands of controllers; the case of one is of that alone.
+                own = case.startswith("controller:")
+                concerned = frozenset({case.partition(":")[2]}) if own else controllers
+                yield Membership(name, case, position, concerned)
+
+
+def by_type(registers: Mapping[str, Register]) -> dict[str, list[tuple[str, Register]]]:
+    """The registers that read events of each type, with their names."""
+    found: dict[str, list[tuple[str, Register]]] = defaultdict(list)
+    for name, register in registers.items():
+        for type_ in register.types:
+            found[type_].append((name, register))
+    return found
+
+
+def versions(
     conn: psycopg.Connection, events: Sequence[Recorded], upto: int
 ) -> Iterator[tuple[int, Recorded]]:
     """What each event says, and what every event that it amends said before it and after it.
@@ -81,26 +109,39 @@ def _versions(
     A correction can move an event to another case: it touches the one it leaves as well.
     """
     yield from ((event.position, event) for event in events)
+    yield from amended_by(conn, events, upto)
+
+
+def amended_by(
+    conn: psycopg.Connection, events: Sequence[Recorded], upto: int
+) -> Iterator[tuple[int, Recorded]]:
+    """What every event that some events amend said before these and after them."""
     amending = [event for event in events if event.type in history.AMENDMENTS]
     if not amending:
         return
     positions = {event.position for event in amending}
     for chain in history.chains(history.with_amendments(conn, amending, upto=upto)):
-        for number, event in enumerate(chain):
-            if event.position in positions:
-                yield from ((event.position, fact) for fact in effective(chain[:number]))
-                yield from ((event.position, fact) for fact in effective(chain[: number + 1]))
+        yield from amended(chain, positions)
 
 
-def _touch(
-    cases: dict[str, Touch], case: str, position: int, controllers: AbstractSet[str]
-) -> None:
-    known = cases.get(case)
+def amended(
+    chain: Sequence[Recorded], positions: AbstractSet[int]
+) -> Iterator[tuple[int, Recorded]]:
+    """What the events of a chain said before and after those at some positions."""
+    for number, event in enumerate(chain):
+        if event.position in positions:
+            yield from ((event.position, fact) for fact in effective(chain[:number]))
+            yield from ((event.position, fact) for fact in effective(chain[: number + 1]))
+
+
+def touch(cases: dict[str, Touch], by: Membership) -> None:
+    """Note that a version of an event touches its case."""
+    known = cases.get(by.case)
     if known is None:
-        cases[case] = Touch(position, position, set(controllers))
+        cases[by.case] = Touch(by.position, by.position, set(by.controllers))
         return
-    known.first, known.last = min(known.first, position), max(known.last, position)
-    known.controllers |= controllers
+    known.first, known.last = min(known.first, by.position), max(known.last, by.position)
+    known.controllers |= by.controllers
 
 
 def facts_of(

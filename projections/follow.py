@@ -11,26 +11,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple
 
 import psycopg
 import structlog
 from psycopg_pool import ConnectionPool
 
 from ledger.listener import Listener
-from projections import cases, history, spans
-from projections.beside import beside
+from projections import cases, history, spans, stored
 from projections.facts import Recorded
 from projections.folds import FOLDS, FOLLOWED
+from projections.rebuild import Workers
+from projections.rebuild import rebuild as anew
 from projections.register import Register, Row
 from projections.rows import body
 
 BATCH = 500
 """Events in one transaction while following."""
-
-REBUILD_BATCH = 50_000
-"""Events that are folded together while rebuilding: the more, the fewer cases are folded twice. All
-of a rebuild is one transaction."""
 
 GATHER = 0.1
 """Seconds in which more events may come, to be applied together: applying each alone would take as
@@ -38,27 +34,6 @@ long as appending it did."""
 
 TABLES = ("register_rows", "register_cases", "case_controllers")
 """What is stored of each generation."""
-
-COLUMNS = {
-    "key": "text",
-    "case_key": "text",
-    "controller": "text",
-    "body": "text",
-    "open_until": "timestamptz",
-    "finding": "text",
-    "rule": "text",
-    "severity": "text",
-    "found_at": "timestamptz",
-    "holds_from": "timestamptz",
-    "subject": "text",
-    "rests_on": "bigint[]",
-    "since": "timestamptz",
-    "until": "timestamptz",
-}
-"""What is stored of each row, and its type; all of it is sent as text."""
-
-IN_BINARY = frozenset({"key", "case_key", "body"})
-"""The longest, and never null: these are sent in binary."""
 
 log = structlog.get_logger(__name__)
 
@@ -113,18 +88,22 @@ def rebuild(
     pool: ConnectionPool,
     registers: Mapping[str, Register] = FOLLOWED,
     progress: Callable[[int], None] = lambda position: None,
+    workers: Workers | None = None,
 ) -> int:
     """Make all stored rows anew from the log and swap them in whole; the position reached.
 
-    Following stands still meanwhile; readers keep the old rows until the end.
+    Following stands still meanwhile; readers keep the old rows until the end. `progress` is told
+    how many entries have been worked through.
     """
     with pool.connection() as conn, conn.transaction():
         row = conn.execute("SELECT generation FROM followed FOR UPDATE").fetchone()
         old = int(row[0]) if row else 0
         for table in TABLES:
             conn.execute(f"DELETE FROM {table} WHERE generation <> %s".encode(), (old,))  # noqa: S608
-        position = 0
-        while events := history.after(conn, position, REBUILD_BATCH):
+        position = history.size(conn)
+        anew(conn, old + 1, registers, position, progress, workers)
+        # What came meanwhile.
+        while events := history.after(conn, position, BATCH):
             _apply(conn, registers, old + 1, events)
             position = events[-1].position
             progress(position)
@@ -191,7 +170,7 @@ def _apply(
         for case in _unchanged(conn, generation, name, touched, rows):
             del touched[case]
         _replace(conn, generation, name, touched, rows)
-        spans.keep(conn, generation, register, touched, facts)
+        spans.keep(conn, generation, name, spans.spans(register, touched, facts))
 
 
 def _unchanged(
@@ -205,18 +184,18 @@ def _unchanged(
     resting = [case for case, touch in touched.items() if not touch.own]
     if not resting:
         return []
-    stored: dict[str, list[tuple[str, str | None, str]]] = {case: [] for case in resting}
+    known: dict[str, list[tuple[str, str | None, str]]] = {case: [] for case in resting}
     for case, *stands in conn.execute(
         "SELECT case_key, key, controller, body FROM register_rows"
         " WHERE generation = %s AND register = %s AND case_key = ANY(%b)",
         (generation, register, resting),
     ):
-        stored[case].append(tuple(stands))
+        known[case].append(tuple(stands))
     return [
         case
         for case in resting
-        if sorted(stored[case], key=str)
-        == sorted(((r.key, owner(r), body(r)) for r in rows.get(case, ())), key=str)
+        if sorted(known[case], key=str)
+        == sorted(((r.key, stored.owner(r), body(r)) for r in rows.get(case, ())), key=str)
     ]
 
 
@@ -231,27 +210,5 @@ def _replace(
         "DELETE FROM register_rows WHERE generation = %s AND register = %s AND case_key = ANY(%b)",
         (generation, register, sorted(touched)),
     )
-    made = [
-        (row.key, case, owner(row), body(row), *astuple(beside(register, row)))
-        for case in sorted(touched)
-        for row in rows.get(case, ())
-    ]
-    if not made:
-        return
-    names = ", ".join(COLUMNS)
-    sent = ", ".join(f"{'%b' if name in IN_BINARY else '%s'}::text[]" for name in COLUMNS)
-    typed = ", ".join(f"{name}::{type_}" for name, type_ in COLUMNS.items())
-    # Not COPY: PostgreSQL has none into a table with row-level security, and a cluster makes one of
-    # this unless something is returned (`ledger/citus.py`).
-    conn.execute(
-        f"INSERT INTO register_rows (generation, register, {names})"  # noqa: S608
-        f" SELECT %s, %s, {typed} FROM unnest({sent}) AS made ({names})"
-        " RETURNING generation".encode(),
-        (generation, register, *map(list, zip(*made, strict=True))),
-    )
-
-
-def owner(row: Row) -> str | None:
-    """Whose row it is, as it is stored: a controller, "" the processor alone, None everybody."""
-    (controller,) = row.controllers or (None,)
-    return controller
+    made = stored.stored(register, {case: rows[case] for case in touched if case in rows})
+    stored.insert(conn, generation, register, made)

@@ -11,10 +11,8 @@ from projections.grants import GRANT_EVENTS, Grant, grant_of
 
 def find(conn: psycopg.Connection, grant_id: str) -> Grant | None:
     """The grant of an id; None when there is none, or it was retracted."""
-    row = conn.execute("SELECT size FROM head").fetchone()
-    upto = int(row[0]) if row else 0
     case = f"grant:{grant_id}"
-    events = history.of_cases(conn, [case], GRANT_EVENTS, upto=upto)
+    events = history.of_cases(conn, [case], GRANT_EVENTS, upto=history.size(conn))
     facts = [
         fact
         for fact in effective(events)

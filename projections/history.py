@@ -41,6 +41,12 @@ def recorded(position: int, leaf: bytes) -> Recorded:
     )
 
 
+def size(conn: psycopg.Connection) -> int:
+    """How many entries the log has."""
+    row = conn.execute("SELECT size FROM head").fetchone()
+    return int(row[0]) if row else 0
+
+
 def at(conn: psycopg.Connection, positions: Collection[int]) -> list[Recorded]:
     """The events at some positions, as far as a connection sees them."""
     rows = conn.execute(

@@ -52,6 +52,8 @@ def ids(data: Mapping[str, Any], *fields: str) -> list[str]:
     found: set[str] = set()
     for field in fields:  # every event is asked for its controllers, so no step more than needed
         value = data.get(field)
+        if value is None:
+            continue
         if isinstance(value, str):
             found.add(value)
         elif isinstance(value, list):
@@ -60,7 +62,7 @@ def ids(data: Mapping[str, Any], *fields: str) -> list[str]:
                 if isinstance(named, str):
                     found.add(named)
     found.discard("")
-    return sorted(found)
+    return sorted(found) if len(found) > 1 else list(found)
 
 
 def members(data: Mapping[str, Any], field: str) -> Mapping[str, Any]:
@@ -84,9 +86,11 @@ def truth(data: Mapping[str, Any], field: str) -> bool | None:
 def instant(data: Mapping[str, Any], field: str) -> datetime | None:
     """The instant in a field, in UTC; None for a date, or a time without its offset."""
     value = data.get(field)
+    if not isinstance(value, str):  # most often nothing: raising would take as long as reading
+        return None
     try:
-        found = datetime.fromisoformat(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+        found = datetime.fromisoformat(value)
+    except ValueError:
         return None
     if found.tzinfo is None or found.year not in YEARS:
         return None
@@ -96,9 +100,11 @@ def instant(data: Mapping[str, Any], field: str) -> datetime | None:
 def day(data: Mapping[str, Any], field: str) -> date | None:
     """The calendar date in a field; None for an instant."""
     value = data.get(field)
+    if not isinstance(value, str):
+        return None
     try:
-        found = date.fromisoformat(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+        found = date.fromisoformat(value)
+    except ValueError:
         return None
     return found if found.year in YEARS else None
 

@@ -7,6 +7,7 @@ row's own (`tests/test_rows.py`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -28,9 +29,19 @@ ITSELF = "itself"
 """In a table of cases: each event of the type is a case of its own."""
 
 
+UNQUOTED = re.compile(r"[A-Za-z0-9_.~ /:-]*").fullmatch
+"""Most ids and moments: what quoting leaves as it is, but for the colon."""
+
+
 def row_key(kind: str, *ids: str) -> str:
     """`kind:id:id`, with any colon of an id escaped, so that two rows never share a key."""
-    return ":".join((kind, *(quote(i, safe=" /", errors="replace") for i in ids)))
+    return ":".join((kind, *map(_quoted, ids)))
+
+
+def _quoted(id_: str) -> str:
+    if UNQUOTED(id_):
+        return id_.replace(":", "%3A")
+    return quote(id_, safe=" /", errors="replace")
 
 
 def cases_by(by_type: Mapping[str, Sequence[str]]) -> Callable[[Recorded], Sequence[str]]:
@@ -40,9 +51,13 @@ def cases_by(by_type: Mapping[str, Sequence[str]]) -> Callable[[Recorded], Seque
     with a list gives a case for each. `ITSELF` and names of types are cases as they stand.
     """
 
+    read = {type_: [_reader(pattern) for pattern in found] for type_, found in by_type.items()}
+
     def cases(event: Recorded) -> Sequence[str]:
-        found = [case for pattern in by_type.get(event.type, ()) for case in _cases(event, pattern)]
-        return tuple(dict.fromkeys(found))
+        readers = read.get(event.type, ())
+        if len(readers) == 1:
+            return readers[0](event)  # each once as it is
+        return tuple(dict.fromkeys(case for reader in readers for case in reader(event)))
 
     return cases
 
@@ -56,11 +71,20 @@ def leading_to(by_type: Mapping[str, Sequence[str]], *tags: str) -> frozenset[st
     )
 
 
-def _cases(event: Recorded, pattern: str) -> Iterable[str]:
+def _reader(pattern: str) -> Callable[[Recorded], Sequence[str]]:
     if pattern == ITSELF:
-        return [f"source-id:{event.source} {event.id}"]
+        return lambda event: (f"source-id:{event.source} {event.id}",)
     tag, colon, field = pattern.partition(":")
-    return [f"{tag}:{value}" for value in ids(event.data, field)] if colon else [pattern]
+    if not colon:
+        return lambda event: (pattern,)
+
+    def read(event: Recorded) -> Sequence[str]:
+        value = event.data.get(field)
+        if isinstance(value, str):  # as nearly always
+            return (f"{tag}:{value}",) if value else ()
+        return [f"{tag}:{each}" for each in ids(event.data, field)]
+
+    return read
 
 
 def by_id(facts: Iterable[Fact], *fields: str) -> dict[str, list[Fact]]:

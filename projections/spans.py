@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import psycopg
 
@@ -27,16 +28,36 @@ class Past:
     moving: frozenset[str]
 
 
-def keep(
-    conn: psycopg.Connection,
-    generation: int,
-    register: Register,
-    touches: Mapping[str, Touch],
-    facts: Mapping[str, Sequence[Fact]],
-) -> None:
-    """Keep how the cases stand that were folded anew, and whom they concern."""
+class Spans(NamedTuple):
+    """How some cases stand, and whom they concern, as it is stored."""
+
+    cases: list[tuple[str, int, int, datetime | None, datetime | None]]
+    concerned: list[tuple[str, str]]
+
+
+def spans(
+    register: Register, touches: Mapping[str, Touch], facts: Mapping[str, Sequence[Fact]]
+) -> Spans:
+    """How the cases stand that were folded anew."""
     cases = sorted(touches)
-    moments = [_moments(register, facts.get(case, ())) for case in cases]
+    return Spans(
+        [
+            (
+                case,
+                touches[case].first,
+                touches[case].last,
+                *_moments(register, facts.get(case, ())),
+            )
+            for case in cases
+        ],
+        [(case, who) for case in cases for who in sorted(touches[case].controllers)],
+    )
+
+
+def keep(conn: psycopg.Connection, generation: int, register: str, found: Spans) -> None:
+    """Keep how cases of a register stand, and whom they concern as well as whom they did."""
+    if not found.cases:
+        return
     conn.execute(
         "INSERT INTO register_cases AS known (generation, register, case_key,"
         " first_position, last_position, first_occurred, last_occurred)"
@@ -46,21 +67,12 @@ def keep(
         " first_position = least(known.first_position, excluded.first_position),"
         " last_position = greatest(known.last_position, excluded.last_position),"
         " first_occurred = excluded.first_occurred, last_occurred = excluded.last_occurred",
-        (
-            generation,
-            register.name,
-            cases,
-            [touches[case].first for case in cases],
-            [touches[case].last for case in cases],
-            [first for first, _ in moments],
-            [last for _, last in moments],
-        ),
+        (generation, register, *map(list, zip(*found.cases, strict=True))),
     )
-    concerned = [(case, who) for case in cases for who in sorted(touches[case].controllers)]
     conn.execute(
         "INSERT INTO case_controllers (generation, register, case_key, controller)"
         " SELECT %s, %s, * FROM unnest(%b::text[], %b::text[]) ON CONFLICT DO NOTHING",
-        (generation, register.name, [c for c, _ in concerned], [who for _, who in concerned]),
+        (generation, register, [c for c, _ in found.concerned], [w for _, w in found.concerned]),
     )
 
 

@@ -29,6 +29,7 @@ from projections.exports.file import make
 from projections.exports.kinds import kind_of, own_columns
 from projections.exports.paper import TooLong
 from projections.question import Answer, Moment, ask
+from projections.rebuild import Workers
 from projections.register import Column
 from projections.registers import REGISTERS
 from projections.showing import shown, values_of
@@ -222,6 +223,12 @@ def rebuild(
     data: Data = DEFAULT_DATA,
     database_url: DatabaseUrl = None,
     schema: Schema = DEFAULT_SCHEMA,
+    workers: Annotated[
+        int,
+        typer.Option(
+            help="Processes that fold, beside the one that writes and PostgreSQL.", min=1, max=64
+        ),
+    ] = 1,
     format: Formatted = Format.TEXT,
 ) -> None:
     """Make all registers anew from the log, and swap them in whole; readers see no gap."""
@@ -229,7 +236,8 @@ def rebuild(
         open_ledger(home(data, database_url, schema), signs=False) as ledger,
         progress("entries", ledger.reader.size()) as show,
     ):
-        position = follow.rebuild(ledger.pool, progress=show)
+        taking = Workers(workers, ledger.database)
+        position = follow.rebuild(ledger.pool, progress=show, workers=taking)
     if format is Format.JSON:
         print_json({"position": position})
     else:
