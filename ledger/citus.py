@@ -48,10 +48,9 @@ def prepare(conn: psycopg.Connection) -> None:
     conn.execute("SET citus.enable_unsafe_triggers = on")
 
 
-def distribute(conn: psycopg.Connection, wanted: bool) -> None:
-    """Whether the next schema that a connection makes is a unit of distribution, or stays on the
-    coordinator."""
-    conn.execute(f"SET citus.enable_schema_based_sharding = {'on' if wanted else 'off'}".encode())
+def distribute(conn: psycopg.Connection, schema: str) -> None:
+    """Make a schema a unit of distribution, with the tables that are in it."""
+    conn.execute("SELECT citus_schema_distribute(%s::regnamespace)", (_quoted(conn, schema),))
 
 
 def nodes(conn: psycopg.Connection) -> list[Node]:
@@ -97,6 +96,10 @@ def move(conn: psycopg.Connection, schema: str, to: str) -> Node:
     (node,) = found
     conn.execute(
         "SELECT citus_schema_move(%s::regnamespace, %s, %s)",
-        (sql.Identifier(schema).as_string(conn), node.host, node.port),
+        (_quoted(conn, schema), node.host, node.port),
     )
     return node
+
+
+def _quoted(conn: psycopg.Connection, name: str) -> str:
+    return sql.Identifier(name).as_string(conn)
