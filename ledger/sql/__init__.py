@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib import resources
 
 _PIECES = re.compile(r"--[^\n]*|'[^']*'|\$\$.*?\$\$|;|[^-'$;]+|.", re.DOTALL)
-"""Comments, texts and bodies of functions, in which a semicolon ends nothing; and what is between."""
+"""Comments, texts and bodies of functions, where a semicolon ends nothing, and what is between."""
 
 
 def text(name: str) -> str:
