@@ -53,6 +53,20 @@ def distribute(conn: psycopg.Connection, schema: str) -> None:
     conn.execute("SELECT citus_schema_distribute(%s::regnamespace)", (_quoted(conn, schema),))
 
 
+def settings(conn: psycopg.Connection, name: str) -> list[tuple[str, str]]:
+    """How a setting is on each node of a cluster, for the role that asks. Raises
+    ConfigurationError."""
+    rows = conn.execute(
+        "SELECT nodename || ':' || nodeport, success, result"
+        " FROM run_command_on_all_nodes(%s) JOIN pg_dist_node USING (nodeid)",
+        (f"SELECT current_setting('{name}')",),
+    ).fetchall()
+    for node, answered, result in rows:
+        if not answered:
+            raise ConfigurationError(f"node {node} of the cluster does not answer: {result}")
+    return [(node, value) for node, _, value in rows]
+
+
 def nodes(conn: psycopg.Connection) -> list[Node]:
     """The nodes that hold schemas."""
     rows = conn.execute(

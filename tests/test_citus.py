@@ -1,23 +1,35 @@
 """A log on a Citus cluster; skipped where VERANTWOORD_TEST_DATABASE_URL names none.
 
-No package registry has Citus, so these ran on none when they were written. What can be said of a
-plain server is said of it: that whatever is made could be moved.
+They ran on Citus 13.2.2 with PostgreSQL 15: a coordinator and two nodes on one machine. No package
+registry has Citus, so elsewhere it is only said of a plain server that whatever is made could be
+moved.
 """
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import psycopg
 import pytest
 
 from ledger import citus
 from ledger.append import Appended
+from ledger.database import require_durable
+from ledger.deployment import Home
+from ledger.errors import ConfigurationError
 from ledger.isolation import OneController
+from ledger.opening import open_ledger
 from tests.check_ledger import check_ledger, check_registers
 from tests.deployments import Deployment
+from tests.faults.service import Service
 from tests.ledgers import TestLedger
+from tests.test_cli import run
+from tests.test_upgrade import answered
+from tests.test_workers import until
 
 
 @pytest.fixture
@@ -86,6 +98,112 @@ def test_a_log_moves_while_it_is_appended_to(
     assert citus.node_of(cluster, deployed.part.home.schema) == other
     assert given
     check_ledger(deployed.main, given)
+
+
+def test_a_log_moves_while_it_is_served(
+    cluster: psycopg.Connection, deployed: Deployment, server_url: str
+) -> None:
+    """By the real service and the real command, while clients append over HTTP: each gets its
+    receipt, and on the new node the same rights, policies and triggers hold."""
+    made, database = deployed.main, ["--database-url", server_url]
+    here = citus.node_of(cluster, made.home.schema)
+    away = [str(node) for node in citus.nodes(cluster) if node != here]
+    if not away:
+        pytest.skip("this cluster has one node alone")
+    service = Service(made.home.data, *database)
+    service.start()
+    stop, answers = threading.Event(), list[httpx.Response]()
+
+    def appends(client: int) -> None:
+        for number in itertools.count(1000 * client):
+            if stop.is_set():
+                return
+            answers.append(httpx.post(f"{service.url}/v1/events", content=made.instruction(number)))
+
+    try:
+        with ThreadPoolExecutor() as clients:
+            running = [clients.submit(appends, number) for number in (1, 2)]
+            try:
+                run(
+                    "logs",
+                    "move",
+                    made.home.schema,
+                    "--to",
+                    away[0],
+                    "--data",
+                    deployed.data,
+                    *database,
+                )
+                before = len(answers)
+                until(lambda: len(answers) > before + 5)  # it is appended to on its new node
+            finally:
+                stop.set()
+            for each in running:
+                each.result()
+    finally:
+        service.stop()
+    assert str(citus.node_of(cluster, made.home.schema)) == away[0]
+    assert {answer.status_code for answer in answers} == {201}
+    check_ledger(made, [answered(answer.json()["receipt"], made.ledger) for answer in answers])
+    size = made.ledger.reader.size()
+    with OneController(made.ledger.pool, made.ledger.database, "C2", size).connection() as conn:
+        assert conn.execute("SELECT FROM numbers WHERE controller = 'C1'").fetchall() == []
+        assert conn.execute("SELECT FROM entries WHERE 'C1' = ANY(controllers)").fetchall() == []
+    with made.ledger.database.connect_as_owner() as conn:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="never changed"):
+            conn.execute("UPDATE entries SET type = 'another'")
+
+
+def test_what_the_node_of_a_log_refuses_at_its_commit_is_not_acknowledged(
+    cluster: psycopg.Connection, ledger: TestLedger
+) -> None:
+    """The coordinator lets the node prepare before it commits: nobody gets a receipt, and the log
+    is as before."""
+    size, schema = ledger.ledger.reader.size(), ledger.home.schema
+    refusing = "refuse_at_commit"
+
+    def on_the_node(command: str) -> None:
+        (done,) = cluster.execute(
+            "SELECT success, result FROM run_command_on_shards(%s::regclass, %s)",
+            (f'"{schema}".checkpoints', command),
+        ).fetchall()
+        assert done[0], done
+
+    on_the_node(
+        f"CREATE CONSTRAINT TRIGGER {refusing} AFTER INSERT ON %s DEFERRABLE INITIALLY DEFERRED"
+        f' FOR EACH ROW EXECUTE FUNCTION "{schema}".refuse_change()'
+    )
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="never changed"):
+        ledger.fill(1)
+    assert ledger.ledger.reader.size() == size
+    on_the_node(f"DROP TRIGGER {refusing} ON %s")
+    check_ledger(ledger, ledger.fill(1))
+
+
+def test_a_node_that_may_lose_what_it_acknowledged_is_refused(
+    cluster: psycopg.Connection, home: Home
+) -> None:
+    """Although this connection to the coordinator would not."""
+    role = f"{home.schema}_service"  # dropped with the schema
+    cluster.execute(f'CREATE ROLE "{role}" LOGIN'.encode())
+    cluster.execute(f'ALTER ROLE "{role}" SET synchronous_commit = off'.encode())
+    require_durable(cluster)
+    # This connection was made before, those to the nodes are made for the role.
+    cluster.execute(f'SET ROLE "{role}"'.encode())
+    try:
+        with pytest.raises(ConfigurationError, match=r"synchronous_commit is off on \S+:\d+: "):
+            require_durable(cluster)
+    finally:
+        cluster.execute("RESET ROLE")
+
+
+def test_a_log_that_looks_for_its_standby_is_not_opened_on_a_cluster(
+    cluster: psycopg.Connection, ledger: TestLedger
+) -> None:
+    """It is the node that has one, and the coordinator that is asked."""
+    ledger.home.standby_file.write_text("wait 1\n")
+    with pytest.raises(ConfigurationError, match="standby of a node"), open_ledger(ledger.home):
+        pass
 
 
 def test_every_table_of_a_log_can_be_moved_while_it_is_written(
