@@ -2,9 +2,10 @@
 
     python -m benchmarks.append [--seconds 5] [--database-url URL] [--json FILE]
 
-One embedded PostgreSQL with durable commits, or the server or cluster of a URL; the real `verantwoord serve` in a process of its own
-and its clients in another; references before and after, since machines have moods. Nothing is
-judged here: `docs/performance.md` says what the figures mean.
+One embedded PostgreSQL with durable commits, or the server or cluster of a URL, which keeps the log
+of it; the real `verantwoord serve` in a process of its own and its clients in another; references
+before and after, since machines have moods. Nothing is judged here: `docs/performance.md` says what
+the figures mean.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure, print a table, and write JSON where asked."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.append")
     parser.add_argument("--seconds", type=float, default=5.0, help="length of each measurement")
-    parser.add_argument("--database-url", help="another server; it keeps the log of the benchmark")
+    parser.add_argument("--database-url", help="another server; the log stays in it")
     parser.add_argument("--json", type=Path, help="file for the result")
     asked = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="verantwoord-benchmark-") as directory:

@@ -29,7 +29,7 @@ from benchmarks import append
 from benchmarks.load import Producer
 from benchmarks.service import served
 from benchmarks.wire import Connection, request
-from ledger import citus, logs
+from ledger import citus, head, logs
 from ledger.append import Appended
 from ledger.deployment import Home
 from ledger.opening import Ledger, open_ledger
@@ -114,16 +114,18 @@ def _move(data: Path, home: Home, url: str, port: int, producer: Producer) -> Mo
             raise failures[0]
         if citus.node_of(conn, home.schema) != there:
             raise RuntimeError("the log did not move")
-        size = "SELECT sum(citus_total_relation_size(table_name)) / 1e6 FROM citus_tables"
         row = conn.execute(
-            f"{size} WHERE table_name::text LIKE %s".encode(), (f"{home.schema}.%",)
+            "SELECT sum(citus_total_relation_size(table_name)) / 1e6 FROM citus_tables"
+            " WHERE starts_with(table_name::text, %s)",
+            (f"{home.schema}.",),
         ).fetchone()
-        count = conn.execute(f'SELECT size FROM "{home.schema}".head'.encode()).fetchone()
-    if row is None or count is None:
+    with home.database() as database, database.connect_as_owner() as conn:
+        entries = head.read(conn).frontier.size
+    if row is None:
         raise RuntimeError("the log is not there")
     during = [took for sent, took in times if sent + took > begin and sent < end]
     return Moved(
-        entries=count[0],
+        entries=entries,
         megabytes=float(row[0]),
         seconds=end - begin,
         appends=len(times),

@@ -11,6 +11,7 @@ import itertools
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import httpx
 import psycopg
@@ -26,7 +27,7 @@ from ledger.opening import open_ledger
 from tests.check_ledger import check_ledger, check_registers
 from tests.deployments import Deployment
 from tests.faults.service import Service
-from tests.ledgers import TestLedger
+from tests.ledgers import TestLedger, make_ledger
 from tests.test_cli import run
 from tests.test_upgrade import answered
 from tests.test_workers import until
@@ -89,8 +90,9 @@ def test_a_log_moves_while_it_is_appended_to(
     thread = threading.Thread(target=appends)
     thread.start()
     try:
+        roles = deployed.main.ledger.database.roles
         with deployed.main.ledger.database.connect_as_owner() as conn:
-            assert citus.move(conn, schema, str(away[0])) == away[0]
+            assert citus.move(conn, schema, roles, str(away[0])) == away[0]
     finally:
         stop.set()
         thread.join()
@@ -204,6 +206,35 @@ def test_a_log_that_looks_for_its_standby_is_not_opened_on_a_cluster(
     ledger.home.standby_file.write_text("wait 1\n")
     with pytest.raises(ConfigurationError, match="standby of a node"), open_ledger(ledger.home):
         pass
+
+
+def test_a_log_is_distributed_also_where_schemas_are_by_default(
+    cluster: psycopg.Connection, home: Home
+) -> None:
+    """With its tables and not before, which Citus would not let it make; its keys are not."""
+    options = "-c citus.enable_schema_based_sharding=on"
+    url = psycopg.conninfo.make_conninfo(home.database_url or "", options=options)
+    with make_ledger(replace(home, database_url=url)) as made:
+        check_ledger(made, made.fill(3))
+    assert citus.node_of(cluster, home.schema) in citus.nodes(cluster)
+
+
+def test_a_log_of_before_the_extension_is_distributed_as_the_error_says(
+    cluster: psycopg.Connection, ledger: TestLedger
+) -> None:
+    """It is whole afterwards, and served as one that always was."""
+    database, to = ledger.ledger.database, str(citus.nodes(cluster)[0])
+    given = ledger.fill(3)
+    cluster.execute("SELECT citus_schema_undistribute(%s)", (database.schema,))
+    for role in database.roles:
+        cluster.execute(f'ALTER ROLE "{role}" NOLOGIN'.encode())
+    with database.connect_as_owner() as conn:
+        with pytest.raises(ConfigurationError, match="is not distributed") as refused:
+            citus.move(conn, database.schema, database.roles, to)
+        for statement in str(refused.value).partition("again: ")[2].split("; "):
+            conn.execute(statement.encode())
+    assert citus.node_of(cluster, database.schema) in citus.nodes(cluster)
+    check_ledger(ledger, [*given, *ledger.fill(3, start=10)])
 
 
 def test_every_table_of_a_log_can_be_moved_while_it_is_written(
