@@ -21,6 +21,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from ledger import errors
+from ledger.database import is_away
 from ledger.errors import LedgerError, Refused
 
 MEDIA_TYPE = "application/problem+json"
@@ -129,7 +130,7 @@ def install(app: FastAPI, refusal: Refusal) -> None:
     app.add_exception_handler(LedgerError, _ledger_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(psycopg.OperationalError, _database_away)
+    app.add_exception_handler(psycopg.Error, _database_error)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -186,8 +187,10 @@ def _route(request: Request) -> str | None:
     return getattr(request.scope.get("route"), "path", None)
 
 
-def _database_away(request: Request, error: Exception) -> Response:
+def _database_error(request: Request, error: Exception) -> Response:
     """The server went while it was asked, or another one takes over: the next try may find it."""
+    if not is_away(error):
+        return _unexpected(request, error)
     log.warning("the database does not answer", route=_route(request), error=type(error).__name__)
     problem = of_status(503, "The database does not answer; try again.")
     return _answer(request, problem, {"Retry-After": "5"})

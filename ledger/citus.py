@@ -49,6 +49,18 @@ def is_cluster(conn: psycopg.Connection) -> bool:
     return conn.execute("SELECT FROM pg_extension WHERE extname = 'citus'").fetchone() is not None
 
 
+_OF_A_LOST_NODE = ("ReportResultError", "ReportConnectionError", "CheckRemoteTransactionsHealth")
+"""Where in Citus an error is raised when a node goes away while it is asked."""
+
+
+def lost_a_node(error: BaseException) -> bool:
+    """Whether the coordinator lost the node of a log: for Citus that is an internal error."""
+    return (
+        isinstance(error, psycopg.errors.InternalError_)
+        and error.diag.source_function in _OF_A_LOST_NODE
+    )
+
+
 def prepare(conn: psycopg.Connection) -> None:
     """Set what every connection to a cluster needs."""
     # SET LOCAL goes to the node as well: row-level security asks there whom it is for.

@@ -179,6 +179,12 @@ def require_durable(conn: psycopg.Connection) -> None:
                 )
 
 
+def is_away(error: BaseException) -> bool:
+    """Whether an error says that the database, or what holds the log in it, cannot be reached: what
+    was asked may be tried again."""
+    return isinstance(error, psycopg.OperationalError) or citus.lost_a_node(error)
+
+
 @contextmanager
 def acknowledged(conn: psycopg.Connection) -> Iterator[None]:
     """One transaction that counts as committed only when its standby holds it, if it has one.

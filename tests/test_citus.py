@@ -24,10 +24,12 @@ from ledger.deployment import Home
 from ledger.errors import ConfigurationError
 from ledger.isolation import OneController
 from ledger.opening import open_ledger
+from projections.follow import Follower, catch_up
 from tests.check_ledger import check_ledger, check_registers
 from tests.deployments import Deployment
 from tests.faults.service import Service
 from tests.ledgers import TestLedger, make_ledger
+from tests.serving import serving
 from tests.test_cli import run
 from tests.test_upgrade import answered
 from tests.test_workers import until
@@ -180,6 +182,47 @@ def test_what_the_node_of_a_log_refuses_at_its_commit_is_not_acknowledged(
     assert ledger.ledger.reader.size() == size
     on_the_node(f"DROP TRIGGER {refusing} ON %s")
     check_ledger(ledger, ledger.fill(1))
+
+
+def test_a_node_that_goes_away_is_waited_for(
+    cluster: psycopg.Connection, ledger: TestLedger
+) -> None:
+    """Its connections are cut again and again: nothing that was acknowledged is lost, the registers
+    go on, and the service asks to try again."""
+    cut = (
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+        f" WHERE usename = '{ledger.ledger.database.service_role}'"
+        " AND application_name LIKE 'citus_internal%'"
+    )
+    stop = threading.Event()
+
+    def cuts() -> None:
+        while not stop.wait(0.05):
+            cluster.execute("SELECT run_command_on_workers(%s)", (cut,))
+
+    follower = Follower(ledger.ledger.pool, ledger.ledger.listener)
+    try:
+        with serving(ledger, follower) as address, ThreadPoolExecutor() as cutting:
+            cutting.submit(cuts)
+            given, statuses = list[Appended](), set[int]()
+            try:
+                for number in range(1, 60):
+                    answer = httpx.post(
+                        f"{address}/v1/events", content=ledger.instruction(number), timeout=60
+                    )
+                    statuses.add(answer.status_code)
+                    if answer.status_code == 201:
+                        given.append(answered(answer.json()["receipt"], ledger.ledger))
+            finally:
+                stop.set()
+        assert statuses <= {200, 201, 503}
+        assert given
+        assert follower.error is None
+    finally:
+        follower.close()
+    check_ledger(ledger, [*given, *ledger.fill(3, start=100)])
+    catch_up(ledger.ledger.pool)
+    check_registers(ledger)
 
 
 def test_a_node_that_may_lose_what_it_acknowledged_is_refused(
