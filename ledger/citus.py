@@ -49,7 +49,12 @@ def is_cluster(conn: psycopg.Connection) -> bool:
     return conn.execute("SELECT FROM pg_extension WHERE extname = 'citus'").fetchone() is not None
 
 
-_OF_A_LOST_NODE = ("ReportResultError", "ReportConnectionError", "CheckRemoteTransactionsHealth")
+_OF_A_LOST_NODE = (
+    "DefaultCitusNoticeReceiver",
+    "ReportResultError",
+    "ReportConnectionError",
+    "CheckRemoteTransactionsHealth",
+)
 """Where in Citus an error is raised when a node goes away while it is asked."""
 
 

@@ -206,7 +206,7 @@ def test_a_node_that_goes_away_is_waited_for(
             cutting.submit(cuts)
             receipts, statuses = list[str](), set[int]()
             try:
-                for number in range(1, 30):
+                for number in range(1, 60):
                     answer = httpx.post(
                         f"{address}/v1/events", content=ledger.instruction(number), timeout=60
                     )
