@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 
 from api.problems import KINDS, MEDIA_TYPE, document, of_status
 from ledger import errors
+from ledger.database import is_away
 from ledger.errors import LedgerError
 
 log = structlog.get_logger(__name__)
@@ -32,7 +33,7 @@ def install(app: FastAPI, refusal: Refusal) -> None:
     app.add_exception_handler(LedgerError, _ledger_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(psycopg.OperationalError, _database_away)
+    app.add_exception_handler(psycopg.Error, _database_error)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -85,8 +86,10 @@ def _route(request: Request) -> str | None:
     return getattr(request.scope.get("route"), "path", None)
 
 
-def _database_away(request: Request, error: Exception) -> Response:
+def _database_error(request: Request, error: Exception) -> Response:
     """The server went while it was asked, or another one takes over: the next try may find it."""
+    if not is_away(error):
+        return _unexpected(request, error)
     log.warning("the database does not answer", route=_route(request), error=type(error).__name__)
     problem = of_status(503, "The database does not answer; try again.")
     return _answer(request, problem, {"Retry-After": "5"})

@@ -1,10 +1,11 @@
 """How many events a second the ledger appends, and how long an append takes.
 
-    python -m benchmarks.append [--seconds 5] [--json FILE]
+    python -m benchmarks.append [--seconds 5] [--database-url URL] [--json FILE]
 
-One embedded PostgreSQL with durable commits, the real `verantwoord serve` in a process of its own
-and its clients in another; references before and after, since machines have moods. Nothing is
-judged here: `docs/performance.md` says what the figures mean.
+One embedded PostgreSQL with durable commits, or the server or cluster of a URL, which keeps the log
+of it; the real `verantwoord serve` in a process of its own and its clients in another; references
+before and after, since machines have moods. Nothing is judged here: `docs/performance.md` says what
+the figures mean.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import os
 import platform
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean
@@ -62,36 +65,48 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure, print a table, and write JSON where asked."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.append")
     parser.add_argument("--seconds", type=float, default=5.0, help="length of each measurement")
+    parser.add_argument("--database-url", help="another server; the log stays in it")
     parser.add_argument("--json", type=Path, help="file for the result")
     asked = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="verantwoord-benchmark-") as directory:
-        result = measure(Path(directory), asked.seconds)
+        result = measure(Path(directory), asked.seconds, asked.database_url)
     show(result)
     if asked.json is not None:
         asked.json.write_text(json.dumps(result.as_dict(), indent=2) + "\n")
 
 
-def measure(directory: Path, seconds: float) -> Result:
+def measure(directory: Path, seconds: float, url: str | None = None) -> Result:
     """A new ledger in a directory, its references, and the runs against it."""
-    home = Home(directory / "data")
+    home = Home(directory / "data", url, f"benchmark_{os.getpid()}")
     deployment.init(
         home, origin="benchmark.example/log", kvk=KVK, tables=[sql.text("registers.sql")]
     )
-    with EmbeddedServer.open(home.data / "postgres") as server:
-        machine = _machine(server.url())
-        references.prepare(server.url())
+    options = ["--schema", home.schema, *(["--database-url", url] if url else [])]
+    with _server(home) as owner:
+        machine = _machine(owner)
+        references.prepare(owner)
         with opening.open_ledger(home) as ledger:
             producer = enrol(home, ledger)
-        before = references.measure(server.url(), seconds)
+        before = references.measure(owner, seconds)
         vkey = home.vkey_file.read_text().strip()
         runs = []
         for workers, of_these in _runs(seconds).items():
-            with served(home, "--workers", str(workers)) as service:
+            with served(home, *options, "--workers", str(workers)) as service:
                 if workers > 1:
                     time.sleep(5)  # the others come up after the first
                 runs += [load.measure(service.port, vkey, producer, run) for run in of_these]
-        after = references.measure(server.url(), seconds)
+        after = references.measure(owner, seconds)
     return Result(machine, before, runs, after)
+
+
+@contextmanager
+def _server(home: Home) -> Iterator[str]:
+    """The URL of the server's owner."""
+    if home.database_url is not None:
+        yield home.database_url
+        return
+    with EmbeddedServer.open(home.data / "postgres") as server:
+        yield server.url()
 
 
 def _runs(seconds: float) -> dict[int, list[Run]]:

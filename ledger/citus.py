@@ -11,11 +11,20 @@ cannot run is used nowhere, and `tests/test_statements.py` reads them for it:
   makes a COPY of it, which PostgreSQL refuses there;
 * advisory locks, which are of one node; what is counted under a lock takes the row of the head.
 
+A log is made of plain tables, each statement by itself, and distributed when it is whole: to what
+is distributed Citus does less, such as setting the storage of a column or disabling a trigger.
+What comes later must do without (`tests/test_upgrade.py`).
+
+An append is committed in two phases, by the node before the coordinator. If the node cannot be
+reached for the second, the coordinator warns and goes on, which `database.acknowledged` takes for
+an error.
+
 `tests/test_citus.py` runs on a cluster when VERANTWOORD_TEST_DATABASE_URL names one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -40,18 +49,50 @@ def is_cluster(conn: psycopg.Connection) -> bool:
     return conn.execute("SELECT FROM pg_extension WHERE extname = 'citus'").fetchone() is not None
 
 
+_OF_A_LOST_NODE = (
+    "DefaultCitusNoticeReceiver",
+    "ReportResultError",
+    "ReportConnectionError",
+    "CheckRemoteTransactionsHealth",
+)
+"""Where in Citus an error is raised when a node goes away while it is asked."""
+
+
+def lost_a_node(error: BaseException) -> bool:
+    """Whether the coordinator lost the node of a log: for Citus that is an internal error."""
+    return (
+        isinstance(error, psycopg.errors.InternalError_)
+        and error.diag.source_function in _OF_A_LOST_NODE
+    )
+
+
 def prepare(conn: psycopg.Connection) -> None:
     """Set what every connection to a cluster needs."""
     # SET LOCAL goes to the node as well: row-level security asks there whom it is for.
     conn.execute("SET citus.propagate_set_commands = 'local'")
+    # A log is distributed when its tables are made (`distribute`); that of its keys never is.
+    conn.execute("SET citus.enable_schema_based_sharding = off")
     # Those of a log refuse, whatever the row: they read no other node.
     conn.execute("SET citus.enable_unsafe_triggers = on")
 
 
-def distribute(conn: psycopg.Connection, wanted: bool) -> None:
-    """Whether the next schema that a connection makes is a unit of distribution, or stays on the
-    coordinator."""
-    conn.execute(f"SET citus.enable_schema_based_sharding = {'on' if wanted else 'off'}".encode())
+def distribute(conn: psycopg.Connection, schema: str) -> None:
+    """Make a schema a unit of distribution, with the tables that are in it."""
+    conn.execute("SELECT citus_schema_distribute(%s::regnamespace)", (_quoted(conn, schema),))
+
+
+def settings(conn: psycopg.Connection, name: str) -> list[tuple[str, str]]:
+    """How a setting is on each node of a cluster, for the role that asks. Raises
+    ConfigurationError."""
+    rows = conn.execute(
+        "SELECT nodename || ':' || nodeport, success, result"
+        " FROM run_command_on_all_nodes(%s) JOIN pg_dist_node USING (nodeid)",
+        (f"SELECT current_setting('{name}')",),
+    ).fetchall()
+    for node, answered, result in rows:
+        if not answered:
+            raise ConfigurationError(f"node {node} of the cluster does not answer: {result}")
+    return [(node, value) for node, _, value in rows]
 
 
 def nodes(conn: psycopg.Connection) -> list[Node]:
@@ -74,8 +115,8 @@ def node_of(conn: psycopg.Connection, schema: str) -> Node | None:
     return None if row is None else Node(*row)
 
 
-def move(conn: psycopg.Connection, schema: str, to: str) -> Node:
-    """Move a log to a node, `HOST` or `HOST:PORT`, while it is served. Raises
+def move(conn: psycopg.Connection, schema: str, roles: Sequence[str], to: str) -> Node:
+    """Move a log, with its roles, to a node, `HOST` or `HOST:PORT`, while it is served. Raises
     ConfigurationError."""
     if not is_cluster(conn):
         raise ConfigurationError(
@@ -91,12 +132,18 @@ def move(conn: psycopg.Connection, schema: str, to: str) -> Node:
         )
     if node_of(conn, schema) is None:
         raise ConfigurationError(
-            f"the schema {schema} is not distributed: it was made before the extension was, or with"
-            " an earlier version of this program; citus_schema_distribute() makes it so"
+            f"the schema {schema} is not distributed: it was made before the extension was. Stop"
+            " its services, run these and start them again:"
+            + "".join(f' ALTER ROLE "{role}" LOGIN;' for role in roles)
+            + f" SELECT citus_schema_distribute('{schema}');"
         )
     (node,) = found
     conn.execute(
         "SELECT citus_schema_move(%s::regnamespace, %s, %s)",
-        (sql.Identifier(schema).as_string(conn), node.host, node.port),
+        (_quoted(conn, schema), node.host, node.port),
     )
     return node
+
+
+def _quoted(conn: psycopg.Connection, name: str) -> str:
+    return sql.Identifier(name).as_string(conn)

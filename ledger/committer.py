@@ -24,6 +24,7 @@ from opentelemetry import context
 from opentelemetry.context import Context
 from opentelemetry.trace import Span
 
+from ledger.database import is_away
 from ledger.errors import Unavailable
 from ledger.metrics import Metrics
 from ledger.traces import tracer
@@ -179,7 +180,9 @@ class Committer(Generic[E, A]):
         for attempt in range(self._attempts):
             try:
                 return self._commit(events)
-            except psycopg.OperationalError as error:
+            except psycopg.Error as error:
+                if not is_away(error):
+                    raise
                 # The commit may have happened; trying again finds what did.
                 log.warning(
                     "a commit failed",

@@ -25,7 +25,11 @@ from ledger.errors import ConfigurationError
 OLDEST_SERVER = 150000
 """PostgreSQL 15, as `server_version_num`."""
 
-DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": ("on", "remote_apply")}
+DURABLE = {
+    "fsync": ("on",),
+    "full_page_writes": ("on",),
+    "synchronous_commit": ("on", "remote_apply"),
+}
 
 TRUSTED = 1.0
 """Seconds for which a connection is not asked again whether it still works: asking takes as long as
@@ -162,13 +166,23 @@ def require_durable(conn: psycopg.Connection) -> None:
         raise ConfigurationError("the server is older than PostgreSQL 15; use 15 or later")
     if _scalar(conn, "SELECT pg_is_in_recovery()"):
         raise ConfigurationError("the server is a standby; give the address of the primary")
+    cluster = citus.is_cluster(conn)
     for setting, wanted in DURABLE.items():
-        value = _scalar(conn, "SELECT current_setting(%s)", setting)
-        if value not in wanted if isinstance(wanted, tuple) else value != wanted:
-            raise ConfigurationError(
-                f"{setting} is {value} on this server: an acknowledged event could be lost. "
-                f"Set {setting} = on and start again."
-            )
+        found = [("this server", _scalar(conn, "SELECT current_setting(%s)", setting))]
+        if cluster:
+            found += citus.settings(conn, setting)
+        for where, value in found:
+            if value not in wanted:
+                raise ConfigurationError(
+                    f"{setting} is {value} on {where}: an acknowledged event could be lost. "
+                    f"Set {setting} = on and start again."
+                )
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether an error says that the database, or what holds the log in it, cannot be reached: what
+    was asked may be tried again."""
+    return isinstance(error, psycopg.OperationalError) or citus.lost_a_node(error)
 
 
 @contextmanager
@@ -176,8 +190,10 @@ def acknowledged(conn: psycopg.Connection) -> Iterator[None]:
     """One transaction that counts as committed only when its standby holds it, if it has one.
 
     PostgreSQL reports a cancelled wait for a synchronous standby as success with a warning; here it
-    is an error, since the caller would acknowledge what a failover can lose. Nothing else warns at
-    a commit, and its message is in the language of the server: so any warning is taken for that.
+    is an error, since the caller would acknowledge what a failover can lose. The coordinator of a
+    cluster reports a commit that the node of the log refused in the same way (`ledger/citus.py`).
+    Nothing else warns at a commit, and its message is in the language of the server: so any warning
+    is taken for one of these.
     """
     warnings: list[str] = []
 
@@ -190,7 +206,7 @@ def acknowledged(conn: psycopg.Connection) -> Iterator[None]:
         conn.add_notice_handler(note)
         committing.callback(conn.remove_notice_handler, note)
     if warnings:
-        raise psycopg.OperationalError(f"committed here, not on the standby: {warnings[0]}")
+        raise psycopg.OperationalError(f"not committed as it must be: {warnings[0]}")
 
 
 def _scalar(conn: psycopg.Connection, query: str, *args: object) -> object:

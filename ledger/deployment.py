@@ -399,7 +399,8 @@ def run_file(conn: psycopg.Connection, database: Database, text: str) -> None:
     }
     for name, value in names.items():
         text = text.replace(name, value)
-    conn.execute(text.encode())
+    for statement in sql_files.statements(text):
+        conn.execute(statement.encode())
 
 
 def _create_schema(
@@ -409,15 +410,12 @@ def _create_schema(
     created_at: datetime,
     tables: Sequence[str],
 ) -> None:
-    cluster = citus.is_cluster(conn)
-    if cluster:
-        citus.distribute(conn, True)
     conn.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(database.schema)))
-    if cluster:  # the keys of sealed text are few, and are written anew when one is destroyed
-        citus.distribute(conn, False)
     access = (sql_files.text(name) for name in BESIDE_THE_LOG)
     for text in (sql_files.text("schema.sql"), *tables, *access):
         run_file(conn, database, text)
+    if citus.is_cluster(conn):
+        citus.distribute(conn, database.schema)
     conn.execute(
         "INSERT INTO log (origin, vkey, administrator_key, read_token_sha256, numbers_key,"
         " schema_version, oldest_program, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",

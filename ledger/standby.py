@@ -22,6 +22,7 @@ from pathlib import Path
 
 import psycopg
 
+from ledger import citus
 from ledger.errors import ConfigurationError, NotReplicated
 
 LONGEST = 600
@@ -52,7 +53,13 @@ class Standby:
 
     def require(self, conn: psycopg.Connection) -> None:
         """Raises ConfigurationError when the server has no synchronous standby by its settings, or
-        does not let us see what it holds."""
+        does not let us see what it holds, or is the coordinator of a cluster."""
+        if citus.is_cluster(conn):
+            raise ConfigurationError(
+                "this log needs a standby (DIR/standby), and what the standby of a node of a Citus"
+                " cluster holds cannot be seen from its coordinator: remove the file, and set"
+                " synchronous_standby_names on each node, whose commits then wait"
+            )
         names, allowed, role = _row(
             conn,
             "SELECT current_setting('synchronous_standby_names'),"

@@ -16,6 +16,7 @@ import psycopg
 import structlog
 from psycopg_pool import ConnectionPool
 
+from ledger.database import is_away
 from ledger.listener import Listener
 from projections import cases, history, spans, stored
 from projections.facts import Recorded
@@ -142,11 +143,11 @@ class Follower:
             try:
                 remake(self._pool)
                 more = follow_once(self._pool) == BATCH
-            except psycopg.OperationalError as error:
-                log.warning("following waits for the database", error=type(error).__name__)
-                self._closing.wait(1)
-                continue
             except Exception as error:
+                if is_away(error):
+                    log.warning("following waits for the database", error=type(error).__name__)
+                    self._closing.wait(1)
+                    continue
                 # Going on would leave rows that are wrong without anyone knowing.
                 log.exception("following stopped")
                 self.error = error

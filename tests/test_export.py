@@ -18,6 +18,7 @@ from ledger.reader import Reader
 from ledger.report import Pins
 from ledger.sources import directory
 from ledger.verify import verify
+from tests.guards import unguard
 from tests.ledgers import TestLedger
 from tests.log_builder import busy_log
 from tests.stored_logs import StoredLog, stored_log
@@ -199,8 +200,7 @@ def test_a_checkpoint_that_is_none_is_not_written_over(home: Home, folder: Path)
 def set_back(owner: Callable[[], psycopg.Connection], size: int) -> None:
     """Put the database back to an earlier size, as restoring an old copy of it does."""
     with owner() as conn:
-        for table in ("entries", "tiles", "checkpoints"):
-            conn.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        unguard(conn, "entries", "tiles", "checkpoints")
         conn.execute("DELETE FROM entries WHERE position > %s", (size,))
         conn.execute("DELETE FROM tiles WHERE (index + 1) * 256 > %s", (size,))
         conn.execute("DELETE FROM checkpoints WHERE size > %s", (size,))

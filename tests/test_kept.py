@@ -26,6 +26,7 @@ from ledger.errors import ConfigurationError, SigningRefused, Unavailable
 from ledger.merkle import check_consistency
 from ledger.opening import Ledger, open_ledger
 from tests.check_ledger import check_ledger
+from tests.guards import guard, unguard
 from tests.ledgers import KVK, Clock, TestLedger, make_home, make_ledger
 from tests.serving import reader
 
@@ -45,12 +46,13 @@ def copy(owner: Owner, name: str = "copy") -> None:
 
 def set_back(owner: Owner, name: str = "copy") -> None:
     """Set the log back to a copy, as a restore of a backup does."""
-    with owner() as conn, conn.transaction():
-        for table in TABLES:
-            conn.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER".encode())
-            conn.execute(f"DELETE FROM {table}".encode())
-            conn.execute(f"INSERT INTO {table} TABLE {name}_{table}".encode())
-            conn.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER".encode())
+    with owner() as conn:
+        unguard(conn, *TABLES)
+        with conn.transaction():
+            for table in TABLES:
+                conn.execute(f"DELETE FROM {table}".encode())
+                conn.execute(f"INSERT INTO {table} TABLE {name}_{table}".encode())
+        guard(conn, *TABLES)
 
 
 def kept(made: TestLedger, number: int = 0) -> Checkpoint:

@@ -374,4 +374,4 @@ def test_plain_postgresql_says_what_is_possible_instead_of_a_move(deployed: Depl
         if citus.is_cluster(conn):
             pytest.skip("this server is a Citus cluster")
         with pytest.raises(ConfigurationError, match=r"no Citus cluster.*standby"):
-            citus.move(conn, deployed.main.home.schema, "other-node")
+            citus.move(conn, deployed.main.home.schema, [], "other-node")

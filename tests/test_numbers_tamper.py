@@ -19,6 +19,7 @@ from ledger.fsck import fsck
 from ledger.merkle import leaf_hash
 from ledger.note import Signer
 from ledger.numbers import EMPTY, ControllerKeys, Sequences
+from tests.guards import unguard
 from tests.ledgers import TestLedger
 from tests.test_tamper import Attack
 
@@ -167,8 +168,7 @@ def test_every_move_is_found(
     assert secret is not None
     check(ledger, owner, secret)
     with owner() as conn:
-        for name in ("entries", "tags", "numbers", "tiles", "checkpoints"):
-            conn.execute(f"ALTER TABLE {name} DISABLE TRIGGER USER".encode())
+        unguard(conn, "entries", "tags", "numbers", "tiles", "checkpoints")
         act(Attack(conn, ledger))
     with pytest.raises(VerificationFailed, match=finding) as found:
         check(ledger, owner, secret)

@@ -37,6 +37,7 @@ from ledger.report import Pins
 from ledger.verify import verify
 from ledger.witness import Witness
 from tests.check_ledger import check_ledger
+from tests.guards import unguard
 from tests.ledgers import TestLedger
 from tests.log_builder import private_key
 from tests.serving import reader
@@ -486,8 +487,7 @@ def test_fsck_finds_changed_cosignatures(
         assert opened.round().published
     statement, finding = TAMPERING[move]
     with owner() as conn:
-        for table in ("witness_keys", "cosignatures", "publications"):
-            conn.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER".encode())
+        unguard(conn, "witness_keys", "cosignatures", "publications")
         conn.execute(statement.encode())
         with pytest.raises(VerificationFailed, match=finding):
             fsck(conn, ledger.verifier, ledger.ledger.identity.administrator_key)

@@ -17,6 +17,7 @@ from ledger.export import export_log
 from ledger.opening import open_ledger
 from ledger.reconcile import reconcile
 from tests.check_ledger import check_ledger, check_registers
+from tests.guards import guard, unguard
 from tests.ledgers import TestLedger, enrol
 from tests.sealed import key_for, request
 from tests.test_kept import TABLES, Owner, copy, kept, reopened, set_back
@@ -209,10 +210,10 @@ def test_what_was_erased_is_erased_again(ledger: TestLedger, owner: Owner, tmp_p
     exported = export(ledger, tmp_path / "export")
     set_back(owner)
     with owner() as conn:
-        conn.execute(f"ALTER TABLE {keys} DISABLE TRIGGER USER".encode())
+        unguard(conn, keys)
         conn.execute(f"DELETE FROM {keys}".encode())
         conn.execute(f"INSERT INTO {keys} TABLE {keys}_copy".encode())
-        conn.execute(f"ALTER TABLE {keys} ENABLE TRIGGER USER".encode())
+        guard(conn, keys)
     with ledger.ledger.pool.connection() as conn:
         assert sealing_keys.find(conn, [kid])[kid].wrapped is not None
     reconcile(ledger.home, [exported])

@@ -23,6 +23,7 @@ from ledger.errors import VerificationFailed
 from ledger.fsck import fsck
 from ledger.merkle import Frontier, leaf_hash
 from ledger.note import Signer
+from tests.guards import unguard
 from tests.ledgers import TestLedger
 
 SIZE = 300
@@ -192,8 +193,7 @@ def test_every_move_is_found(
     act, finding, index = MOVES[move]
     check(ledger, owner, kept)  # sound before
     with owner() as conn:
-        for name in ("entries", "tags", "numbers", "tiles", "checkpoints"):
-            conn.execute(f"ALTER TABLE {name} DISABLE TRIGGER USER".encode())
+        unguard(conn, "entries", "tags", "numbers", "tiles", "checkpoints")
         act(Attack(conn, ledger))
     with pytest.raises(VerificationFailed, match=finding) as found:
         check(ledger, owner, kept)
@@ -212,7 +212,7 @@ def test_an_older_copy_of_the_database_is_found_by_a_kept_receipt(
     later = receipt.check(ledger.fill(5, start=100)[-1].receipt, ledger.verifier).checkpoint
     with owner() as conn:
         for name in ("entries", "tags", "numbers", "tiles", "checkpoints", "head"):
-            conn.execute(f"ALTER TABLE {name} DISABLE TRIGGER USER".encode())
+            unguard(conn, name)
             conn.execute(f"DELETE FROM {name}".encode())
             conn.execute(f"INSERT INTO {name} TABLE copy_{name}".encode())
     check(ledger, owner, None)  # nothing inside the database can tell
@@ -234,7 +234,7 @@ def test_another_history_under_the_same_size_is_found_by_a_kept_receipt(
     kept = receipt.check(ledger.fill(1, start=100)[0].receipt, ledger.verifier).checkpoint
     with owner() as conn:
         for name in ("entries", "tags", "numbers", "tiles", "checkpoints", "head"):
-            conn.execute(f"ALTER TABLE {name} DISABLE TRIGGER USER".encode())
+            unguard(conn, name)
             conn.execute(f"DELETE FROM {name}".encode())
             conn.execute(f"INSERT INTO {name} TABLE copy_{name}".encode())
     ledger.home.kept_files[0].write_bytes(before)

@@ -156,7 +156,7 @@ def move(
     """
     log = deployed.named(deployed.logs_of(data, database_url), name)
     with log.home.database() as database, database.connect_as_owner() as conn:
-        node = citus.move(conn, log.home.schema, to)
+        node = citus.move(conn, database.schema, database.roles, to)
     if format is Format.JSON:
         print_json({"log": name, "node": str(node)})
     else:

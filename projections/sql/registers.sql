@@ -8,7 +8,7 @@ CREATE TABLE followed (
     position    bigint NOT NULL CHECK (position >= 0),
     folds       integer NOT NULL
 );
-INSERT INTO followed (generation, position, folds) VALUES (1, 0, 5);
+INSERT INTO followed (generation, position, folds) VALUES (1, 0, 6);
 
 -- A rebuild writes the next generation beside this one and then moves `followed` to it.
 CREATE TABLE register_rows (
