@@ -1,6 +1,6 @@
 """Erasing what is sealed: destroy the key, and record of every event that it sealed that it did.
 
-    destroy the key (as the role that can do nothing else) · vacuum its old row away ·
+    destroy the key (as the role that can do nothing else) · write its table anew ·
     record a PayloadShredded for each event it sealed, until under the lock of the head none is left
 
 The entries stay as they are, so every signature and proof still holds; the text is gone from all
@@ -85,7 +85,7 @@ def erase(ledger: Ledger, subject: str, *, ground: str, by: str) -> Erased:
     _check_words(ledger, key, kept, ground, by)
     with ledger.database.connect_to_erase() as conn:
         sealing_keys.destroy(conn, kept.kid, ledger.clock())
-    vacuum(ledger)
+    write_anew(ledger)
     destroyed_at = _key_of(ledger, subject).destroyed_at
     assert destroyed_at is not None  # noqa: S101 - nothing takes it back
     events: dict[int, SealedEvent] = {}
@@ -115,11 +115,16 @@ def sealed_events(conn: psycopg.Connection, kid: str) -> list[SealedEvent]:
     return [_sealed_event(position, leaf, kid) for position, leaf in rows]
 
 
-def vacuum(ledger: Ledger) -> None:
-    """Write the table of keys anew, without the versions of rows that are gone. As the owner."""
+def write_anew(ledger: Ledger) -> None:
+    """Give the table of keys another file, without the versions of rows that are gone; as owner.
+
+    Not by a vacuum: that keeps what a transaction which began before could still see.
+    """
     table = sql.Identifier(ledger.database.sealing_schema, "sealing_keys")
     with ledger.database.connect_as_owner() as conn:
-        conn.execute(sql.SQL("VACUUM (FULL) {}").format(table))
+        conn.execute(
+            sql.SQL("ALTER TABLE {} ALTER wrapped TYPE bytea USING wrapped || ''").format(table)
+        )
 
 
 def destroy_again(ledger: Ledger, conn: psycopg.Connection, after: int) -> None:
@@ -136,7 +141,7 @@ def destroy_again(ledger: Ledger, conn: psycopg.Connection, after: int) -> None:
         for event in shredded:
             kid = event.id.removeprefix(f"{PAYLOAD_SHREDDED}-").rpartition("-")[0]
             sealing_keys.destroy(erasing, kid, event.occurred_at)
-    vacuum(ledger)
+    write_anew(ledger)
 
 
 def _count_proven(ledger: Ledger, events: Sequence[SealedEvent]) -> int:

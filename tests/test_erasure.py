@@ -10,7 +10,7 @@ import pytest
 
 from ledger import cloudevent, entry, erasure, receipt, sealing, sealing_keys, unsealing
 from ledger.deployment import Home
-from ledger.erasure import erase, preview, vacuum
+from ledger.erasure import erase, preview, write_anew
 from ledger.errors import (
     ConfigurationError,
     FormRuleViolated,
@@ -254,8 +254,13 @@ def test_the_file_of_the_table_holds_no_destroyed_key(ledger: TestLedger, home: 
             return bytes(row[0])
 
     assert kept.wrapped in file()
-    with ledger.ledger.database.connect_to_erase() as conn:
-        sealing_keys.destroy(conn, kept.kid, ledger.clock())
-    assert kept.wrapped in file()
-    vacuum(ledger.ledger)
-    assert kept.wrapped not in file()
+    # Somebody else's question began before: what it could see, a vacuum would keep.
+    with psycopg.connect(home.database_url or "") as asking:
+        asking.execute("SET default_transaction_isolation = 'repeatable read'")
+        asking.commit()
+        asking.execute("SELECT count(*) FROM pg_class")
+        with ledger.ledger.database.connect_to_erase() as conn:
+            sealing_keys.destroy(conn, kept.kid, ledger.clock())
+        assert kept.wrapped in file()
+        write_anew(ledger.ledger)
+        assert kept.wrapped not in file()

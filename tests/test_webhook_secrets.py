@@ -88,7 +88,7 @@ def test_a_new_master_key_wraps_every_secret_anew(ledger: TestLedger) -> None:
         for each in made:
             found = webhook_secrets.in_force(conn, of.master_keys(), each.to.id, ledger.clock())
             assert found == [raw(each)]
-    erasure.vacuum(of)
+    erasure.write_anew(of)
 
 
 def test_without_a_secret_nothing_is_sent(ledger: TestLedger) -> None:

@@ -35,7 +35,7 @@ $$;
 CREATE TRIGGER stay_destroyed BEFORE UPDATE OR DELETE ON {sealing_schema}.sealing_keys
     FOR EACH ROW EXECUTE FUNCTION {sealing_schema}.stay_destroyed();
 
--- A key that was destroyed leaves its row version behind until the table is vacuumed, which
+-- A key that was destroyed leaves its row version behind until the table is written anew, which
 -- `verantwoord erase` does at once; this keeps the table small besides.
 ALTER TABLE {sealing_schema}.sealing_keys SET (autovacuum_vacuum_scale_factor = 0,
     autovacuum_vacuum_threshold = 1);
