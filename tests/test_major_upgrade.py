@@ -31,7 +31,7 @@ PROGRAM = Path(sys.executable).with_name("verantwoord")
 
 
 @pytest.fixture(scope="session")
-def old_programs() -> Path:
+def earlier() -> Path:
     """The programs of an earlier PostgreSQL than that of this installation."""
     now = int(binaries.major(binaries.find()))
     for programs in sorted(Path("/usr/lib/postgresql").glob("*/bin")):
@@ -39,6 +39,30 @@ def old_programs() -> Path:
             return programs
     absent("postgresql", "there is no earlier PostgreSQL in /usr/lib/postgresql")
     raise AssertionError
+
+
+@pytest.fixture(scope="session")
+def is_later(earlier: Path, tmp_path_factory: pytest.TempPathFactory) -> bool:
+    """Whether it is a later release all the same: it writes what this one does not know."""
+    writes = []
+    for programs in (earlier, binaries.find()):
+        directory = tmp_path_factory.mktemp("release") / "postgres"
+        with EmbeddedServer.open(directory, programs) as server, psycopg.connect(server.url()) as c:
+            c.execute("CREATE TABLE plain (a integer)")
+            row = c.execute(
+                "SELECT attoptions IS NOT NULL FROM pg_attribute"
+                " WHERE attrelid = 'plain'::regclass AND attname = 'a'"
+            ).fetchone()
+            writes.append(row == (True,))
+    return writes == [True, False]
+
+
+@pytest.fixture(scope="session")
+def old_programs(earlier: Path, is_later: bool) -> Path:
+    """Those of one that pg_upgrade can take the data of."""
+    if is_later:
+        pytest.skip(f"the release in {earlier} came out after the one of this installation")
+    return earlier
 
 
 @dataclass
@@ -93,17 +117,34 @@ def version(data: Path) -> str:
 @pytest.fixture
 def before(tmp_path: Path, old_programs: Path, monkeypatch: pytest.MonkeyPatch) -> Before:
     """A ledger of the earlier PostgreSQL, closed."""
+    return made_by(old_programs, tmp_path, monkeypatch)
+
+
+def made_by(programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Before:
+    """A ledger that was made with some programs, closed."""
     with monkeypatch.context() as patched:
-        patched.setenv(binaries.SETTING, str(old_programs))
+        patched.setenv(binaries.SETTING, str(programs))
         with make_ledger(Home(tmp_path / "data")) as made:
             given = made.fill(20)
-    return Before(made, given, old_programs)
+    return Before(made, given, programs)
 
 
 def checkpoints(home: Home) -> list[tuple[object, ...]]:
     """All that there are."""
     with home.database() as database, database.connect_as_owner() as conn:
         return conn.execute("SELECT * FROM checkpoints ORDER BY size").fetchall()
+
+
+def test_what_a_later_release_wrote_is_refused(
+    tmp_path: Path, earlier: Path, is_later: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says which release is needed, and leaves the data as they were."""
+    if not is_later:
+        pytest.skip(f"the release in {earlier} did not come out after the one of this installation")
+    before = made_by(earlier, tmp_path, monkeypatch)
+    _, errors = before.start().communicate(timeout=300)
+    assert "have to be the latest release of their major version" in errors
+    before.check_as_it_was(monkeypatch)
 
 
 @pytest.mark.parametrize("checksums", [True, False])

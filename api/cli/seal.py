@@ -106,7 +106,7 @@ def rotate(
         with ledger.database.connect_to_erase() as conn:
             wrapped = sealing_keys.wrap_anew(conn, masters)
             secrets = webhook_secrets.wrap_anew(conn, masters)
-        erasure.vacuum(ledger)
+        erasure.write_anew(ledger)
     ended = master_keys.forget(where.keys, masters.current)
     if format is Format.JSON:
         print_json(

@@ -27,6 +27,11 @@ from ledger.embedded import EmbeddedServer, binaries, cluster, guard
 from ledger.embedded.cluster import Account
 from ledger.errors import ConfigurationError
 
+LATEST = (
+    "Both have to be the latest release of their major version: an earlier one does not know what a"
+    " later one may have written. The data are of {}, and this installation has {}."
+)
+
 STOPS_WITHIN = guard.STOP_TIMEOUT + 15
 """Seconds in which a server that nobody uses has ended."""
 
@@ -184,11 +189,17 @@ def _pg_upgrade(
         try:
             _run(new / "pg_upgrade", arguments, (*old_data_open, *new_data_open), account, scratch)
         except ConfigurationError as error:
-            raise ConfigurationError("\n".join([str(error), *_reports(new_data)])) from None
+            hint = LATEST.format(_release(old), _release(new))
+            raise ConfigurationError("\n".join([str(error), *_reports(new_data), hint])) from None
         finally:
             # It starts servers that go on when it is killed itself.
             guard.clear_the_way(old_data)
             guard.clear_the_way(new_data)
+
+
+def _release(programs: Path) -> str:
+    said = _run(programs / "postgres", ["--version"], (), None)
+    return " ".join(said.replace("(PostgreSQL)", "PostgreSQL").split()[1:3])
 
 
 def _reports(data: Path) -> Iterator[str]:
