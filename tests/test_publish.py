@@ -452,8 +452,8 @@ def test_publishing_survives_an_error_and_shows_it(
 
 TAMPERING = {
     "line of another checkpoint": (
-        "UPDATE cosignatures SET size = 5 WHERE size = (SELECT max(size) FROM cosignatures)",
-        "checkpoint 5: ",
+        "UPDATE cosignatures SET size = 6 WHERE size = (SELECT max(size) FROM cosignatures)",
+        "checkpoint 6: ",
     ),
     "another time": (
         "UPDATE cosignatures SET cosigned_at = cosigned_at - interval '1 day'",
