@@ -74,7 +74,8 @@ def _lines() -> Iterator[str]:
         "`python -m tests.faults --kills 1000` kills under load, at random moments: the service,"
         " the whole of PostgreSQL, one of its processes, or service and PostgreSQL at once.",
         "Of 1,000 kills in one run (seed 7: 285 of PostgreSQL, 402 of one process, 216 of the"
-        " service, 97 of both) none lost, doubled or forked anything; it took 78 minutes beside other work.",
+        " service, 97 of both) none lost, doubled or forked anything; it took 78 minutes beside"
+        " other work.",
         "After each kill all that the clients hold is compared with the log; after 25, and at the"
         " end, everything is derived again.",
     )
