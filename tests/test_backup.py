@@ -98,6 +98,7 @@ def test_nothing_new_is_not_waited_for(there: Archived, monkeypatch: pytest.Monk
             archiving.flush(server, there.to / "wal")
 
 
+@pytest.mark.long
 def test_a_segment_is_never_written_over(there: Archived, monkeypatch: pytest.MonkeyPatch) -> None:
     """Something else has its name: archiving stops at it and says so, nothing is overwritten, and
     appends go on; once it is gone, archiving catches up."""
@@ -240,6 +241,7 @@ def test_old_backups_are_removed_with_the_log_that_only_they_need(there: Archive
     there.bases[:] = [base]
 
 
+@pytest.mark.long
 def test_archiving_is_ended_when_it_is_asked_for(there: Archived) -> None:
     """And begun again with the next backup, which needs a directory without a gap."""
     assert backup.stop(there.made.home)

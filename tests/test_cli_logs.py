@@ -80,7 +80,14 @@ def test_a_command_takes_one_log_by_its_directory(several: Path) -> None:
     assert "logs/NAME" in run("status", "--data", several, status=2).stderr
 
 
-@pytest.mark.parametrize("command", [["findings"], ["clocks"], ["register", "agreements"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["findings"],
+        pytest.param(["clocks"], marks=pytest.mark.long),
+        pytest.param(["register", "agreements"], marks=pytest.mark.long),
+    ],
+)
 def test_a_question_to_all_logs_names_every_checkpoint(several: Path, command: list[str]) -> None:
     """For machines with the signed checkpoint, for people with its size and root; what has no place
     for them is refused."""
@@ -100,6 +107,7 @@ def test_a_question_to_all_logs_names_every_checkpoint(several: Path, command: l
     assert "of one log" in refused.stderr
 
 
+@pytest.mark.long
 def test_nothing_was_recorded_before_the_logs_were_made(several: Path) -> None:
     """Which is an answer, and no log that failed."""
     asked = ["findings", "--all-logs", "--known-at", "2020-01-01", "--data", several]

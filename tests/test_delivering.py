@@ -368,6 +368,7 @@ def test_a_demonstration_records_nothing_and_one_that_only_reads_sends_nothing(
 # Kills.
 
 
+@pytest.mark.long
 def test_a_kill_in_the_middle_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

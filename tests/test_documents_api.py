@@ -78,6 +78,7 @@ def test_what_is_too_long_for_paper_is_refused(
     assert http.get("/v1/registers/processing", params={"format": "xlsx"}).status_code == 200
 
 
+@pytest.mark.long
 def test_files_are_written_on_the_command_line(tmp_path: Path) -> None:
     """To a file or a pipe; not to a terminal."""
     data = tmp_path / "data"

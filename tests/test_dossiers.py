@@ -261,6 +261,7 @@ def test_every_source_is_named() -> None:
         assert set(kind.registers) <= REGISTERS.keys()
 
 
+@pytest.mark.long
 def test_it_is_printed_on_the_command_line(tmp_path_factory: pytest.TempPathFactory) -> None:
     """For people and machines; what is missing or cannot be is said."""
     data = tmp_path_factory.mktemp("dossiers") / "data"

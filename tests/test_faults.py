@@ -58,6 +58,7 @@ def test_each_fault_loses_and_doubles_nothing(
     play(made, fault, tmp_path)
 
 
+@pytest.mark.long
 def test_a_few_kills_lose_and_double_nothing(made: TestLedger, tmp_path: Path) -> None:
     """Of the service, of PostgreSQL or of both, under load."""
     assert kill(made, tmp_path, 3, 20240102, print).total() == 3

@@ -220,6 +220,7 @@ STAGES: dict[str, Callable[[Path], bool]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stage", STAGES)
 def test_killed_it_leaves_the_old_data_as_they_were(
     before: Before, monkeypatch: pytest.MonkeyPatch, stage: str
@@ -260,6 +261,7 @@ postgres_upgrade.upgrade_postgres(Home(Path(sys.argv[1])), Path(sys.argv[2]))
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("ending", ["killed", "failed"])
 def test_stopped_between_two_names_the_old_data_come_back(
     before: Before, monkeypatch: pytest.MonkeyPatch, ending: str

@@ -302,6 +302,7 @@ def an_amendment(
 BY_ONE_LEDGER = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
+@pytest.mark.long
 @settings(max_examples=6, deadline=None, suppress_health_check=BY_ONE_LEDGER)
 @given(data=st.data())
 def test_any_events_with_any_amendments(ledger: TestLedger, data: st.DataObject) -> None:

@@ -398,6 +398,7 @@ def test_another_version_says_that_it_did_not_derive(
 # The command line.
 
 
+@pytest.mark.long
 def test_it_is_made_and_verified_on_the_command_line(tmp_path: Path) -> None:
     """In a few words and for machines; a pack of nothing is refused, and no file is left."""
     data = tmp_path / "data"

@@ -237,6 +237,7 @@ def test_the_sums_are_signed_for_this_purpose_alone(tree: Path, tmp_path: Path) 
     assert not verified(sums, "file")
 
 
+@pytest.mark.long
 @needs_git
 def test_what_is_not_committed_is_not_released(tmp_path: Path) -> None:
     """A changed file, a file that git does not know, changes without a day, an older directory:

@@ -367,6 +367,7 @@ def test_it_is_had_over_http(as_: Callable[..., httpx.Client], tmp_path: Path) -
         assert checked(sent.content, tmp_path).same
 
 
+@pytest.mark.long
 def test_it_is_made_and_verified_on_the_command_line(tmp_path: Path) -> None:
     """As a file; and what is no report is said to be none."""
     data = tmp_path / "data"

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 
 _BLOCK = re.compile(r"^```(sh|text|json)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -60,6 +62,7 @@ def test_the_commands_of_the_readme(tmp_path: Path) -> None:
         assert part in said
 
 
+@pytest.mark.long
 def test_the_tutorial(tmp_path: Path) -> None:
     """From the first command to the last, with what it promises in between."""
     found = blocks("docs/tutorial/first-event.md")

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 
 from api.app import create_app
 from api.state import State
@@ -64,6 +65,7 @@ def running(made: TestLedger, count: int) -> Iterator[Service]:
         service.process.communicate(timeout=20)
 
 
+@pytest.mark.long
 def test_a_killed_process_loses_nothing_and_is_replaced(tmp_path: Path) -> None:
     """Under load, twice; every receipt is right, each index is used once, and two serve again."""
     with template(tmp_path / "template") as made, scene(made, tmp_path / "data") as stage:
