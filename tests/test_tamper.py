@@ -131,7 +131,7 @@ def change_a_checkpoint(attack: Attack) -> None:
 
 
 def change_the_head(attack: Attack) -> None:
-    attack.set("head", "frontier = frontier[1:1]", "true")
+    attack.set("head", "frontier = ARRAY[frontier[1]]", "true")
 
 
 def sign_with_another_key(attack: Attack) -> None:
