@@ -456,7 +456,7 @@ TAMPERING = {
         "checkpoint 6: ",
     ),
     "another time": (
-        "UPDATE cosignatures SET cosigned_at = cosigned_at - interval '1 day'",
+        "UPDATE cosignatures SET cosigned_at = '2020-01-01T09:00:00Z'",
         "kept otherwise",
     ),
     "another key": (

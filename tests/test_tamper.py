@@ -119,7 +119,7 @@ def drop_a_tag(attack: Attack) -> None:
 
 
 def change_the_moment(attack: Attack) -> None:
-    attack.set("entries", "recorded_at = recorded_at - interval '1 day'", "position = 100")
+    attack.set("entries", "recorded_at = '2026-01-04T09:00:00Z'", "position = 100")
 
 
 def change_a_tile(attack: Attack) -> None:
