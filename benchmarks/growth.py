@@ -84,12 +84,16 @@ def main(arguments: list[str] | None = None) -> None:
     found: list[Grown] = []
     for grown in measure(Home(asked.directory), asked.most):
         first = f"{grown.size:>12,}{grown.grown_per_second:>12,.0f}"
-        print(first + "".join(f"{getattr(grown, name):>12.2f}" for name in CURVES.values()))
+        print(first + _columns(grown), flush=True)
         found.append(grown)
         if asked.json is not None:
             asked.json.write_text(json.dumps([asdict(each) for each in found], indent=2) + "\n")
     if asked.plot is not None:
         asked.plot.write_text(drawn(found))
+
+
+def _columns(grown: Grown) -> str:
+    return "".join(f"{getattr(grown, figure):>12.2f}" for figure in CURVES.values())
 
 
 def drawn(found: Sequence[Grown]) -> str:
