@@ -71,11 +71,11 @@ def rebuild(
     """Write the rows of a generation that has none yet, from the first `upto` entries."""
     with _taking(conn, registers, upto, workers) as each:
         positions: dict[str, array[int]] = {}
-        for found in each(_positions, range(0, upto, EVENTS)):
+        for found in each(_Log.positions, range(0, upto, EVENTS)):
             for case, own in found.items():
                 positions.setdefault(case, array("q")).extend(own)
         total, done = sum(map(len, positions.values())), 0
-        for folded, count in each(_fold, _tasks(positions)):
+        for folded, count in each(_Log.fold, _tasks(positions)):
             for part in folded:
                 stored.insert(conn, generation, part.register, part.rows)
                 spans.keep(conn, generation, part.register, part.spans)
@@ -200,14 +200,6 @@ class _Log:
                         last[id_] = max(last[id_], position)
             known.update((id_, (facts[id_], last[id_])) for id_ in missing)
         return {id_: known[id_] for id_ in named}
-
-
-def _positions(log: _Log, after: int) -> Positions:
-    return log.positions(after)
-
-
-def _fold(log: _Log, task: Positions) -> tuple[list[Folded], int]:
-    return log.fold(task)
 
 
 Each = Callable[..., Iterator[Any]]
